@@ -1,0 +1,59 @@
+/* base/fs.h - files: durable writing, whole reading, and the seam through which every file call passes. */
+#ifndef MLR_BASE_FS_H
+#define MLR_BASE_FS_H
+#include <mlreg.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include "base/buf.h"
+
+/* Paths are the host's bytes. Descriptors are close-on-exec. Codes: those of mlr_error_errno, with the path as
+ * the message's noun and the error's subject. */
+int  mlr_fs_open(const char *path, int flags, unsigned mode, int *fd, mlreg_error **err);
+int  mlr_fs_openat(int dir, const char *path, int flags, unsigned mode, int *fd, mlreg_error **err);
+void mlr_fs_close(int fd);                                    /* -1 is fine; for files whose content no longer matters or is synced */
+int  mlr_fs_stat(const char *path, struct stat *out, mlreg_error **err);  /* follows no last link */
+bool mlr_fs_exists(const char *path);
+int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *name, mlreg_error **err); /* short only at the end */
+int  mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *name, mlreg_error **err); /* all or an error */
+int  mlr_fs_sync(int fd, const char *name, mlreg_error **err);            /* fdatasync */
+int  mlr_fs_sync_dir(const char *path, mlreg_error **err);                /* what was named in it stays named */
+int  mlr_fs_rename(const char *from, const char *to, mlreg_error **err);
+int  mlr_fs_link(const char *from, const char *to, mlreg_error **err);    /* EEXISTS if `to` is there */
+int  mlr_fs_unlink(const char *path, mlreg_error **err);                  /* missing is no error */
+int  mlr_fs_mkdirs(const char *path, unsigned mode, mlreg_error **err);   /* parents too, each durable; there is no error */
+int  mlr_fs_read_file(const char *path, mlr_buf *out, mlreg_error **err); /* whole, regular files only, ELIMIT past out->max; a FIFO or device is EINVAL, never a hang */
+/* Replaces or creates `path` whole: temporary beside it, fsync, rename, fsync of the directory. On failure the old file stands. */
+int  mlr_fs_write_file(const char *path, const void *data, size_t len, unsigned mode, mlreg_error **err);
+
+/* A file in the making: unreachable until published, gone if abandoned or if the process dies (O_TMPFILE where
+ * the file system has it, else a name that begins with ".tmp-"). */
+typedef struct mlr_temp {
+    int   fd;              /* -1: none */
+    char *path;            /* NULL while it has no name */
+    char *dir;
+} mlr_temp;
+#define MLR_TEMP_INIT { -1, NULL, NULL }
+int  mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err);
+/* Syncs the content, gives it its name, syncs the directory of `path`. With `replace` an older file gives way, else
+ * EEXISTS and the temporary is still there. After success fd is still open (read and write). */
+int  mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err);
+void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
+
+/* Names in a directory without "." and "..", sorted by byte. Missing directory: ENOTFOUND. */
+typedef struct mlr_dir_entry { char *name; unsigned char type; /* DT_*, never DT_UNKNOWN */ } mlr_dir_entry;
+typedef struct mlr_dir_list { mlr_dir_entry *items; size_t n, cap; } mlr_dir_list;
+int  mlr_fs_list(int dir_fd, const char *name, size_t max_entries, mlr_dir_list *out, mlreg_error **err); /* dir_fd is only read */
+int  mlr_fs_list_path(const char *path, size_t max_entries, mlr_dir_list *out, mlreg_error **err);
+void mlr_dir_list_done(mlr_dir_list *l);
+
+/* Fills `to` (empty, open for writing) with all of `from`: reflink, else copy_file_range, else read and write. Not synced. */
+int  mlr_fs_clone(int from, int to, uint64_t bytes, const char *name, mlreg_error **err);
+bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
+char *mlr_path_join(const char *dir, const char *name);       /* "dir/name"; NULL: out of memory */
+
+/* The seam. Called before each system call that can fail: a nonzero answer is the errno it fails with. */
+typedef enum mlr_fs_call { MLR_FS_OPEN, MLR_FS_STAT, MLR_FS_READ, MLR_FS_WRITE, MLR_FS_SYNC, MLR_FS_RENAME, MLR_FS_LINK, MLR_FS_UNLINK, MLR_FS_MKDIR, MLR_FS_LIST } mlr_fs_call;
+typedef int (*mlr_fs_hook)(mlr_fs_call call, const char *name, void *user);
+void mlr_fs_use(mlr_fs_hook hook, void *user);                /* NULL: the system alone */
+int  mlr_fs_fault(mlr_fs_call call, const char *name);        /* for other rooms of base that call the system */
+#endif

@@ -1,0 +1,36 @@
+/* base/op.h - one call in progress: cancellation, progress, statistics, errands for the caller's thread. */
+#ifndef MLR_BASE_OP_H
+#define MLR_BASE_OP_H
+#include <mlreg.h>
+#include <stdbool.h>
+
+/* The remote control that the public mlreg_op handle is. Counters and flag are atomic. */
+int  mlr_remote_new(mlreg_op **out, mlreg_error **err);
+void mlr_remote_cancel(mlreg_op *remote);
+void mlr_remote_on_progress(mlreg_op *remote, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
+void mlr_remote_stats(const mlreg_op *remote, mlreg_stats *out);   /* every field but `size` */
+mlreg_op *mlr_remote_ref(mlreg_op *remote);                         /* counted: a stream keeps its op alive */
+void mlr_remote_free(mlreg_op *remote);                             /* one reference; NULL is fine */
+
+/* One public call, on the thread that made it; or a group of tasks inside one. Any function takes NULL for "nobody
+ * watches, nothing cancels". */
+typedef struct mlr_op mlr_op;
+int  mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);   /* remote may be NULL; restarts its clock, keeps its counts */
+void mlr_op_end(mlr_op *op);                                            /* a last progress call, then gone */
+int  mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err);     /* cancelled with its parent, or alone */
+void mlr_op_cancel(mlr_op *op);                                         /* and wakes every wait below it */
+bool mlr_op_cancelled(const mlr_op *op);
+/* 0 or ECANCELLED. On the caller's thread it also does what is due: progress, errands. To be called before each
+ * request, chunk and wait. */
+int  mlr_op_check(mlr_op *op, mlreg_error **err);
+int  mlr_op_sleep(mlr_op *op, uint64_t ms, mlreg_error **err);          /* 0 after the time; ECANCELLED at once */
+
+/* Runs fn(arg) on the thread that made the public call and waits for it: how callbacks of the user are reached from
+ * workers. Its return value comes back; ECANCELLED if the call ends first. */
+typedef int (*mlr_errand_fn)(void *arg, mlreg_error **err);
+int  mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err);
+
+typedef enum mlr_counter { MLR_N_BLOBS_DONE, MLR_N_BLOBS_TOTAL, MLR_N_REQUESTS, MLR_N_RETRIES, MLR_N_BYTES_DONE,
+    MLR_N_BYTES_TOTAL, MLR_N_BYTES_NETWORK, MLR_N_BYTES_REUSED, MLR_N_BYTES_RESUMED, MLR_N_COUNTERS } mlr_counter;
+void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n);             /* n < 0 takes back */
+#endif

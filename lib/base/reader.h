@@ -1,0 +1,33 @@
+/* base/reader.h - bytes of known length that can be read again from any offset: a file, memory, a blob far away. */
+#ifndef MLR_BASE_READER_H
+#define MLR_BASE_READER_H
+#include <mlreg.h>
+#include <stdbool.h>
+#include "base/op.h"
+
+typedef struct mlr_reader mlr_reader;
+typedef struct mlr_reader_ops {               /* one constant table per kind */
+    /* At most `len` bytes at `offset`, at least 1 unless at the end. Cheap when `offset` is where the last read ended. */
+    int64_t (*read_at)(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);
+    void (*free)(mlr_reader *r);
+} mlr_reader_ops;
+struct mlr_reader {                           /* the first member of each kind's own struct */
+    const mlr_reader_ops *ops;
+    uint64_t bytes;
+    int  fd;                                  /* a plain file with exactly these bytes from offset 0, or -1: for reflink and mmap */
+    bool trusted;                             /* the bytes were checked against their digest when they were stored */
+    const char *name;                         /* for messages; lives as long as the reader */
+};
+/* One thread at a time. Loops until `len` bytes or the end. Bytes, 0 at the end. EIO "changed while it was read" where
+ * a file turns out shorter or longer than `bytes`. */
+int64_t mlr_reader_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);
+void mlr_reader_free(mlr_reader *r);          /* NULL is fine */
+
+/* A file below nothing: regular files only (EINVAL for FIFO, device, directory). Its size, device, inode, mtime and ctime are noted
+ * at opening; mlr_reader_unchanged tells whether they still are so: 0, or EIO "changed while it was read". Other kinds: always 0. */
+int mlr_reader_open_file(const char *path, mlr_reader **out, mlreg_error **err);
+int mlr_reader_from_fd(int fd, const char *name, bool trusted, mlr_reader **out, mlreg_error **err);   /* takes the descriptor, on success only */
+int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err);  /* borrows the bytes */
+int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err); /* read_at runs on the caller's thread; never calls release */
+int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err);
+#endif

@@ -1,0 +1,24 @@
+/* base/runtime.h - what sessions share: threads, connections, memory and bandwidth, each a budget. */
+#ifndef MLR_BASE_RUNTIME_H
+#define MLR_BASE_RUNTIME_H
+#include <mlreg.h>
+#include "base/op.h"
+
+typedef struct mlreg_runtime mlr_runtime;      /* counted references; any thread */
+typedef struct mlr_limits {
+    uint32_t threads;          /* of work, per group; MLREG_NONE as uint32: inline */
+    uint32_t connections;      /* open at once, over all hosts */
+    uint64_t memory_bytes;     /* for slabs in flight */
+    uint64_t bytes_per_s;      /* received and sent together; MLREG_NONE: no limit */
+} mlr_limits;                  /* a field of 0 is the default: min(cores, 8) but at least 4; 16; 32 MiB; no limit */
+
+int  mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **err);
+mlr_runtime *mlr_runtime_ref(mlr_runtime *rt);
+void mlr_runtime_unref(mlr_runtime *rt);        /* NULL is fine */
+const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults filled in */
+int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);   /* waits; 0 or ECANCELLED */
+void mlr_runtime_connection_give(mlr_runtime *rt);
+int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits; more than the whole budget is granted alone */
+void mlr_runtime_memory_give(mlr_runtime *rt, uint64_t bytes);
+int  mlr_runtime_pace(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err);        /* sleeps off what exceeds the rate */
+#endif

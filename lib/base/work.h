@@ -1,0 +1,29 @@
+/* base/work.h - tasks on threads: the only room that starts threads or waits for them. */
+#ifndef MLR_BASE_WORK_H
+#define MLR_BASE_WORK_H
+#include <mlreg.h>
+#include <pthread.h>
+#include "base/op.h"
+#include "base/runtime.h"
+
+/* A group runs tasks on at most `width` threads of its own (all signals blocked), in the order they were added. The
+ * first failure cancels the others and is what wait returns; a task that was cancelled by that never replaces it. */
+typedef struct mlr_group mlr_group;
+typedef int (*mlr_task_fn)(void *arg, mlr_op *op, mlreg_error **err);
+int  mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err); /* 0: inline, at wait */
+int  mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err);  /* any thread, tasks included; `arg` outlives wait */
+int  mlr_group_wait(mlr_group *g, mlreg_error **err);   /* meanwhile does the caller's progress and errands; then add may be used again */
+void mlr_group_free(mlr_group *g);                      /* cancels and joins what still runs; NULL is fine */
+
+/* Pointers handed from thread to thread, at most `room` at a time. */
+typedef struct mlr_queue mlr_queue;
+int  mlr_queue_new(size_t room, mlr_queue **out, mlreg_error **err);
+int  mlr_queue_put(mlr_queue *q, void *item, mlr_op *op, mlreg_error **err);    /* waits for room; ECANCELLED; ESTATE once closed */
+int  mlr_queue_take(mlr_queue *q, void **item, mlr_op *op, mlreg_error **err);  /* 1; 0 closed and empty; ECANCELLED */
+void mlr_queue_close(mlr_queue *q);                     /* no more puts; takes drain it */
+void mlr_queue_free(mlr_queue *q);                      /* NULL is fine; items are not its own */
+
+/* Waits while *condition is false; the mutex is held on entry and return. 0, or ECANCELLED (also held). Woken by
+ * broadcast, by cancel, and often enough for the caller's progress. */
+int  mlr_work_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mlr_op *op, mlreg_error **err);
+#endif

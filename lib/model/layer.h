@@ -1,0 +1,17 @@
+/* model/layer.h - one layer's bytes as a stream: in order and verified, or by range where something vouches for it. */
+#ifndef MLR_MODEL_LAYER_H
+#define MLR_MODEL_LAYER_H
+#include "place/place.h"
+
+typedef struct mlr_layer mlr_layer;
+typedef struct mlr_layer_open { uint64_t offset, bytes, readahead_bytes; bool unverified; } mlr_layer_open;   /* bytes 0: to the end */
+/* From a place that verified the bytes when it stored them (reader->trusted) everything is allowed. Elsewhere: a whole-layer sequential read is verified slab by slab only at the end,
+ * so without `unverified` bytes are first brought, verified, into an unlinked temporary file, then read from there (up to the runtime's memory for small ones: in memory). */
+int  mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err);
+int64_t mlr_layer_read(mlr_layer *l, void *buf, size_t len, mlr_op *op, mlreg_error **err);
+int64_t mlr_layer_read_at(mlr_layer *l, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);   /* any number of threads */
+int  mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err);
+uint64_t mlr_layer_bytes(const mlr_layer *l);
+void mlr_layer_free(mlr_layer *l);
+int  mlr_layer_fd(mlr_place *p, const mlr_blob *b, mlr_op *op, int *fd, mlreg_error **err);           /* ENOTSUP unless the place has verified plain files */
+#endif

@@ -1,0 +1,40 @@
+/* net/http.h - one HTTP exchange at a time over kept connections; the only room that knows libcurl. */
+#ifndef MLR_NET_HTTP_H
+#define MLR_NET_HTTP_H
+#include <stdbool.h>
+#include "base/buf.h"
+#include "base/reader.h"
+#include "base/runtime.h"
+
+typedef struct mlr_http mlr_http;              /* settings and idle connections; any thread */
+typedef struct mlr_http_options {
+    uint32_t connect_timeout_ms;               /* 10 000 */
+    uint32_t stall_timeout_ms;                 /* 30 000 without one byte either way */
+    uint32_t commit_timeout_ms;                /* 300 000 between the last byte sent and the answer, where the request says so */
+    const char *ca_file;                       /* PEM; NULL: SSL_CERT_FILE, CURL_CA_BUNDLE, the system's */
+    const char *client_cert_file, *client_key_file;   /* PEM; NULL: none */
+} mlr_http_options;
+int  mlr_http_new(mlr_runtime *rt, const mlr_http_options *o, mlr_http **out, mlreg_error **err);
+void mlr_http_free(mlr_http *h);
+
+typedef struct mlr_header { const char *name, *value; } mlr_header;
+typedef struct mlr_request {
+    const char *method, *url;
+    const mlr_header *headers; size_t n_headers;      /* sent as they are; control characters are EINVAL */
+    const void *body; size_t body_bytes;              /* a body in memory, or … */
+    mlr_reader *source; uint64_t source_offset, source_bytes;   /* … one that is read while it is sent */
+    bool commit;                                      /* wait commit_timeout_ms for the answer: the server has much to do */
+} mlr_request;
+
+/* An exchange whose answer's head has arrived. Redirects are not followed, content is not decoded (an unasked
+ * Content-Encoding is the caller's to refuse), no cookie is kept, no proxy or netrc password is sent anywhere. One thread at a time.
+ * Codes: ENET (with what libcurl says and the host), ETIMEDOUT, ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
+typedef struct mlr_exchange mlr_exchange;
+int  mlr_http_begin(mlr_http *h, const mlr_request *r, mlr_op *op, mlr_exchange **out, mlreg_error **err);
+int  mlr_exchange_status(const mlr_exchange *x);
+const char *mlr_exchange_header(const mlr_exchange *x, const char *name, size_t i);   /* the i-th of that name, any case; NULL past the last */
+bool mlr_exchange_length(const mlr_exchange *x, uint64_t *out);                       /* Content-Length, where there is one */
+int64_t mlr_exchange_read(mlr_exchange *x, void *buf, size_t len, mlr_op *op, mlreg_error **err);  /* fills `len` unless the body ends; a body cut short is ENET */
+uint64_t mlr_exchange_sent(const mlr_exchange *x);                                    /* bytes of the body that libcurl took */
+void mlr_exchange_free(mlr_exchange *x);             /* keeps the connection if the body was read to its end; NULL is fine */
+#endif

@@ -1,0 +1,77 @@
+/* place/place.h - one interface to every place that holds artifacts; what a place can do is asked, never guessed from its kind. */
+#ifndef MLR_PLACE_PLACE_H
+#define MLR_PLACE_PLACE_H
+#include "base/reader.h"
+#include "base/runtime.h"
+#include "place/manifest.h"
+#include "place/ref.h"
+
+typedef struct mlr_place mlr_place;
+typedef struct mlr_blob { const char *repo; mlr_digest digest; uint64_t bytes; const char *media_type; } mlr_blob;   /* media_type may be NULL */
+/* What may happen to a tag that is there with another digest. */
+typedef struct mlr_tag_rule { bool move; mlr_digest expect; } mlr_tag_rule;   /* expect "" : any; else only off that digest */
+
+typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what the kind can never do. `err`s carry no place: place.c adds it */
+    const char *kind;            /* for messages, never for decisions */
+    void (*close)(mlr_place *p);
+    /* names */
+    int (*resolve)(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err);   /* ENOTFOUND. media type, digest, size; the index entry's artifact type, annotations where cheap */
+    int (*tags)(mlr_place *p, const char *repo, mlr_op *op, mlr_list *out, mlreg_error **err);            /* ENOTFOUND for a repository that is not there */
+    int (*repositories)(mlr_place *p, mlr_op *op, mlr_list *out, mlreg_error **err);
+    /* manifests */
+    int (*manifest_read)(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_buf *out, char **media_type, mlreg_error **err);   /* unverified; media_type may come back NULL */
+    /* Durable when it returns. r->tag NULL: by digest only. EEXISTS (the tag is at another digest, the rule forbids: checked as tightly as the place can). */
+    int (*manifest_write)(mlr_place *p, const mlr_ref *r, const mlr_tag_rule *rule, const mlr_manifest *m, mlr_op *op, mlreg_error **err);
+    int (*remove)(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **err);   /* a tag, or with a digest and no tag the manifest and every tag on it */
+    int (*referrers)(mlr_place *p, const char *repo, const mlr_digest *subject, mlr_op *op, mlr_list *out, mlreg_error **err);   /* descriptors; candidates: place.c checks and filters them */
+    /* blobs */
+    int (*blob_has)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);                      /* 1, 0 */
+    int (*blob_open)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* ENOTFOUND. Not verified unless reader->trusted */
+    int (*blob_write)(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);     /* reads, checks size and digest, then publishes; there already: 0 */
+    int (*mount)(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);  /* 1 mounted, 0 not: upload it */
+    /* A blob whose digest is not known yet: written while it is hashed, in one pass. NULL: hash first, then blob_write. */
+    int (*blob_take)(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
+    /* Checks name and secret against the place, then keeps them; secret NULL: forgets them. *where (mlr_free): the file or helper. */
+    int (*login)(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
+    /* upkeep, of places on disk */
+    int (*gc)(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_report *out, mlreg_error **err);
+    int (*fsck)(mlr_place *p, uint32_t flags, mlr_op *op, mlr_list *problems, mlreg_error **err);
+} mlr_place_ops;
+struct mlr_place {               /* the first member of each kind's own struct */
+    const mlr_place_ops *ops;
+    char *name;                  /* "registry.example", "/var/models": every error from here carries it */
+    uint32_t can;                /* MLREG_CAN_* */
+    bool read_only;
+    mlr_runtime *rt;             /* kept; released by mlr_place_close */
+    uint64_t identity;           /* places that are the same one are equal: two sessions on one registry, one directory. Random for memory */
+};
+
+/* `location` as in mlreg_session_open. */
+int  mlr_place_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
+void mlr_place_close(mlr_place *p);       /* NULL is fine */
+
+/* The only way in for the layers to the right: each checks, calls ops, adds the place to the error. */
+int mlr_place_resolve(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err);
+int mlr_place_tags(mlr_place *p, const char *repo, mlr_op *op, mlr_list **out, mlreg_error **err);             /* sorted */
+int mlr_place_repositories(mlr_place *p, mlr_op *op, mlr_list **out, mlreg_error **err);                       /* sorted */
+int mlr_place_manifest(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifest **out, mlreg_error **err);     /* read, digest checked if r has one, parsed */
+int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule *rule, const mlr_manifest *m, mlr_op *op, mlreg_error **err);
+int mlr_place_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **err);
+/* Each candidate's own subject is read and must be `subject` (F3); filtered by artifact type here. ENOTSUP never: the fallback tag serves. */
+int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, const char *artifact_type, mlr_op *op, mlr_list **out, mlreg_error **err);
+int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);
+int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
+int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
+int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);    /* 0 where it cannot */
+int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
+int mlr_place_blob_bytes(mlr_place *p, const mlr_blob *b, size_t max, mlr_op *op, mlr_buf *out, mlreg_error **err);  /* a small one (config), whole and verified */
+int mlr_place_login(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
+int mlr_place_gc(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_report *out, mlreg_error **err);
+int mlr_place_fsck(mlr_place *p, uint32_t flags, mlr_op *op, mlr_list **problems, mlreg_error **err);
+
+/* The kinds, for mlr_place_open alone. */
+int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
+int mlr_store_open(const char *dir, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
+int mlr_layout_open(const char *dir, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
+int mlr_memory_open(mlr_runtime *rt, mlr_place **out, mlreg_error **err);
+#endif
