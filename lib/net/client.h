@@ -26,7 +26,8 @@ typedef struct mlr_call {
 /* Sends, authenticates (one 401 answered per token), follows, retries by mlr_retry. Any status that then stands is success here: the caller
  * decides. Credentials go over plain http only to loopback: EDENIED otherwise. */
 int  mlr_client_begin(mlr_client *c, const mlr_call *call, mlr_op *op, mlr_exchange **out, mlreg_error **err);
-/* begin, then the whole body (ELIMIT past body->max); retries also when the body is cut short. *out may be NULL if only status and body are wanted. */
+/* begin, then the whole body of a 2xx answer (ELIMIT past body->max); retries also when it is cut short. Another answer's body stays in the exchange for
+ * mlr_client_refused. `out` may be NULL if only status and body are wanted. */
 int  mlr_client_fetch(mlr_client *c, const mlr_call *call, mlr_op *op, int *status, mlr_buf *body, mlr_exchange **out, mlreg_error **err);
 /* The error that an unwelcome answer stands for: 401 EAUTH, 403 EDENIED, 404 ENOTFOUND, 405 and 501 ENOTSUP, 413 ELIMIT, 408/429/5xx ENET, other EPROTO; message, registry
  * code and hint from the body (JSON of the spec, else its first line if it is plain text), which is read and cut at 64 KiB. Never 0. */
