@@ -16,6 +16,7 @@ void mlr_sha256_final(mlr_sha256 *s, uint8_t out[32]);        /* the state is sp
 
 #define MLR_SHA256_SAVED_BYTES 104            /* h big-endian, bytes big-endian, tail */
 void mlr_sha256_save(const mlr_sha256 *s, uint8_t out[MLR_SHA256_SAVED_BYTES]);
+/* False, and *s as before, for what save never writes. */
 bool mlr_sha256_restore(mlr_sha256 *s, const uint8_t in[MLR_SHA256_SAVED_BYTES]) __attribute__((warn_unused_result));
 
 /* The table behind the choice; tests walk it. Each kernel folds whole 64-byte blocks into h. */
