@@ -1,8 +1,10 @@
 /* codec/sha256.c - SHA-256 over any pieces: chooses the kernel, keeps the odd bytes, adds the length. */
 #include "codec/sha256.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+
 #include "codec/sha256_kernels.h"
 
 #define BLOCK 64u
@@ -11,9 +13,9 @@
 
 static const mlr_sha256_kernel kernels[] = {        /* best first */
 #ifdef MLR_SHA256_X86
-    { "sha-ni", mlr_sha256_x86_usable, mlr_sha256_x86_blocks },
+    {"sha-ni", mlr_sha256_x86_usable, mlr_sha256_x86_blocks},
 #endif
-    { "sodium", mlr_sha256_sodium_usable, mlr_sha256_sodium_blocks },
+    {"sodium", mlr_sha256_sodium_usable, mlr_sha256_sodium_blocks},
 };
 
 /* NULL until first used: asking the processor traps in virtual machines, so it is asked once. */
@@ -82,8 +84,8 @@ static uint64_t get_be64(const uint8_t *p)
 
 void mlr_sha256_init(mlr_sha256 *s)
 {
-    static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
     memset(s, 0, sizeof *s);
     memcpy(s->h, start, sizeof start);

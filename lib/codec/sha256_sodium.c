@@ -1,5 +1,6 @@
 /* codec/sha256_sodium.c - the SHA-256 kernel for every processor: libsodium's, fed whole blocks. */
 #include "codec/sha256_kernels.h"
+
 #include <sodium.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
 #include "codec/sha256.h"
 
 #define ROUND_BYTES ((size_t)256 << 20)
@@ -39,7 +40,7 @@ static double best_gb_per_s(const uint8_t *data, size_t size)
 
 int main(void)
 {
-    static const size_t sizes[] = { (size_t)16 << 10, (size_t)256 << 10, ROUND_BYTES };
+    static const size_t sizes[] = {(size_t)16 << 10, (size_t)256 << 10, ROUND_BYTES};
     size_t n;
     const mlr_sha256_kernel *k = mlr_sha256_kernels(&n);
     uint8_t *data = malloc(ROUND_BYTES);

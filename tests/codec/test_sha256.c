@@ -1,13 +1,14 @@
 /* tests/codec/test_sha256.c - every kernel against the standard's vectors and, on everything else, against libsodium. */
+#include "codec/sha256.h"
+
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include "codec/sha256.h"
+#include <cmocka.h>
 
 #define SEED 20261123u
 #define BIG_BYTES (3u << 20)
@@ -212,8 +213,8 @@ static void check_copy(void)
     mlr_sha256_update(&b, "three", 5);
     mlr_sha256_final(&a, sum_a);
     mlr_sha256_final(&b, sum_b);
-    assert_vector("one and two", 11, sodium_bin2hex((char[65]){ 0 }, 65, sum_a, 32));
-    assert_vector("one and three", 13, sodium_bin2hex((char[65]){ 0 }, 65, sum_b, 32));
+    assert_vector("one and two", 11, sodium_bin2hex((char[65]){0}, 65, sum_a, 32));
+    assert_vector("one and three", 13, sodium_bin2hex((char[65]){0}, 65, sum_b, 32));
 }
 
 static void test_sha256__copies_go_their_own_ways(void **state)
@@ -251,10 +252,10 @@ static void test_sha256__goes_on_from_any_saved_state(void **state)
 /* The saved form is written to journals that other processors may read: its bytes are fixed. */
 static void test_sha256__saves_in_one_fixed_form(void **state)
 {
-    static const uint8_t start[32] = { 0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3,
-                                       0x72, 0xa5, 0x4f, 0xf5, 0x3a, 0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05,
-                                       0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19 };
-    uint8_t saved[MLR_SHA256_SAVED_BYTES], want[MLR_SHA256_SAVED_BYTES] = { 0 };
+    static const uint8_t start[32] = {0x6a, 0x09, 0xe6, 0x67, 0xbb, 0x67, 0xae, 0x85, 0x3c, 0x6e, 0xf3,
+                                      0x72, 0xa5, 0x4f, 0xf5, 0x3a, 0x51, 0x0e, 0x52, 0x7f, 0x9b, 0x05,
+                                      0x68, 0x8c, 0x1f, 0x83, 0xd9, 0xab, 0x5b, 0xe0, 0xcd, 0x19};
+    uint8_t saved[MLR_SHA256_SAVED_BYTES], want[MLR_SHA256_SAVED_BYTES] = {0};
     mlr_sha256 s;
 
     (void)state;
@@ -310,7 +311,7 @@ static void test_sha256__restores_nothing_that_save_does_not_write(void **state)
 /* Takes up both at `bytes` taken, by hand, for nobody wants to wait for 5 GiB, and lets them hash a little more. */
 static void assert_like_sodium_after(uint64_t bytes)
 {
-    uint8_t saved[MLR_SHA256_SAVED_BYTES] = { 0 }, *data = random_bytes(300), ours[32], theirs[32];
+    uint8_t saved[MLR_SHA256_SAVED_BYTES] = {0}, *data = random_bytes(300), ours[32], theirs[32];
     crypto_hash_sha256_state sodium;
     mlr_sha256 s;
 
@@ -334,8 +335,8 @@ static void assert_like_sodium_after(uint64_t bytes)
 
 static void check_large_counts(void)
 {
-    static const uint64_t counts[] = { GIB / 2 - 1,  GIB / 2,      GIB / 2 + 1,     4 * GIB - 100, 4 * GIB,
-                                       4 * GIB + 63, 5 * GIB + 17, GIB * GIB - 301, GIB * GIB };
+    static const uint64_t counts[] = {GIB / 2 - 1,  GIB / 2,      GIB / 2 + 1,     4 * GIB - 100, 4 * GIB,
+                                      4 * GIB + 63, 5 * GIB + 17, GIB * GIB - 301, GIB * GIB};
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         assert_like_sodium_after(counts[i]);
