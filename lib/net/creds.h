@@ -2,15 +2,20 @@
 #ifndef MLR_NET_CREDS_H
 #define MLR_NET_CREDS_H
 #include <mlreg.h>
+#include <stdbool.h>
 #include "base/op.h"
 
 typedef enum mlr_creds_kind { MLR_CREDS_NONE = 0, MLR_CREDS_BASIC, MLR_CREDS_IDENTITY, MLR_CREDS_BEARER } mlr_creds_kind;
 typedef struct mlr_creds {
     mlr_creds_kind kind;
     char *name, *secret;       /* BASIC: both. IDENTITY: secret is a refresh token. BEARER: secret is sent as it is */
-    char *looked;              /* where was looked, in words, for a hint: "/root/.docker/config.json (no entry), …" */
+    char *looked;              /* for a hint. NONE: where was looked, in words: "/root/.docker/config.json (no entry), …"; else the one place where it was found */
+    bool whole_host;           /* the answer is the same for every repository of the host */
 } mlr_creds;
+/* Fills in what `c` says (name NULL but for BASIC), wiping what it said; `looked` stays. EINVAL for control characters and a colon in `name`. */
+int  mlr_creds_set(mlr_creds *c, mlr_creds_kind kind, const char *name, const char *secret, mlreg_error **err);
 void mlr_creds_done(mlr_creds *c);                            /* wipes the secrets */
+void mlr_creds_wipe(char *secret);                            /* zeroes, then mlr_free; NULL is fine: for every string that holds a secret */
 
 /* What the public callback fills in. */
 struct mlreg_auth { mlr_creds creds; int set; };
