@@ -2,6 +2,7 @@
 #ifndef MLR_BASE_OP_H
 #define MLR_BASE_OP_H
 #include <mlreg.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 /* The remote control that the public mlreg_op handle is. Counters and flag are atomic. */
@@ -15,9 +16,9 @@ void mlr_remote_free(mlreg_op *remote);                             /* one refer
 /* One public call, on the thread that made it; or a group of tasks inside one. Any function takes NULL for "nobody
  * watches, nothing cancels". */
 typedef struct mlr_op mlr_op;
-int  mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);   /* remote may be NULL; restarts its clock, keeps its counts */
-void mlr_op_end(mlr_op *op);                                            /* a last progress call, then gone */
-int  mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err);     /* cancelled with its parent, or alone */
+int  mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);   /* remote may be NULL; its counts add up */
+void mlr_op_end(mlr_op *op);                                            /* a last progress call unless cancelled, then gone; of a child: just gone */
+int  mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err);     /* cancelled with its parent, or alone; gone before it */
 void mlr_op_cancel(mlr_op *op);                                         /* and wakes every wait below it */
 bool mlr_op_cancelled(const mlr_op *op);
 /* 0 or ECANCELLED. On the caller's thread it also does what is due: progress, errands. To be called before each
@@ -33,4 +34,15 @@ int  mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err
 typedef enum mlr_counter { MLR_N_BLOBS_DONE, MLR_N_BLOBS_TOTAL, MLR_N_REQUESTS, MLR_N_RETRIES, MLR_N_BYTES_DONE,
     MLR_N_BYTES_TOTAL, MLR_N_BYTES_NETWORK, MLR_N_BYTES_REUSED, MLR_N_BYTES_RESUMED, MLR_N_COUNTERS } mlr_counter;
 void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n);             /* n < 0 takes back */
+
+/* For base/work alone, which does all the waiting. Begin notes that this thread is about to wait on w->cond, so that a
+ * cancel or an errand wakes it, and tells for how many ms at most; 0: do not wait, mlr_op_check has something to do. */
+typedef struct mlr_op_wait {
+    pthread_cond_t *cond;
+    const mlr_op *served;                       /* the call whose caller waits here, or NULL */
+    struct mlr_op_wait *next;
+} mlr_op_wait;
+uint64_t mlr_op_wait_begin(mlr_op *op, mlr_op_wait *w);
+void mlr_op_wait_end(mlr_op *op, mlr_op_wait *w);
+void mlr_op_rearm(mlr_op *child);                       /* takes back its own cancel, once nothing of it runs any more */
 #endif

@@ -12,13 +12,14 @@ typedef struct mlr_limits {
     uint64_t bytes_per_s;      /* received and sent together; MLREG_NONE: no limit */
 } mlr_limits;                  /* a field of 0 is the default: min(cores, 8) but at least 4; 16; 32 MiB; no limit */
 
+/* Below, a NULL runtime is one without limits, except in mlr_runtime_limits. Waits are first come, first served. */
 int  mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **err);
 mlr_runtime *mlr_runtime_ref(mlr_runtime *rt);
 void mlr_runtime_unref(mlr_runtime *rt);        /* NULL is fine */
 const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults filled in */
 int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);   /* waits; 0 or ECANCELLED */
 void mlr_runtime_connection_give(mlr_runtime *rt);
-int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits; more than the whole budget is granted alone */
+int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits its turn; more than the whole budget is granted alone. Take at once all that a job needs: two that hold some and wait for more wait for ever */
 void mlr_runtime_memory_give(mlr_runtime *rt, uint64_t bytes);
 int  mlr_runtime_pace(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err);        /* sleeps off what exceeds the rate */
 #endif

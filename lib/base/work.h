@@ -7,10 +7,13 @@
 #include "base/runtime.h"
 
 /* A group runs tasks on at most `width` threads of its own (all signals blocked), in the order they were added. The
- * first failure cancels the others and is what wait returns; a task that was cancelled by that never replaces it. */
+ * first failure cancels the others and is what wait returns; a task that was cancelled by that never replaces it. What
+ * had not begun by then is left out. Where the runtime allows fewer threads, or the system gives none, fewer or the one
+ * that waits do the work: tasks that talk with each other through a queue need mlr_group_width() threads of their own. */
 typedef struct mlr_group mlr_group;
 typedef int (*mlr_task_fn)(void *arg, mlr_op *op, mlreg_error **err);
 int  mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err); /* 0: inline, at wait */
+unsigned mlr_group_width(const mlr_group *g);           /* threads it may use: `width`, or less where the runtime says so; 0: inline */
 int  mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err);  /* any thread, tasks included; `arg` outlives wait */
 int  mlr_group_wait(mlr_group *g, mlreg_error **err);   /* meanwhile does the caller's progress and errands; then add may be used again */
 void mlr_group_free(mlr_group *g);                      /* cancels and joins what still runs; NULL is fine */
@@ -26,4 +29,9 @@ void mlr_queue_free(mlr_queue *q);                      /* NULL is fine; items a
 /* Waits while *condition is false; the mutex is held on entry and return. 0, or ECANCELLED (also held). Woken by
  * broadcast, by cancel, and often enough for the caller's progress. */
 int  mlr_work_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mlr_op *op, mlreg_error **err);
+int  mlr_work_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t ms, mlr_op *op, mlreg_error **err); /* likewise, `ms` at most */
+
+/* The seam: what starts a thread, as pthread_create does. NULL: the system. */
+typedef int (*mlr_thread_start)(pthread_t *thread, void *(*run)(void *), void *arg);
+void mlr_work_use(mlr_thread_start start);
 #endif
