@@ -17,6 +17,8 @@ struct mlreg_descriptor {
 typedef struct mlreg_descriptor mlr_descriptor;
 /* EPROTO that names `what` and the member: no mediaType, digest or size, size no exact integer, …; ENOTSUP for a digest that is not sha256. */
 int  mlr_descriptor_read(const mlr_json *v, const char *what, mlr_descriptor *out, mlreg_error **err);
+/* The member "annotations" of `v` into `d`, which has none yet: of a descriptor, or of a manifest. */
+int  mlr_descriptor_read_annotations(const mlr_json *v, const char *what, mlr_descriptor *d, mlreg_error **err);
 int  mlr_descriptor_make(const char *media_type, const mlr_digest *digest, uint64_t bytes, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_copy(const mlr_descriptor *d, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_annotate(mlr_descriptor *d, const char *key, const char *value, mlreg_error **err);   /* replaces; value NULL removes; `raw` is dropped */
