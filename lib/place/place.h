@@ -40,7 +40,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
 struct mlr_place {               /* the first member of each kind's own struct */
     const mlr_place_ops *ops;
     char *name;                  /* "registry.example", "/var/models": every error from here carries it */
-    uint32_t can;                /* MLREG_CAN_* */
+    _Atomic uint32_t can;        /* MLREG_CAN_*; a registry's powers are found by asking, while others look */
     bool read_only;
     mlr_runtime *rt;             /* kept; released by mlr_place_close */
     uint64_t identity;           /* places that are the same one are equal: two sessions on one registry, one directory. Random for memory */
