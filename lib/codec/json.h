@@ -7,12 +7,22 @@
 typedef struct mlr_json mlr_json;              /* a value; the root owns the tree and a copy of the text */
 #define MLR_JSON_MAX_DEPTH 64
 #define MLR_JSON_MAX_BYTES (16u << 20)
+#define MLR_JSON_MAX_VALUES (1u << 20)         /* of a tree; also keys of the objects that are open at one place */
+#define MLR_JSON_MAX_NUMBER 63                 /* characters of one number: all that cJSON reads */
 
 /* EPROTO, with offset and reason, for anything that two parsers could read differently: duplicate keys or keys that differ by
  * case only, bytes behind the value, BOM, bad UTF-8, \u0000, lone surrogates, leading zeros, control characters, NaN. ELIMIT for depth or size
  * (both before a tree is built). `name` says in messages what the text is. */
 int  mlr_json_parse(const char *text, size_t len, const char *name, mlr_json **root, mlreg_error **err);
 void mlr_json_free(mlr_json *root);            /* NULL is fine */
+
+/* Texts whose keys are names of their own, such as tensors, may differ by case; long ones may say how long. */
+typedef struct mlr_json_rules { size_t max_bytes; /* 0: MLR_JSON_MAX_BYTES; below 4 GiB */ bool case_matters; } mlr_json_rules;
+int  mlr_json_parse_as(const mlr_json_rules *rules, const char *text, size_t len, const char *name, mlr_json **root, mlreg_error **err);
+/* For an object too long to become a tree: all of it is checked first, then each member is handed over, in order, as a
+ * tree of its own that lives as long as the call. What `fn` returns below 0 ends it and comes back. EPROTO if the text is no object. */
+typedef int (*mlr_json_member_fn)(const mlr_json *member, void *user, mlreg_error **err);
+int  mlr_json_each(const mlr_json_rules *rules, const char *text, size_t len, const char *name, mlr_json_member_fn fn, void *user, mlreg_error **err);
 
 /* Every accessor takes NULL for "missing". Keys are compared exactly. */
 typedef enum mlr_json_type { MLR_JSON_MISSING, MLR_JSON_NULL, MLR_JSON_BOOL, MLR_JSON_NUMBER, MLR_JSON_STRING, MLR_JSON_ARRAY, MLR_JSON_OBJECT } mlr_json_type;
