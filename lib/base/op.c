@@ -7,28 +7,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/remote.h"
 #include "base/work.h"
-
-#define INTERVAL_MS 200          /* between progress calls where the user names none */
-#define NOT_STARTED UINT64_MAX
 
 /* A wake-up that arrives between a thread's last look and its wait is lost; it then costs one slice, no more. The caller's
  * is shorter, for workers wait until it has done their errands. */
 #define SLICE_MS        50
 #define CALLER_SLICE_MS 10
-
-/* What the user holds, shared by every op below it. */
-struct mlreg_op {
-    atomic_uint refs;
-    atomic_bool cancelled;
-    _Atomic int64_t counts[MLR_N_COUNTERS];
-    _Atomic uint64_t started_ms;
-    mlreg_progress_fn progress;  /* this and the next two change only while no call runs */
-    void *user;
-    uint32_t interval_ms;
-    pthread_mutex_t lock;        /* guards `waits`; the last to be taken, nothing is called under it */
-    mlr_op_wait *waits;          /* threads that wait somewhere below */
-};
 
 /* What a worker wants done on the caller's thread; lives on the worker's stack. */
 struct errand {
@@ -55,109 +40,24 @@ struct mlr_op {
     atomic_bool has_errands;
 };
 
-int mlr_remote_new(mlreg_op **out, mlreg_error **err)
-{
-    mlreg_op *remote = mlr_alloc(sizeof *remote);
-
-    if (remote == NULL)
-        return mlr_error_nomem(err);
-    atomic_init(&remote->refs, 1);
-    atomic_init(&remote->started_ms, NOT_STARTED);
-    pthread_mutex_init(&remote->lock, NULL);
-    *out = remote;
-    return 0;
-}
-
-mlreg_op *mlr_remote_ref(mlreg_op *remote)
-{
-    if (remote != NULL)
-        atomic_fetch_add(&remote->refs, 1);
-    return remote;
-}
-
-void mlr_remote_free(mlreg_op *remote)
-{
-    if (remote == NULL || atomic_fetch_sub(&remote->refs, 1) > 1)
-        return;
-    assert(remote->waits == NULL);
-    pthread_mutex_destroy(&remote->lock);
-    mlr_free(remote);
-}
-
-/* Wakes the caller of `served`; with NULL, everybody. */
-static void wake(mlreg_op *remote, const mlr_op *served)
-{
-    pthread_mutex_lock(&remote->lock);
-    for (mlr_op_wait *w = remote->waits; w != NULL; w = w->next)
-        if (served == NULL || w->served == served)
-            pthread_cond_broadcast(w->cond);
-    pthread_mutex_unlock(&remote->lock);
-}
-
-void mlr_remote_cancel(mlreg_op *remote)
-{
-    if (remote == NULL)
-        return;
-    atomic_store(&remote->cancelled, true);
-    wake(remote, NULL);
-}
-
-void mlr_remote_on_progress(mlreg_op *remote, mlreg_progress_fn fn, void *user, uint32_t interval_ms)
-{
-    if (remote == NULL)
-        return;
-    remote->progress = fn;
-    remote->user = user;
-    remote->interval_ms = interval_ms;
-}
-
-static uint64_t count_of(const mlreg_op *remote, mlr_counter what)
-{
-    int64_t n = atomic_load(&remote->counts[what]);
-
-    return n < 0 ? 0 : (uint64_t)n;
-}
-
-static uint32_t small_count_of(const mlreg_op *remote, mlr_counter what)
-{
-    uint64_t n = count_of(remote, what);
-
-    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
-void mlr_remote_stats(const mlreg_op *remote, mlreg_stats *out)
-{
-    uint64_t started_ms = atomic_load(&remote->started_ms);
-
-    out->blobs_done = small_count_of(remote, MLR_N_BLOBS_DONE);
-    out->blobs_total = small_count_of(remote, MLR_N_BLOBS_TOTAL);
-    out->requests = small_count_of(remote, MLR_N_REQUESTS);
-    out->retries = small_count_of(remote, MLR_N_RETRIES);
-    out->reserved = 0;
-    out->bytes_done = count_of(remote, MLR_N_BYTES_DONE);
-    out->bytes_total = count_of(remote, MLR_N_BYTES_TOTAL);
-    out->bytes_network = count_of(remote, MLR_N_BYTES_NETWORK);
-    out->bytes_reused = count_of(remote, MLR_N_BYTES_REUSED);
-    out->bytes_resumed = count_of(remote, MLR_N_BYTES_RESUMED);
-    out->elapsed_ms = started_ms == NOT_STARTED ? 0 : mlr_clock_ms() - started_ms;
-}
-
-void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n)
-{
-    if (op != NULL)
-        atomic_fetch_add(&op->remote->counts[what], n);
-}
-
 static void schedule_progress(mlr_op *root)
 {
-    uint32_t interval_ms = root->remote->interval_ms;
+    root->due_ms = mlr_clock_ms() + mlr_remote_interval_ms(root->remote);
+}
 
-    root->due_ms = mlr_clock_ms() + (interval_ms > 0 ? interval_ms : INTERVAL_MS);
+/* 0: it is due; UINT64_MAX: nobody wants any. */
+static uint64_t ms_to_progress(const mlr_op *root)
+{
+    uint64_t now_ms;
+
+    if (!mlr_remote_has_progress(root->remote))
+        return UINT64_MAX;
+    now_ms = mlr_clock_ms();
+    return now_ms >= root->due_ms ? 0 : root->due_ms - now_ms;
 }
 
 int mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
 {
-    uint64_t never = NOT_STARTED;
     mlr_op *op = mlr_alloc(sizeof *op);
     int rc;
 
@@ -172,7 +72,7 @@ int mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
     op->caller = pthread_self();
     pthread_mutex_init(&op->lock, NULL);
     pthread_cond_init(&op->done, NULL);
-    atomic_compare_exchange_strong(&op->remote->started_ms, &never, mlr_clock_ms());
+    mlr_remote_start(op->remote);
     schedule_progress(op);
     *out = op;
     return 0;
@@ -196,13 +96,8 @@ int mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err)
 /* Calls the user back. Nothing that runs inside may do so again. */
 static void report(mlr_op *root)
 {
-    mlreg_op *remote = root->remote;
-
-    if (remote->progress == NULL)
-        return;
     root->is_busy = true;
-    if (remote->progress(remote, remote->user) != 0)
-        mlr_remote_cancel(remote);
+    mlr_remote_report(root->remote);
     root->is_busy = false;
     schedule_progress(root);
 }
@@ -227,7 +122,7 @@ void mlr_op_cancel(mlr_op *op)
     if (op == NULL)
         return;
     atomic_store(&op->cancelled, true);
-    wake(op->remote, NULL);
+    mlr_remote_wake(op->remote, NULL);
 }
 
 void mlr_op_rearm(mlr_op *child)
@@ -242,7 +137,7 @@ bool mlr_op_cancelled(const mlr_op *op)
     for (const mlr_op *o = op; o != NULL; o = o->parent)
         if (atomic_load(&o->cancelled))
             return true;
-    return atomic_load(&op->remote->cancelled);
+    return mlr_remote_cancelled(op->remote);
 }
 
 /* The next errand, now running; NULL if there is none. */
@@ -272,7 +167,7 @@ static void do_errands(mlr_op *root)
         e->state = DONE;
         pthread_cond_broadcast(&root->done);
         pthread_mutex_unlock(&root->lock);
-        if (root->remote->progress != NULL && mlr_clock_ms() >= root->due_ms)
+        if (ms_to_progress(root) == 0)
             return;                             /* busy workers do not hold progress back */
     }
 }
@@ -286,7 +181,7 @@ int mlr_op_check(mlr_op *op, mlreg_error **err)
 {
     if (op != NULL && !mlr_op_cancelled(op) && serves_here(op->root)) {
         do_errands(op->root);
-        if (op->remote->progress != NULL && mlr_clock_ms() >= op->root->due_ms)
+        if (ms_to_progress(op->root) == 0)
             report(op->root);
     }
     return mlr_op_cancelled(op) ? mlr_error_set(err, MLREG_ECANCELLED, "cancelled") : 0;
@@ -354,7 +249,7 @@ int mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err)
     root = op->root;
     pthread_mutex_lock(&root->lock);
     queue_errand(root, &e);
-    wake(root->remote, root);
+    mlr_remote_wake(root->remote, root);
     while (e.state != DONE && mlr_work_wait(&root->done, &root->lock, op, NULL) == 0)
         ;
     if (e.state == QUEUED) {
@@ -368,44 +263,34 @@ int mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err)
     return e.rc;
 }
 
-static void note_wait(mlreg_op *remote, mlr_op_wait *w)
-{
-    pthread_mutex_lock(&remote->lock);
-    w->next = remote->waits;
-    remote->waits = w;
-    pthread_mutex_unlock(&remote->lock);
-}
-
 uint64_t mlr_op_wait_begin(mlr_op *op, mlr_op_wait *w)
 {
-    uint64_t now_ms, left_ms = CALLER_SLICE_MS;
+    uint64_t left_ms;
     mlr_op *root;
 
     if (op == NULL)
         return UINT64_MAX;
     root = op->root;
     w->served = serves_here(root) ? root : NULL;
-    note_wait(op->remote, w);
-    if (mlr_op_cancelled(op) || (w->served != NULL && atomic_load(&root->has_errands)))
+    mlr_remote_wait_begin(op->remote, w);
+    if (mlr_op_cancelled(op))
         return 0;
     if (w->served == NULL)
         return SLICE_MS;
-    if (op->remote->progress != NULL) {
-        now_ms = mlr_clock_ms();
-        left_ms = now_ms >= root->due_ms ? 0 : root->due_ms - now_ms;
-    }
+    if (atomic_load(&root->has_errands))
+        return 0;
+    left_ms = ms_to_progress(root);
     return left_ms < CALLER_SLICE_MS ? left_ms : CALLER_SLICE_MS;
 }
 
 void mlr_op_wait_end(mlr_op *op, mlr_op_wait *w)
 {
-    mlr_op_wait **at;
+    if (op != NULL)
+        mlr_remote_wait_end(op->remote, w);
+}
 
-    if (op == NULL)
-        return;
-    pthread_mutex_lock(&op->remote->lock);
-    for (at = &op->remote->waits; *at != w; at = &(*at)->next)
-        ;
-    *at = w->next;
-    pthread_mutex_unlock(&op->remote->lock);
+void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n)
+{
+    if (op != NULL)
+        mlr_remote_count(op->remote, what, n);
 }
