@@ -22,7 +22,8 @@ int  mlr_fs_link(const char *from, const char *to, mlreg_error **err);    /* EEX
 int  mlr_fs_unlink(const char *path, mlreg_error **err);                  /* missing is no error */
 int  mlr_fs_mkdirs(const char *path, unsigned mode, mlreg_error **err);   /* parents too, each durable; there is no error */
 int  mlr_fs_read_file(const char *path, mlr_buf *out, mlreg_error **err); /* whole, regular files only, ELIMIT past out->max; a FIFO or device is EINVAL, never a hang */
-/* Replaces or creates `path` whole: temporary beside it, fsync, rename, fsync of the directory. On failure the old file stands. */
+/* Replaces or creates `path` whole: temporary beside it, fsync, rename, fsync of the directory. On failure the old file
+ * stands; only where that very last sync is what failed, the new one does, whole, but a power cut may bring the old one back. */
 int  mlr_fs_write_file(const char *path, const void *data, size_t len, unsigned mode, mlreg_error **err);
 
 /* A file in the making: unreachable until published, gone if abandoned or if the process dies (O_TMPFILE where
@@ -35,7 +36,8 @@ typedef struct mlr_temp {
 #define MLR_TEMP_INIT { -1, NULL, NULL }
 int  mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err);
 /* Syncs the content, gives it its name, syncs the directory of `path`. With `replace` an older file gives way, else
- * EEXISTS and the temporary is still there. After success fd is still open (read and write). */
+ * EEXISTS and the temporary is still there. After success fd is still open (read and write). Where the sync of the
+ * directory is what failed, the file has its name already. */
 int  mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err);
 void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
 
@@ -49,10 +51,13 @@ void mlr_dir_list_done(mlr_dir_list *l);
 /* Fills `to` (empty, open for writing) with all of `from`: reflink, else copy_file_range, else read and write. Not synced. */
 int  mlr_fs_clone(int from, int to, uint64_t bytes, const char *name, mlreg_error **err);
 bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
+bool mlr_fs_kind_is_network(uint32_t kind);                   /* the same of a statfs f_type */
 char *mlr_path_join(const char *dir, const char *name);       /* "dir/name"; NULL: out of memory */
+char *mlr_path_dir(const char *path);                         /* the directory that holds it: "a/b" -> "a", "b" -> ".", "/b" -> "/"; NULL: out of memory */
 
 /* The seam. Called before each system call that can fail: a nonzero answer is the errno it fails with. */
-typedef enum mlr_fs_call { MLR_FS_OPEN, MLR_FS_STAT, MLR_FS_READ, MLR_FS_WRITE, MLR_FS_SYNC, MLR_FS_RENAME, MLR_FS_LINK, MLR_FS_UNLINK, MLR_FS_MKDIR, MLR_FS_LIST } mlr_fs_call;
+typedef enum mlr_fs_call { MLR_FS_OPEN, MLR_FS_STAT, MLR_FS_READ, MLR_FS_WRITE, MLR_FS_SYNC, MLR_FS_RENAME, MLR_FS_LINK, MLR_FS_UNLINK, MLR_FS_MKDIR, MLR_FS_LIST,
+    MLR_FS_OPEN_BENEATH, /* openat2: ENOSYS makes base/beneath walk */ MLR_FS_LOCK } mlr_fs_call;
 typedef int (*mlr_fs_hook)(mlr_fs_call call, const char *name, void *user);
 void mlr_fs_use(mlr_fs_hook hook, void *user);                /* NULL: the system alone */
 int  mlr_fs_fault(mlr_fs_call call, const char *name);        /* for other rooms of base that call the system */
