@@ -23,11 +23,12 @@ struct mlr_reader {                           /* the first member of each kind's
 int64_t mlr_reader_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);
 void mlr_reader_free(mlr_reader *r);          /* NULL is fine */
 
-/* A file below nothing: regular files only (EINVAL for FIFO, device, directory). Its size, device, inode, mtime and ctime are noted
- * at opening; mlr_reader_unchanged tells whether they still are so: 0, or EIO "changed while it was read". Other kinds: always 0. */
+/* A file below nothing: regular files only (EINVAL for FIFO, device, directory). Its size, device, inode, mtime and, unless
+ * it is trusted, ctime (which moves when a stored blob is linked to once more) are noted at opening; mlr_reader_unchanged
+ * tells whether they still are so: 0, or EIO "changed while it was read". Other kinds: always 0. */
 int mlr_reader_open_file(const char *path, mlr_reader **out, mlreg_error **err);
 int mlr_reader_from_fd(int fd, const char *name, bool trusted, mlr_reader **out, mlreg_error **err);   /* takes the descriptor, on success only */
 int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err);  /* borrows the bytes */
-int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err); /* read_at runs on the caller's thread; never calls release */
+int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err); /* copied; read_at runs on the caller's thread; never calls release */
 int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err);
 #endif

@@ -1,0 +1,299 @@
+/* base/reader.c - bytes of known length that can be read again from any offset: a file, memory, a caller's source. */
+#include "base/reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fs.h"
+
+/* What is asked of a kind at once, so that a cancel is noticed within a long read. */
+#define PIECE_MAX_BYTES ((size_t)4 << 20)
+
+static size_t at_most(size_t len, uint64_t most)
+{
+    return len < most ? len : (size_t)most;
+}
+
+int64_t mlr_reader_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    size_t got = 0;
+    int64_t n;
+    int rc;
+
+    if (offset >= r->bytes)
+        return 0;
+    len = at_most(len, r->bytes - offset);
+    while (got < len) {
+        if ((rc = mlr_op_check(op, err)) < 0)
+            return rc;
+        n = r->ops->read_at(r, offset + got, (char *)buf + got, at_most(len - got, PIECE_MAX_BYTES), op, err);
+        if (n < 0)
+            return n;
+        if (n == 0) {
+            rc = mlr_error_set(err, MLREG_EIO, "%s changed while it was read: it ends at byte %llu, not at %llu", r->name,
+                    (unsigned long long)(offset + got), (unsigned long long)r->bytes);
+            return mlr_error_subject(err, rc, r->name);
+        }
+        assert((uint64_t)n <= len - got);
+        got += (size_t)n;
+    }
+    return (int64_t)got;
+}
+
+void mlr_reader_free(mlr_reader *r)
+{
+    if (r != NULL)
+        r->ops->free(r);
+}
+
+/* ---- a file ---- */
+
+struct file_reader {
+    mlr_reader reader;
+    char *name;
+    struct stat seen;            /* at opening */
+};
+
+static int look_at(int fd, const char *name, struct stat *out, mlreg_error **err)
+{
+    int errnum = mlr_fs_fault(MLR_FS_STAT, name);
+
+    if (errnum == 0 && fstat(fd, out) < 0)
+        errnum = errno;
+    if (errnum == 0)
+        return 0;
+    return mlr_error_subject(err, mlr_error_errno(err, errnum, "cannot look at %s", name), name);
+}
+
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* The ctime of stored blobs says nothing: it moves whenever another repository links to one. */
+static bool is_same_file(const struct stat *a, const struct stat *b, bool trusted)
+{
+    return a->st_size == b->st_size && a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           is_same_time(&a->st_mtim, &b->st_mtim) && (trusted || is_same_time(&a->st_ctim, &b->st_ctim));
+}
+
+static int check_same(const struct file_reader *f, mlreg_error **err)
+{
+    const mlr_reader *r = &f->reader;
+    struct stat now;
+    int rc;
+
+    if ((rc = look_at(r->fd, r->name, &now, err)) < 0 || is_same_file(&f->seen, &now, r->trusted))
+        return rc;
+    rc = mlr_error_set(err, MLREG_EIO, "%s changed while it was read", r->name);
+    (void)mlr_error_hint(err, rc, "try again once nothing writes to it any more");
+    return mlr_error_subject(err, rc, r->name);
+}
+
+/* Whoever reads to the end has bytes that belong together. */
+static int64_t file_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    int64_t n = mlr_fs_read_at(r->fd, offset, buf, len, r->name, err);
+    int rc = 0;
+
+    (void)op;
+    if (n > 0 && offset + (uint64_t)n == r->bytes)
+        rc = check_same((struct file_reader *)r, err);
+    return rc < 0 ? rc : n;
+}
+
+static void file_free(mlr_reader *r)
+{
+    struct file_reader *f = (struct file_reader *)r;
+
+    mlr_fs_close(r->fd);
+    mlr_free(f->name);
+    mlr_free(f);
+}
+
+static const mlr_reader_ops file_ops = { file_read_at, file_free };
+
+int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err)
+{
+    return r->ops == &file_ops ? check_same((struct file_reader *)r, err) : 0;
+}
+
+static const char *kind_of(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return "a directory";
+    if (S_ISFIFO(mode))
+        return "a FIFO";
+    if (S_ISSOCK(mode))
+        return "a socket";
+    return "a device";
+}
+
+static int check_regular(const struct stat *st, const char *name, mlreg_error **err)
+{
+    int rc;
+
+    if (S_ISREG(st->st_mode))
+        return 0;
+    rc = mlr_error_set(err, MLREG_EINVAL, "%s is %s, not a regular file", name, kind_of(st->st_mode));
+    (void)mlr_error_hint(err, rc, "copy what it holds into a file first, or give the library a source");
+    return mlr_error_subject(err, rc, name);
+}
+
+int mlr_reader_from_fd(int fd, const char *name, bool trusted, mlr_reader **out, mlreg_error **err)
+{
+    struct file_reader *f = NULL;
+    struct stat st;
+    int rc;
+
+    if ((rc = look_at(fd, name, &st, err)) < 0 || (rc = check_regular(&st, name, err)) < 0)
+        return rc;
+    if ((f = mlr_alloc(sizeof *f)) == NULL || (f->name = mlr_strdup(name)) == NULL) {
+        mlr_free(f);
+        return mlr_error_nomem(err);
+    }
+    f->seen = st;
+    f->reader = (mlr_reader){ &file_ops, (uint64_t)st.st_size, fd, trusted, f->name };
+    *out = &f->reader;
+    return 0;
+}
+
+int mlr_reader_open_file(const char *path, mlr_reader **out, mlreg_error **err)
+{
+    int fd, rc;
+
+    /* Neither a FIFO without a writer may hold us up, nor a terminal become ours. */
+    if ((rc = mlr_fs_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, err)) < 0)
+        return rc;
+    if ((rc = mlr_reader_from_fd(fd, path, false, out, err)) < 0)
+        mlr_fs_close(fd);
+    return rc;
+}
+
+/* ---- memory ---- */
+
+struct memory_reader {
+    mlr_reader reader;
+    const char *data;
+    char *name;
+};
+
+static int64_t memory_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    (void)op;
+    (void)err;
+    memcpy(buf, ((struct memory_reader *)r)->data + offset, len);
+    return (int64_t)len;
+}
+
+static void memory_free(mlr_reader *r)
+{
+    mlr_free(((struct memory_reader *)r)->name);
+    mlr_free(r);
+}
+
+static const mlr_reader_ops memory_ops = { memory_read_at, memory_free };
+
+int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err)
+{
+    struct memory_reader *m = mlr_alloc(sizeof *m);
+
+    if (m == NULL || (m->name = mlr_strdup(name)) == NULL) {
+        mlr_free(m);
+        return mlr_error_nomem(err);
+    }
+    m->data = data;
+    m->reader = (mlr_reader){ &memory_ops, len, -1, false, m->name };
+    *out = &m->reader;
+    return 0;
+}
+
+/* ---- a source, which is the caller's code ---- */
+
+struct source_reader {
+    mlr_reader reader;
+    mlreg_source source;
+};
+
+/* One call of read_at, on its way to the caller's thread and back. */
+struct question {
+    const mlreg_source *source;
+    uint64_t offset;
+    void *buf;
+    size_t len;
+    int64_t answer;
+};
+
+static int ask(void *arg, mlreg_error **err)
+{
+    struct question *q = arg;
+
+    (void)err;
+    q->answer = q->source->read_at(q->source->user, q->offset, q->buf, q->len);
+    return 0;
+}
+
+static const char *meaning_of(int64_t code)
+{
+    switch (code) {
+#define MLREG_X(name, value, text) case value: return text;
+        MLREG_ERROR_MAP(MLREG_X)
+#undef MLREG_X
+    default:
+        return NULL;
+    }
+}
+
+static int check_answer(const struct question *q, uint64_t bytes, mlreg_error **err)
+{
+    unsigned long long at = q->offset;
+
+    if (q->answer < 0 && meaning_of(q->answer) != NULL)
+        return mlr_error_set(err, (int)q->answer, "the source said \"%s\" at byte %llu", meaning_of(q->answer), at);
+    if (q->answer < 0)
+        return mlr_error_set(err, MLREG_EIO, "the source failed at byte %llu with %lld, which is no code of the library",
+                at, (long long)q->answer);
+    if (q->answer == 0)
+        return mlr_error_set(err, MLREG_EIO, "the source ended at byte %llu, but has %llu by its own account", at,
+                (unsigned long long)bytes);
+    if ((uint64_t)q->answer > q->len)
+        return mlr_error_set(err, MLREG_EINVAL, "the source claims to have read %lld bytes at byte %llu, into room for %zu",
+                (long long)q->answer, at, q->len);
+    return 0;
+}
+
+static int64_t source_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    struct question q = { &((struct source_reader *)r)->source, offset, buf, len, 0 };
+    int rc;
+
+    if ((rc = mlr_op_on_caller(op, ask, &q, err)) < 0 || (rc = check_answer(&q, r->bytes, err)) < 0)
+        return rc;
+    return q.answer;
+}
+
+static void source_free(mlr_reader *r)
+{
+    mlr_free(r);
+}
+
+static const mlr_reader_ops source_ops = { source_read_at, source_free };
+
+int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err)
+{
+    struct source_reader *s;
+
+    (void)op;                                   /* each read brings its own */
+    if (source->read_at == NULL)
+        return mlr_error_set(err, MLREG_EINVAL, "the source has no read_at");
+    if ((s = mlr_alloc(sizeof *s)) == NULL)
+        return mlr_error_nomem(err);
+    s->source = *source;
+    s->reader = (mlr_reader){ &source_ops, source->bytes, -1, false, "the source" };
+    *out = &s->reader;
+    return 0;
+}
