@@ -65,6 +65,18 @@ int mlr_fs_stat(const char *path, struct stat *out, mlreg_error **err)
     return 0;
 }
 
+int mlr_fs_stat_fd(int fd, const char *name, struct stat *out, mlreg_error **err)
+{
+    struct stat st;
+    int         errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_STAT, name, fstat(fd, &st));
+    if (errnum != 0)
+        return mlr_fs_failed(err, errnum, "look at", name);
+    *out = st;
+    return 0;
+}
+
 bool mlr_fs_exists(const char *path)
 {
     struct stat st;

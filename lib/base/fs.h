@@ -12,6 +12,7 @@ int  mlr_fs_open(const char *path, int flags, unsigned mode, int *fd, mlreg_erro
 int  mlr_fs_openat(int dir, const char *path, int flags, unsigned mode, int *fd, mlreg_error **err);
 void mlr_fs_close(int fd);                                    /* -1 is fine; for files whose content no longer matters or is synced */
 int  mlr_fs_stat(const char *path, struct stat *out, mlreg_error **err);  /* follows no last link */
+int  mlr_fs_stat_fd(int fd, const char *name, struct stat *out, mlreg_error **err);
 bool mlr_fs_exists(const char *path);
 int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *name, mlreg_error **err); /* short only at the end */
 int  mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *name, mlreg_error **err); /* all or an error */
@@ -50,6 +51,10 @@ void mlr_dir_list_done(mlr_dir_list *l);
 
 /* Fills `to` (empty, open for writing) with all of `from`: reflink, else copy_file_range, else read and write. Not synced. */
 int  mlr_fs_clone(int from, int to, uint64_t bytes, const char *name, mlreg_error **err);
+/* Takes the disk space for a file that is about to be written, so that a full disk shows before the work; its size stays. Where the
+ * file system cannot, nothing happens. */
+int  mlr_fs_reserve(int fd, uint64_t bytes, const char *name, mlreg_error **err);
+void mlr_fs_write_behind(int fd, uint64_t offset, uint64_t bytes);  /* a hint: start bringing these to the disk, do not wait */
 bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
 bool mlr_fs_kind_is_network(uint32_t kind);                   /* the same of a statfs f_type */
 char *mlr_path_join(const char *dir, const char *name);       /* "dir/name"; NULL: out of memory */
