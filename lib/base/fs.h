@@ -51,6 +51,7 @@ void mlr_dir_list_done(mlr_dir_list *l);
 
 /* Fills `to` (empty, open for writing) with all of `from`: reflink, else copy_file_range, else read and write. Not synced. */
 int  mlr_fs_clone(int from, int to, uint64_t bytes, const char *name, mlreg_error **err);
+bool mlr_fs_reflink(int from, int to);                        /* the same, where it costs no copying; else `to` is as before */
 /* Takes the disk space for a file that is about to be written, so that a full disk shows before the work; its size stays. Where the
  * file system cannot, nothing happens. */
 int  mlr_fs_reserve(int fd, uint64_t bytes, const char *name, mlreg_error **err);

@@ -177,6 +177,11 @@ static int copy_bytes(int from, int to, uint64_t bytes, uint64_t done, const cha
     return rc;
 }
 
+bool mlr_fs_reflink(int from, int to)
+{
+    return mlr_fs_fault(MLR_FS_WRITE, "reflink") == 0 && ioctl(to, FICLONE, from) == 0;
+}
+
 int mlr_fs_clone(int from, int to, uint64_t bytes, const char *name, mlreg_error **err)
 {
     struct stat source, copy;

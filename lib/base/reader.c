@@ -81,9 +81,9 @@ static bool is_same_file(const struct stat *a, const struct stat *b, bool truste
            is_same_time(&a->st_mtim, &b->st_mtim) && (trusted || is_same_time(&a->st_ctim, &b->st_ctim));
 }
 
-static int check_same(const struct file_reader *f, mlreg_error **err)
+static int check_same(mlr_reader *r, mlreg_error **err)
 {
-    const mlr_reader *r = &f->reader;
+    const struct file_reader *f = (const struct file_reader *)r;
     struct stat now;
     int rc;
 
@@ -102,7 +102,7 @@ static int64_t file_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t le
 
     (void)op;
     if (n > 0 && offset + (uint64_t)n == r->bytes)
-        rc = check_same((struct file_reader *)r, err);
+        rc = check_same(r, err);
     return rc < 0 ? rc : n;
 }
 
@@ -115,11 +115,11 @@ static void file_free(mlr_reader *r)
     mlr_free(f);
 }
 
-static const mlr_reader_ops file_ops = { file_read_at, file_free };
+static const mlr_reader_ops file_ops = { file_read_at, file_free, check_same };
 
 int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err)
 {
-    return r->ops == &file_ops ? check_same((struct file_reader *)r, err) : 0;
+    return r->ops->unchanged != NULL ? r->ops->unchanged(r, err) : 0;
 }
 
 static const char *kind_of(mode_t mode)
@@ -196,7 +196,7 @@ static void memory_free(mlr_reader *r)
     mlr_free(r);
 }
 
-static const mlr_reader_ops memory_ops = { memory_read_at, memory_free };
+static const mlr_reader_ops memory_ops = { memory_read_at, memory_free, NULL };
 
 int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err)
 {
@@ -281,7 +281,7 @@ static void source_free(mlr_reader *r)
     mlr_free(r);
 }
 
-static const mlr_reader_ops source_ops = { source_read_at, source_free };
+static const mlr_reader_ops source_ops = { source_read_at, source_free, NULL };
 
 int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {

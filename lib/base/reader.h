@@ -10,6 +10,7 @@ typedef struct mlr_reader_ops {               /* one constant table per kind */
     /* At most `len` bytes at `offset`, at least 1 unless at the end. Cheap when `offset` is where the last read ended. */
     int64_t (*read_at)(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);
     void (*free)(mlr_reader *r);
+    int (*unchanged)(mlr_reader *r, mlreg_error **err);   /* NULL: it cannot change */
 } mlr_reader_ops;
 struct mlr_reader {                           /* the first member of each kind's own struct */
     const mlr_reader_ops *ops;
