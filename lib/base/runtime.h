@@ -19,7 +19,7 @@ void mlr_runtime_unref(mlr_runtime *rt);        /* NULL is fine */
 const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults filled in */
 int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);   /* waits; 0 or ECANCELLED */
 void mlr_runtime_connection_give(mlr_runtime *rt);
-int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits its turn; more than the whole budget is granted alone. Take at once all that a job needs: two that hold some and wait for more wait for ever */
+int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits its turn; more than the whole budget is granted alone. Take at once all that a job needs, and before its connection: two that hold some and wait for more wait for ever */
 void mlr_runtime_memory_give(mlr_runtime *rt, uint64_t bytes);
 int  mlr_runtime_pace(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err);        /* sleeps off what exceeds the rate */
 #endif

@@ -127,11 +127,6 @@ int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, 
     return 0;
 }
 
-unsigned mlr_group_width(const mlr_group *g)
-{
-    return g->width;
-}
-
 /* Keeps the first failure and cancels what else goes on. What fails after a cancel from outside fails because of it. */
 static void note_result(mlr_group *g, int rc, mlreg_error **err)
 {
@@ -246,6 +241,21 @@ int mlr_group_wait(mlr_group *g, mlreg_error **err)
     mlr_op_rearm(g->op);
     pthread_mutex_unlock(&g->lock);
     return rc < 0 ? rc : mlr_op_check(g->parent, err);
+}
+
+unsigned mlr_group_threads(mlr_group *g)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&g->lock);
+    n = (unsigned)g->n_threads;
+    pthread_mutex_unlock(&g->lock);
+    return n;
+}
+
+mlr_op *mlr_group_op(mlr_group *g)
+{
+    return g->op;
 }
 
 void mlr_group_free(mlr_group *g)

@@ -9,13 +9,14 @@
 /* A group runs tasks on at most `width` threads of its own (all signals blocked), in the order they were added. The
  * first failure cancels the others and is what wait returns; a task that was cancelled by that never replaces it. What
  * had not begun by then is left out. Where the runtime allows fewer threads, or the system gives none, fewer or the one
- * that waits do the work: tasks that talk with each other through a queue need mlr_group_width() threads of their own. */
+ * that waits do the work: whoever talks with tasks through a queue must see first that they have threads to run on. */
 typedef struct mlr_group mlr_group;
 typedef int (*mlr_task_fn)(void *arg, mlr_op *op, mlreg_error **err);
 int  mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err); /* 0: inline, at wait */
-unsigned mlr_group_width(const mlr_group *g);           /* threads it may use: `width`, or less where the runtime says so; 0: inline */
 int  mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err);  /* any thread, tasks included; `arg` outlives wait */
 int  mlr_group_wait(mlr_group *g, mlreg_error **err);   /* meanwhile does the caller's progress and errands; then add may be used again */
+unsigned mlr_group_threads(mlr_group *g);               /* it has at this moment; 0: what was added waits for mlr_group_wait */
+mlr_op *mlr_group_op(mlr_group *g);                     /* what its tasks get: for work beside them that is to end with them */
 void mlr_group_free(mlr_group *g);                      /* cancels and joins what still runs; NULL is fine */
 
 /* Pointers handed from thread to thread, at most `room` at a time. */

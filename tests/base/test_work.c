@@ -97,8 +97,8 @@ static void test_work__tasks_run_on_threads_of_the_group(void **state)
     mlr_group *g = new_group(&s, NULL, NULL, 4);
 
     (void)state;
-    assert_int_equal(mlr_group_width(g), 4);
     add(&s, ordinary, N_TASKS);
+    assert_in_range(mlr_group_threads(g), 1, 4);
     assert_int_equal(mlr_group_wait(g, NULL), 0);
     assert_int_equal(s.n_ran, N_TASKS);
     assert_int_equal(s.n_elsewhere, N_TASKS);
@@ -195,7 +195,6 @@ static void test_work__the_runtime_caps_the_width(void **state)
     (void)state;
     assert_int_equal(mlr_runtime_new(&limits, &rt, NULL), 0);
     g = new_group(&s, rt, NULL, 8);
-    assert_int_equal(mlr_group_width(g), 2);
     add(&s, ordinary, N_TASKS);
     assert_int_equal(mlr_group_wait(g, NULL), 0);
     assert_in_range(s.most_running, 1, 2);
@@ -213,8 +212,8 @@ static void test_work__a_runtime_without_threads_runs_inline(void **state)
     (void)state;
     assert_int_equal(mlr_runtime_new(&limits, &rt, NULL), 0);
     g = new_group(&s, rt, NULL, 8);
-    assert_int_equal(mlr_group_width(g), 0);
     add(&s, ordinary, 3);
+    assert_int_equal(mlr_group_threads(g), 0);
     assert_int_equal(mlr_group_wait(g, NULL), 0);
     assert_int_equal(s.n_ran, 3);
     assert_int_equal(s.n_elsewhere, 0);
@@ -237,6 +236,7 @@ static void check_few_threads(int n)
     threads_left = n;
     mlr_work_use(start_few);
     add(&s, ordinary, N_TASKS);
+    assert_int_equal(mlr_group_threads(g), n);
     assert_int_equal(mlr_group_wait(g, NULL), 0);
     mlr_work_use(NULL);
     assert_int_equal(s.n_ran, N_TASKS);
@@ -316,6 +316,18 @@ static void test_work__the_first_failure_cancels_the_others_and_is_the_result(vo
     mlr_error_done(err);
     mlr_group_free(g);
     mlr_op_end(op);
+}
+
+static void test_work__what_goes_on_beside_the_tasks_ends_with_them(void **state)
+{
+    struct shared s = {0};
+    mlr_group *g = new_group(&s, NULL, NULL, 1);
+
+    (void)state;
+    add(&s, burn, 1);
+    assert_int_equal(mlr_op_sleep(mlr_group_op(g), FOREVER_MS, NULL), MLREG_ECANCELLED);
+    assert_int_equal(mlr_group_wait(g, NULL), MLREG_EIO);
+    mlr_group_free(g);
 }
 
 static void check_rest_left_out(unsigned width)
@@ -763,6 +775,7 @@ int main(void)
         cmocka_unit_test(test_work__one_thread_to_be_had_does_it_all),
         cmocka_unit_test(test_work__threads_block_all_signals_and_the_caller_s_mask_stays),
         cmocka_unit_test(test_work__the_first_failure_cancels_the_others_and_is_the_result),
+        cmocka_unit_test(test_work__what_goes_on_beside_the_tasks_ends_with_them),
         cmocka_unit_test(test_work__what_had_not_begun_is_left_out),
         cmocka_unit_test(test_work__a_group_can_be_used_again_even_after_a_failure),
         cmocka_unit_test(test_work__waiting_for_nothing_is_fine),
