@@ -119,7 +119,7 @@ static int read_self(const mlr_json *root, const char *type, mlr_manifest *m, ml
 
 static int read_parts(const mlr_json *root, const char *media_type, mlr_manifest *m, mlreg_error **err)
 {
-    const char *type;
+    const char *type = NULL;
     int         rc;
 
     if (mlr_json_type_of(root) != MLR_JSON_OBJECT)
