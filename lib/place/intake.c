@@ -26,7 +26,6 @@ struct intake {
     size_t n_slabs, slab_bytes;
     mlr_queue *empty, *full;             /* slabs on their way to be filled, and to be hashed */
     mlr_sha256 hash;                     /* this and the next belong to the side that hashes */
-    uint64_t done;                       /* bytes hashed and put */
 };
 
 static uint64_t room_bytes(const struct intake *in)
@@ -72,8 +71,6 @@ static int digest(struct intake *in, const struct slab *s, mlr_op *op, mlreg_err
     mlr_sha256_update(&in->hash, s->data, s->len);
     if (in->put != NULL && (rc = in->put(in->user, s->offset, s->data, s->len, err)) < 0)
         return rc;
-    in->done += s->len;
-    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)s->len);
     return 0;
 }
 
@@ -165,11 +162,9 @@ int mlr_intake(mlr_runtime *rt, mlr_reader *r, mlr_intake_fn put, void *user, ml
     if ((rc = mlr_runtime_memory_take(rt, room_bytes(&in), op, err)) < 0)
         return rc;
     mlr_sha256_init(&in.hash);
-    if ((rc = make_room(&in, err)) < 0 ||
-        (rc = in.n_slabs > 1 ? on_two_threads(rt, &in, op, err) : in_turn(&in, op, err)) < 0 ||
-        (rc = mlr_reader_unchanged(r, err)) < 0)
-        mlr_op_count(op, MLR_N_BYTES_DONE, -(int64_t)in.done);
-    else
+    if ((rc = make_room(&in, err)) == 0 &&
+        (rc = in.n_slabs > 1 ? on_two_threads(rt, &in, op, err) : in_turn(&in, op, err)) == 0 &&
+        (rc = mlr_reader_unchanged(r, err)) == 0)
         mlr_digest_final(&in.hash, out);
     mlr_free(in.room);
     mlr_runtime_memory_give(rt, room_bytes(&in));

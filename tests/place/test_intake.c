@@ -127,14 +127,6 @@ static void drop_runtime(mlr_runtime *rt)
     mlr_runtime_unref(rt);
 }
 
-static uint64_t bytes_done(mlreg_op *remote)
-{
-    mlreg_stats stats;
-
-    mlr_remote_stats(remote, &stats);
-    return stats.bytes_done;
-}
-
 static const size_t lengths[] = {0, 1, 63, 64, MIB - 1, MIB, MIB + 1, 2 * MIB, 4 * MIB - 1, 4 * MIB, 4 * MIB + 1, MOST_BYTES};
 #define N_LENGTHS (sizeof lengths / sizeof *lengths)
 
@@ -143,23 +135,19 @@ static void check_all_lengths(mlr_runtime *rt)
     for (size_t i = 0; i < N_LENGTHS; i++) {
         struct sink sink = {0};
         mlr_digest want, got = {""};
-        mlreg_op *remote;
         mlr_reader *r;
         mlr_op *op;
 
         mlr_digest_of(bytes, lengths[i], &want);
-        assert_int_equal(mlr_remote_new(&remote, NULL), 0);
-        assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+        assert_int_equal(mlr_op_begin(NULL, &op, NULL), 0);
         assert_int_equal(mlr_reader_from_memory(bytes, lengths[i], "noise", &r, NULL), 0);
         assert_int_equal(mlr_intake(rt, r, put, &sink, op, &got, NULL), 0);
         assert_string_equal(got.text, want.text);
         assert_false(sink.is_wrong);
         assert_int_equal(sink.at, lengths[i]);
         assert_true(sink.most <= MIB);
-        assert_int_equal(bytes_done(remote), lengths[i]);
         mlr_reader_free(r);
         mlr_op_end(op);
-        mlr_remote_free(remote);
     }
 }
 
@@ -247,26 +235,22 @@ static void test_intake__a_small_blob_stays_on_this_thread(void **state)
     assert_int_equal(tap.n_reads, 1);
 }
 
-/* An intake that must fail, and leave memory, counts and output as they were. */
+/* An intake that must fail, and leave memory and output as they were. */
 static void check_fails(mlr_runtime *rt, struct tap *tap, struct sink *sink, int code, const char *message)
 {
     mlr_digest got = {"untouched"};
     mlreg_error *err = NULL;
-    mlreg_op *remote;
     mlr_op *op;
 
-    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
-    assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+    assert_int_equal(mlr_op_begin(NULL, &op, NULL), 0);
     assert_int_equal(mlr_intake(rt, &tap->reader, put, sink, op, &got, &err), code);
     assert_int_equal(err->code, code);
     assert_string_equal(err->message, message);
     assert_string_equal(got.text, "untouched");
-    assert_int_equal(bytes_done(remote), 0);
     assert_false(sink->is_wrong);
     assert_false(mlr_op_cancelled(op));
     mlr_error_done(err);
     mlr_op_end(op);
-    mlr_remote_free(remote);
 }
 
 static void check_either_side_fails(mlr_runtime *rt)
