@@ -1,8 +1,7 @@
-/* base/reader.c - bytes of known length that can be read again from any offset: a file, memory, a caller's source. */
+/* base/reader.c - bytes of known length that can be read again from any offset: files and memory. */
 #include "base/reader.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -58,17 +57,6 @@ struct file_reader {
     struct stat seen;            /* at opening */
 };
 
-static int look_at(int fd, const char *name, struct stat *out, mlreg_error **err)
-{
-    int errnum = mlr_fs_fault(MLR_FS_STAT, name);
-
-    if (errnum == 0 && fstat(fd, out) < 0)
-        errnum = errno;
-    if (errnum == 0)
-        return 0;
-    return mlr_error_subject(err, mlr_error_errno(err, errnum, "cannot look at %s", name), name);
-}
-
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
@@ -87,7 +75,7 @@ static int check_same(mlr_reader *r, mlreg_error **err)
     struct stat now;
     int rc;
 
-    if ((rc = look_at(r->fd, r->name, &now, err)) < 0 || is_same_file(&f->seen, &now, r->trusted))
+    if ((rc = mlr_fs_stat_fd(r->fd, r->name, &now, err)) < 0 || is_same_file(&f->seen, &now, r->trusted))
         return rc;
     rc = mlr_error_set(err, MLREG_EIO, "%s changed while it was read", r->name);
     (void)mlr_error_hint(err, rc, "try again once nothing writes to it any more");
@@ -150,7 +138,7 @@ int mlr_reader_from_fd(int fd, const char *name, bool trusted, mlr_reader **out,
     struct stat st;
     int rc;
 
-    if ((rc = look_at(fd, name, &st, err)) < 0 || (rc = check_regular(&st, name, err)) < 0)
+    if ((rc = mlr_fs_stat_fd(fd, name, &st, err)) < 0 || (rc = check_regular(&st, name, err)) < 0)
         return rc;
     if ((f = mlr_alloc(sizeof *f)) == NULL || (f->name = mlr_strdup(name)) == NULL) {
         mlr_free(f);
@@ -209,91 +197,5 @@ int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_r
     m->data = data;
     m->reader = (mlr_reader){ &memory_ops, len, -1, false, m->name };
     *out = &m->reader;
-    return 0;
-}
-
-/* ---- a source, which is the caller's code ---- */
-
-struct source_reader {
-    mlr_reader reader;
-    mlreg_source source;
-};
-
-/* One call of read_at, on its way to the caller's thread and back. */
-struct question {
-    const mlreg_source *source;
-    uint64_t offset;
-    void *buf;
-    size_t len;
-    int64_t answer;
-};
-
-static int ask(void *arg, mlreg_error **err)
-{
-    struct question *q = arg;
-
-    (void)err;
-    q->answer = q->source->read_at(q->source->user, q->offset, q->buf, q->len);
-    return 0;
-}
-
-static const char *meaning_of(int64_t code)
-{
-    switch (code) {
-#define MLREG_X(name, value, text) case value: return text;
-        MLREG_ERROR_MAP(MLREG_X)
-#undef MLREG_X
-    default:
-        return NULL;
-    }
-}
-
-static int check_answer(const struct question *q, uint64_t bytes, mlreg_error **err)
-{
-    unsigned long long at = q->offset;
-
-    if (q->answer < 0 && meaning_of(q->answer) != NULL)
-        return mlr_error_set(err, (int)q->answer, "the source said \"%s\" at byte %llu", meaning_of(q->answer), at);
-    if (q->answer < 0)
-        return mlr_error_set(err, MLREG_EIO, "the source failed at byte %llu with %lld, which is no code of the library",
-                at, (long long)q->answer);
-    if (q->answer == 0)
-        return mlr_error_set(err, MLREG_EIO, "the source ended at byte %llu, but has %llu by its own account", at,
-                (unsigned long long)bytes);
-    if ((uint64_t)q->answer > q->len)
-        return mlr_error_set(err, MLREG_EINVAL, "the source claims to have read %lld bytes at byte %llu, into room for %zu",
-                (long long)q->answer, at, q->len);
-    return 0;
-}
-
-static int64_t source_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
-{
-    struct question q = { &((struct source_reader *)r)->source, offset, buf, len, 0 };
-    int rc;
-
-    if ((rc = mlr_op_on_caller(op, ask, &q, err)) < 0 || (rc = check_answer(&q, r->bytes, err)) < 0)
-        return rc;
-    return q.answer;
-}
-
-static void source_free(mlr_reader *r)
-{
-    mlr_free(r);
-}
-
-static const mlr_reader_ops source_ops = { source_read_at, source_free, NULL };
-
-int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err)
-{
-    struct source_reader *s;
-
-    (void)op;                                   /* each read brings its own */
-    if (source->read_at == NULL)
-        return mlr_error_set(err, MLREG_EINVAL, "the source has no read_at");
-    if ((s = mlr_alloc(sizeof *s)) == NULL)
-        return mlr_error_nomem(err);
-    s->source = *source;
-    s->reader = (mlr_reader){ &source_ops, source->bytes, -1, false, "the source" };
-    *out = &s->reader;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* tests/base/test_work.c - groups of tasks, queues between them, and waiting. */
+/* tests/base/test_work.c - groups of tasks, and waiting. */
 #include "base/work.h"
 
 #include <errno.h>
@@ -29,7 +29,6 @@ static uint64_t now_ms(void)
 struct shared {
     mlr_group *group;
     mlr_op    *op;               /* the call's */
-    mlr_queue *queue;
     atomic_int n_ran, n_running, most_running, n_elsewhere, n_unmasked, n_cancelled;
     atomic_int gate;             /* tasks that wait for company */
     pthread_t  main;
@@ -625,129 +624,6 @@ static void test_work__survives_running_out_of_memory_anywhere(void **state)
     assert_true(n > 4);
 }
 
-static void test_queue__gives_in_order_and_drains_after_close(void **state)
-{
-    int items[3];
-    mlr_queue *q;
-    void *item;
-
-    (void)state;
-    assert_int_equal(mlr_queue_new(3, &q, NULL), 0);
-    for (int round = 0; round < 2; round++)
-        for (int i = 0; i < 2; i++) {
-            assert_int_equal(mlr_queue_put(q, &items[i], NULL, NULL), 0);
-            assert_int_equal(mlr_queue_take(q, &item, NULL, NULL), 1);
-            assert_ptr_equal(item, &items[i]);
-        }
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(mlr_queue_put(q, &items[i], NULL, NULL), 0);
-    mlr_queue_close(q);
-    assert_int_equal(mlr_queue_put(q, &items[0], NULL, NULL), MLREG_ESTATE);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(mlr_queue_take(q, &item, NULL, NULL), 1);
-        assert_ptr_equal(item, &items[i]);
-    }
-    assert_int_equal(mlr_queue_take(q, &item, NULL, NULL), 0);
-    mlr_queue_free(q);
-    mlr_queue_free(NULL);
-}
-
-static void test_queue__of_a_size_that_cannot_be_is_out_of_memory(void **state)
-{
-    mlr_queue *q = NULL;
-
-    (void)state;
-    assert_int_equal(mlr_queue_new(SIZE_MAX / 8, &q, NULL), MLREG_ENOMEM);
-    assert_null(q);
-}
-
-static int produce(void *arg, mlr_op *op, mlreg_error **err)
-{
-    struct shared *s = arg;
-    int rc = 0;
-
-    for (int i = 0; rc == 0 && i < 1000; i++)
-        rc = mlr_queue_put(s->queue, s, op, err);
-    if (rc == 0 && ++s->gate == 3)
-        mlr_queue_close(s->queue);
-    return rc;
-}
-
-static int consume(void *arg, mlr_op *op, mlreg_error **err)
-{
-    struct shared *s = arg;
-    void *item;
-    int rc;
-
-    while ((rc = mlr_queue_take(s->queue, &item, op, err)) > 0)
-        s->n_ran += item == s;
-    return rc;
-}
-
-static void test_queue__carries_everything_between_many_threads(void **state)
-{
-    struct shared s = {0};
-    mlr_group *g = new_group(&s, NULL, NULL, 5);
-
-    (void)state;
-    assert_int_equal(mlr_queue_new(4, &s.queue, NULL), 0);
-    add(&s, produce, 3);
-    add(&s, consume, 2);
-    assert_int_equal(mlr_group_wait(g, NULL), 0);
-    assert_int_equal(s.n_ran, 3000);
-    mlr_group_free(g);
-    mlr_queue_free(s.queue);
-}
-
-static int put_one(void *arg, mlr_op *op, mlreg_error **err)
-{
-    struct shared *s = arg;
-
-    s->n_ran++;
-    return mlr_queue_put(s->queue, s, op, err);
-}
-
-static void test_queue__close_wakes_who_waits_for_room(void **state)
-{
-    struct shared s = {0};
-    mlr_group *g = new_group(&s, NULL, NULL, 1);
-
-    (void)state;
-    assert_int_equal(mlr_queue_new(1, &s.queue, NULL), 0);
-    assert_int_equal(mlr_queue_put(s.queue, &s, NULL, NULL), 0);
-    add(&s, put_one, 1);
-    while (s.n_ran == 0)
-        (void)mlr_op_sleep(NULL, 1, NULL);
-    mlr_queue_close(s.queue);
-    assert_int_equal(mlr_group_wait(g, NULL), MLREG_ESTATE);
-    mlr_group_free(g);
-    mlr_queue_free(s.queue);
-}
-
-static void check_queue_cancelled(struct shared *s, mlr_task_fn fn, int times)
-{
-    mlr_group *g = new_group(s, NULL, NULL, 2);
-    uint64_t start_ms = now_ms();
-
-    add(s, fn, times);
-    add(s, burn, 1);
-    assert_int_equal(mlr_group_wait(g, NULL), MLREG_EIO);
-    assert_true(now_ms() - start_ms < SOON_MS);
-    mlr_group_free(g);
-    mlr_queue_free(s->queue);
-}
-
-static void test_queue__waits_end_with_a_cancel(void **state)
-{
-    struct shared empty = {0}, full = {0};
-
-    (void)state;
-    assert_int_equal(mlr_queue_new(1, &empty.queue, NULL), 0);
-    check_queue_cancelled(&empty, consume, 1);
-    assert_int_equal(mlr_queue_new(1, &full.queue, NULL), 0);
-    check_queue_cancelled(&full, produce, 1);
-}
-
 static void test_work__a_wait_ends_with_its_time(void **state)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -787,11 +663,6 @@ int main(void)
         cmocka_unit_test(test_work__a_failure_among_errands_ends_well),
         cmocka_unit_test(test_work__progress_comes_while_waiting_for_a_group),
         cmocka_unit_test(test_work__survives_running_out_of_memory_anywhere),
-        cmocka_unit_test(test_queue__gives_in_order_and_drains_after_close),
-        cmocka_unit_test(test_queue__of_a_size_that_cannot_be_is_out_of_memory),
-        cmocka_unit_test(test_queue__carries_everything_between_many_threads),
-        cmocka_unit_test(test_queue__close_wakes_who_waits_for_room),
-        cmocka_unit_test(test_queue__waits_end_with_a_cancel),
         cmocka_unit_test(test_work__a_wait_ends_with_its_time),
     };
 
