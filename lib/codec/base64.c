@@ -56,8 +56,8 @@ static int data_len(const char *text, size_t len, size_t *out, mlreg_error **err
     while (n > 0 && len - n < 2 && text[n - 1] == '=')
         n--;
     if (n % 4 == 1 || (n < len && len % 4 != 0))
-        return mlr_error_set(err, MLREG_EINVAL, "base64 text of %zu characters with %zu of padding cannot be whole", len,
-                             len - n);
+        return mlr_error_set(err, MLREG_EINVAL, "base64 text of %zu characters, %zu of them padding, cannot be whole",
+                             len, len - n);
     *out = n;
     return 0;
 }

@@ -100,9 +100,10 @@ static void test_base64__does_without_padding(void **state)
 
 static void test_base64__refuses_padding_that_does_not_fit(void **state)
 {
-    static const char *const bad[] = {"=", "==", "===", "====", "Z", "Z=", "Z==", "Z===", "Zg=", "Zg===", "Zm8==", "Zm8===",
-                                      "Zm9v=", "Zm9v==", "Zm9v===", "Zm9v====", "Zg==Zg==", "Zm8=Zm8=", "Z=g=", "Z=g",
-                                      "=Zg=", "Zm9vY", "Zm9vY==="};
+    static const char *const bad[] = {
+        "=", "==", "===", "====", "Z", "Z=", "Z==", "Z===", "Zg=", "Zg===", "Zm8==", "Zm8===", "Zm9v=", "Zm9v==",
+        "Zm9v===", "Zm9v====", "Zg==Zg==", "Zm8=Zm8=", "Z=g=", "Z=g", "=Zg=", "Zm9vY", "Zm9vY===",
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

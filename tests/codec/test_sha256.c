@@ -1,4 +1,4 @@
-/* tests/codec/test_sha256.c - every kernel against the standard's vectors and, on everything else, against libsodium. */
+/* tests/codec/test_sha256.c - every kernel against the standard's vectors and, on all else, libsodium. */
 #include "codec/sha256.h"
 
 #include <setjmp.h>
