@@ -27,8 +27,9 @@ int  mlr_queue_take(mlr_queue *q, void **item, mlr_op *op, mlreg_error **err);  
 void mlr_queue_close(mlr_queue *q);                     /* no more puts; takes drain it */
 void mlr_queue_free(mlr_queue *q);                      /* NULL is fine; items are not its own */
 
-/* Waits while *condition is false; the mutex is held on entry and return. 0, or ECANCELLED (also held). Woken by
- * broadcast, by cancel, and often enough for the caller's progress. */
+/* Waits once, to be called in a loop until the condition is true: 0 means "look again", often for no reason, or ECANCELLED.
+ * The mutex is held on entry and return, and let go meanwhile, also to do the caller's progress and errands. Woken by
+ * broadcast and by cancel. With a NULL op a plain wait. */
 int  mlr_work_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mlr_op *op, mlreg_error **err);
 int  mlr_work_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t ms, mlr_op *op, mlreg_error **err); /* likewise, `ms` at most */
 
