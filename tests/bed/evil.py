@@ -20,7 +20,7 @@ thief is an evil.py whose log somebody reads). All members are optional:
     ...              what the behaviour takes
 
 "$PORT" in header values and bodies is this server's port, "$URL" its "http(s)://127.0.0.1:PORT", "$PATH" and "$QUERY" are the
-request's. A Range header of a 200 answer with a `size` is obeyed unless the rule says "ranges": false.
+request's, "$COUNT" says how often the rule was used, from 1. A Range header of a 200 answer with a `size` is obeyed unless the rule says "ranges": false.
 
 The log has one JSON line per request, written before it is answered: {"method", "path", "version", "headers": [[name,
 value], ...], "body_bytes", "body_sha256", "body" (its first 4 KiB as Latin-1), "connection" (counted from 1), "rule"}.
@@ -75,6 +75,7 @@ def pattern(offset, length):
 class Request:
     def __init__(self, method, path, version, headers):
         self.method, self.path, self.version, self.headers = method, path, version, headers
+        self.count = 0
         self.body_bytes = 0
         self.body_hash = hashlib.sha256()
         self.body_start = b""
@@ -186,7 +187,8 @@ class Connection:
 
     def filled_in(self, text, request):
         path, _, query = request.path.partition("?")
-        for name, value in (("$PORT", str(self.server.port)), ("$URL", self.server.url), ("$PATH", path), ("$QUERY", query)):
+        for name, value in (("$PORT", str(self.server.port)), ("$URL", self.server.url), ("$PATH", path), ("$QUERY", query),
+                            ("$COUNT", str(request.count))):
             text = text.replace(name, value)
         return text
 
@@ -414,6 +416,7 @@ class Server:
             for number, rule in enumerate(self.rules):
                 if self.used[number] < rule.get("times", float("inf")) and self.fits(rule, request):
                     self.used[number] += 1
+                    request.count = self.used[number]
                     return number, rule
         return None, {"status": 404, "body": "no rule fits\n"}
 
