@@ -600,7 +600,7 @@ static void hollow_free(mlr_reader *r)
     (void)r;
 }
 
-static const mlr_reader_ops hollow_ops = {hollow_read_at, hollow_free};
+static const mlr_reader_ops hollow_ops = {.read_at = hollow_read_at, .free = hollow_free};
 
 /* A header of exactly `bytes`, nearly all of it one array. */
 static int read_long_header(uint64_t bytes)

@@ -231,7 +231,7 @@ static void blanks_free(mlr_reader *r)
     (void)r;
 }
 
-static const mlr_reader_ops blanks_ops = {blanks_read_at, blanks_free};
+static const mlr_reader_ops blanks_ops = {.read_at = blanks_read_at, .free = blanks_free};
 
 static int read_blanks(uint64_t header_bytes)
 {
