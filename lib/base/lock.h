@@ -5,13 +5,22 @@
 #include <stdbool.h>
 #include "base/op.h"
 
-typedef struct mlr_lock { int fd; char *lease; /* path of the lease file where advisory locks lie, else NULL */ } mlr_lock;
-#define MLR_LOCK_INIT { -1, NULL }
+struct mlr_lease;
+typedef struct mlr_lock {
+    int  fd;                     /* -1: none */
+    int  owner;                  /* the process that took it: a forked child only forgets it */
+    bool names_holder;           /* the file says who holds it */
+    struct mlr_lease *lease;     /* where advisory locks lie, else NULL */
+} mlr_lock;
+#define MLR_LOCK_INIT { -1, 0, false, NULL }
 
 /* Waits until it has the lock on `path` (a file, made if missing; or a directory that exists), at most `wait_ms`.
  * 0; EBUSY with a hint that names the holder where known; ECANCELLED; errno's codes. Between threads it excludes as
- * between processes. Where mlr_fs_is_network says so, exclusive locks are a lease file `path`.lease made with O_EXCL,
- * renewed while held and taken over when 60 s stale. */
+ * between processes. The holder of an exclusive lock writes itself into the file if that is empty. Where
+ * mlr_fs_is_network says so, or the file system has no advisory locks, the lock is a lease file beside `path`
+ * (base/lease.h), renewed while held and taken over when 60 s stale. */
 int  mlr_lock_take(mlr_lock *l, const char *path, bool exclusive, uint64_t wait_ms, mlr_op *op, mlreg_error **err);
+/* Before what cannot be undone: 0 if the lock is still held; EBUSY if it was a lease that another has taken over. */
+int  mlr_lock_check(mlr_lock *l, mlreg_error **err);
 void mlr_lock_drop(mlr_lock *l);              /* not held is fine */
 #endif
