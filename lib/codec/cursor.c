@@ -46,7 +46,9 @@ static int fill(mlr_cursor *c, mlreg_error **err)
 
     if (rc < 0)
         return rc;
-    got = mlr_reader_read_at(c->reader, c->at, c->window, left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES, c->op, err);
+    if (left > WINDOW_BYTES)
+        left = WINDOW_BYTES;
+    got = mlr_reader_read_at(c->reader, c->at, c->window, (size_t)left, c->op, err);
     if (got < 0)
         return (int)got;
     if (got == 0)

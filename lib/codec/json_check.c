@@ -8,16 +8,17 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "codec/json_key.h"
 #include "base/utf8.h"
+#include "codec/json_key.h"
+#include "codec/json_scan.h"
 
 #define QUOTED_MAX_BYTES 64                    /* of a stranger's key in a message */
 
 typedef struct frame {
-    size_t token;                              /* of the container, when there are tokens */
-    size_t first_key;                          /* in check.keys: where its own begin */
+    size_t   token;                            /* of the container, when there are tokens */
+    size_t   first_key;                        /* in check.keys: where its own begin */
     uint32_t count;
-    bool   is_object;
+    bool     is_object;
 } frame;
 
 typedef struct check {
@@ -57,129 +58,6 @@ static bool take(check *c, char wanted)
     c->at++;
     return true;
 }
-
-/* ---- strings ---- */
-
-/* The four digits of a \u escape, or -1. */
-static long hex4(check *c)
-{
-    long v = 0;
-
-    if (c->end - c->at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        char digit = *c->at++;
-        if (digit >= '0' && digit <= '9')
-            v = v * 16 + (digit - '0');
-        else if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-            v = v * 16 + ((digit | 0x20) - 'a' + 10);
-        else
-            return -1;
-    }
-    return v;
-}
-
-static int unicode_escape(check *c, const char *start)
-{
-    long lead = hex4(c), trail;
-
-    if (lead < 0)
-        return fail(c, start, MLREG_EPROTO, "\\u without four hexadecimal digits");
-    if (lead == 0)
-        return fail(c, start, MLREG_EPROTO, "\\u0000 in a string");
-    if (lead < 0xD800 || lead > 0xDFFF)
-        return 0;
-    if (lead > 0xDBFF || !take(c, '\\') || !take(c, 'u'))
-        return fail(c, start, MLREG_EPROTO, "lone surrogate in a string");
-    trail = hex4(c);
-    if (trail < 0xDC00 || trail > 0xDFFF)
-        return fail(c, start, MLREG_EPROTO, "lone surrogate in a string");
-    return 0;
-}
-
-static int escape(check *c)
-{
-    const char *start = c->at++;
-
-    if (take(c, 'u'))
-        return unicode_escape(c, start);
-    if (c->at < c->end && *c->at != '\0' && strchr("\"\\/bfnrt", *c->at) != NULL) {
-        c->at++;
-        return 0;
-    }
-    return fail(c, start, MLREG_EPROTO, "unknown escape in a string");
-}
-
-static int string(check *c)
-{
-    const char *start = c->at++;
-    uint32_t    ch;
-    size_t      n;
-    int         rc;
-
-    while (c->at < c->end) {
-        if (*c->at == '"') {
-            c->at++;
-            return 0;
-        }
-        if (*c->at == '\\') {
-            if ((rc = escape(c)) < 0)
-                return rc;
-            continue;
-        }
-        if ((unsigned char)*c->at < 0x20)
-            return fail(c, c->at, MLREG_EPROTO, "control character in a string");
-        if ((n = mlr_utf8_next(c->at, (size_t)(c->end - c->at), &ch)) == 0)
-            return fail(c, c->at, MLREG_EPROTO, "bytes that are not UTF-8");
-        c->at += n;
-    }
-    return fail(c, start, MLREG_EPROTO, "a string that does not end");
-}
-
-/* ---- numbers and words ---- */
-
-static bool digits(check *c)
-{
-    const char *start = c->at;
-
-    while (c->at < c->end && *c->at >= '0' && *c->at <= '9')
-        c->at++;
-    return c->at > start;
-}
-
-static int number(check *c)
-{
-    const char *start = c->at;
-
-    take(c, '-');
-    if (!take(c, '0') && !digits(c))
-        return fail(c, start, MLREG_EPROTO, "a value belongs here");
-    if (c->at < c->end && *c->at >= '0' && *c->at <= '9')
-        return fail(c, start, MLREG_EPROTO, "a number that begins with 0");
-    if (take(c, '.') && !digits(c))
-        return fail(c, start, MLREG_EPROTO, "a number without digits behind the point");
-    if (take(c, 'e') || take(c, 'E')) {
-        if (!take(c, '-'))
-            take(c, '+');
-        if (!digits(c))
-            return fail(c, start, MLREG_EPROTO, "a number without digits in its exponent");
-    }
-    if (c->at - start > MLR_JSON_MAX_NUMBER)
-        return fail(c, start, MLREG_ELIMIT, "a number of more than %d characters", MLR_JSON_MAX_NUMBER);
-    return 0;
-}
-
-static int word(check *c, const char *wanted)
-{
-    size_t len = strlen(wanted);
-
-    if ((size_t)(c->end - c->at) < len || memcmp(c->at, wanted, len) != 0)
-        return fail(c, c->at, MLREG_EPROTO, "a value belongs here");
-    c->at += len;
-    return 0;
-}
-
-/* ---- objects and arrays ---- */
 
 static int add_token(check *c, const char *at)
 {
@@ -231,9 +109,12 @@ static int clashing_key(check *c, const char *key, bool differ_by_case)
 static int close_container(check *c)
 {
     frame      *f = &c->open[c->depth - 1];
+    size_t      n = c->n_keys - f->first_key;
     bool        differ_by_case = false;
-    const char *key = mlr_json_key_clash(c->keys + f->first_key, c->n_keys - f->first_key, c->fold, &differ_by_case);
+    const char *key = NULL;
 
+    if (n > 1)
+        key = mlr_json_key_clash(c->keys + f->first_key, n, c->fold, &differ_by_case);
     if (key != NULL)
         return clashing_key(c, key, differ_by_case);
     c->n_keys = f->first_key;
@@ -245,13 +126,12 @@ static int close_container(check *c)
 
 static int key(check *c)
 {
-    const char *start = c->at;
-    int         rc;
+    const char *start = c->at, *wrong;
 
     if (c->at == c->end || *c->at != '"')
         return fail(c, c->at, MLREG_EPROTO, "a key in quotes belongs here");
-    if ((rc = string(c)) < 0)
-        return rc;
+    if ((wrong = mlr_json_scan_string(&c->at, c->end)) != NULL)
+        return fail(c, c->at, MLREG_EPROTO, "%s", wrong);
     if (c->n_keys == MLR_JSON_MAX_VALUES)
         return fail(c, start, MLREG_ELIMIT, "more than %u keys", MLR_JSON_MAX_VALUES);
     if (mlr_grow(&c->keys, &c->cap_keys, c->n_keys, sizeof *c->keys) < 0)
@@ -261,30 +141,41 @@ static int key(check *c)
     return take(c, ':') ? 0 : fail(c, c->at, MLREG_EPROTO, "a ':' belongs here");
 }
 
+static const char *scan_scalar(check *c)
+{
+    switch (*c->at) {
+    case '"': return mlr_json_scan_string(&c->at, c->end);
+    case 't': return mlr_json_scan_word(&c->at, c->end, "true");
+    case 'f': return mlr_json_scan_word(&c->at, c->end, "false");
+    case 'n': return mlr_json_scan_word(&c->at, c->end, "null");
+    default: return mlr_json_scan_number(&c->at, c->end);
+    }
+}
+
+static int scalar(check *c)
+{
+    const char *start = c->at, *wrong = scan_scalar(c);
+
+    if (wrong != NULL)
+        return fail(c, c->at, MLREG_EPROTO, "%s", wrong);
+    if (*start != '"' && c->at - start > MLR_JSON_MAX_NUMBER)
+        return fail(c, start, MLREG_ELIMIT, "a number of more than %d characters", MLR_JSON_MAX_NUMBER);
+    if (c->tokens != NULL)
+        end_token(c, c->tokens->n - 1, 0);
+    return 0;
+}
+
 /* Reads a whole value, or the bracket that opens one: then 1. */
 static int value(check *c)
 {
-    const char *start;
-    int         rc;
+    int rc;
 
     skip_space(c);
-    start = c->at;
-    if (start == c->end)
-        return fail(c, start, MLREG_EPROTO, "the text ends where a value belongs");
-    if ((rc = add_token(c, start)) < 0)
+    if (c->at == c->end)
+        return fail(c, c->at, MLREG_EPROTO, "the text ends where a value belongs");
+    if ((rc = add_token(c, c->at)) < 0)
         return rc;
-    switch (*start) {
-    case '{':
-    case '[': return open_container(c);
-    case '"': rc = string(c); break;
-    case 't': rc = word(c, "true"); break;
-    case 'f': rc = word(c, "false"); break;
-    case 'n': rc = word(c, "null"); break;
-    default: rc = number(c); break;
-    }
-    if (rc == 0 && c->tokens != NULL)
-        end_token(c, c->tokens->n - 1, 0);
-    return rc;
+    return *c->at == '{' || *c->at == '[' ? open_container(c) : scalar(c);
 }
 
 /* Goes on to where the next value begins, closing what ends before it: 1, or 0 when everything is closed. */

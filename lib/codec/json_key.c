@@ -108,8 +108,6 @@ const char *mlr_json_key_clash(mlr_json_key_mark *keys, size_t n, bool fold, boo
 {
     const char *second = NULL;
 
-    if (n < 2)
-        return NULL;
     qsort(keys, n, sizeof *keys, fold ? compare_folded : compare_exact);
     for (size_t i = 1; i < n; i++) {
         if (keys[i].hash != keys[i - 1].hash || compare_text(keys[i - 1].at, keys[i].at, fold) != 0)

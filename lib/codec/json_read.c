@@ -48,7 +48,7 @@ static void join(document *d, const mlr_json_tokens *t)
 
 static int make_document(const char *text, size_t len, const mlr_json_tokens *t, document **out, mlreg_error **err)
 {
-    document *d = mlr_alloc(sizeof *d + t->n * sizeof d->values[0]);   /* MLR_JSON_MAX_VALUES keeps this far from overflow */
+    document *d = mlr_alloc(sizeof *d + t->n * sizeof d->values[0]);   /* at most MLR_JSON_MAX_VALUES */
 
     if (d == NULL)
         return mlr_error_nomem(err);

@@ -156,10 +156,11 @@ static int read_text(mlr_reader *r, mlr_op *op, mlr_buf *text, mlreg_error **err
 
 int mlr_safetensors_read(mlr_reader *r, mlr_op *op, mlr_tensors **out, mlreg_error **err)
 {
-    const mlr_json_rules rules = {.max_bytes = HEADER_MAX_BYTES, .case_matters = true};   /* "W" and "w" are two tensors */
-    mlr_buf text = MLR_BUF_INIT(HEADER_MAX_BYTES);
-    header  h = {.file = r->name};
-    int     rc;
+    /* "W" and "w" are two tensors. */
+    const mlr_json_rules rules = {.max_bytes = HEADER_MAX_BYTES, .case_matters = true};
+    mlr_buf              text = MLR_BUF_INIT(HEADER_MAX_BYTES);
+    header               h = {.file = r->name};
+    int                  rc;
 
     if ((rc = mlr_tensors_new(&h.tensors, err)) < 0 || (rc = read_text(r, op, &text, err)) < 0)
         goto out;

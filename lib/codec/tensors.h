@@ -14,13 +14,15 @@ typedef struct mlr_tensors mlr_tensors;
 size_t mlr_tensors_count(const mlr_tensors *t);
 const mlr_tensor *mlr_tensors_at(const mlr_tensors *t, size_t i);         /* in file order */
 uint64_t mlr_tensors_parameters(const mlr_tensors *t);                    /* elements of all tensors; saturates */
-const char *mlr_tensors_metadata(const mlr_tensors *t, const char *key);  /* numbers as decimal text; NULL if missing, or an array */
+/* Numbers as decimal text; NULL if missing, or an array. */
+const char *mlr_tensors_metadata(const mlr_tensors *t, const char *key);
 void mlr_tensors_free(mlr_tensors *t);
 /* For the readers of formats. */
 int mlr_tensors_new(mlr_tensors **out, mlreg_error **err);
-int mlr_tensors_add(mlr_tensors *t, const mlr_tensor *x, mlreg_error **err);                           /* copies */
-int mlr_tensors_add_metadata(mlr_tensors *t, const char *key, const char *value, mlreg_error **err);   /* copies; value NULL: there, but not kept */
-mlr_tensor *mlr_tensors_edit(mlr_tensors *t, size_t i);                   /* for the place, before the reader hands them out */
+int mlr_tensors_add(mlr_tensors *t, const mlr_tensor *x, mlreg_error **err);   /* copies */
+/* Copies. A value of NULL: the key is there, but what it says is not kept. */
+int mlr_tensors_add_metadata(mlr_tensors *t, const char *key, const char *value, mlreg_error **err);
+mlr_tensor *mlr_tensors_edit(mlr_tensors *t, size_t i);                   /* its place, before others see the list */
 bool mlr_tensor_elements(const mlr_tensor *x, uint64_t *out);             /* false: more than 2^64 - 1 */
 int mlr_tensors_finish(mlr_tensors *t, mlreg_error **err);                /* sorts by place */
 /* After finish: 0, or EPROTO with the name that two tensors or two metadata keys of `file` share. */

@@ -15,7 +15,7 @@
 /* ---- a GGUF file in the making ---- */
 
 enum { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 };
-enum { GGML_F32 = 0, GGML_Q4_0 = 2, GGML_Q4_K = 12, GGML_NEWER = 200 };
+enum { GGML_F32 = 0, GGML_Q4_0 = 2, GGML_Q4_K = 12, GGML_I8 = 24, GGML_NEWER = 200 };
 
 typedef struct making { uint8_t *bytes; size_t len, cap; } making;
 
@@ -58,7 +58,8 @@ static void key(making *m, const char *name, uint32_t type)
     number(m, type, 4);
 }
 
-static void tensor(making *m, const char *name, size_t rank, const uint64_t *innermost_first, uint32_t type, uint64_t offset)
+static void tensor(making *m, const char *name, size_t rank, const uint64_t *innermost_first, uint32_t type,
+                   uint64_t offset)
 {
     text(m, name);
     number(m, rank, 4);
@@ -186,9 +187,11 @@ static void test_gguf__writes_every_number_as_decimal_text(void **state)
 {
     static const struct { uint32_t type, bytes; uint64_t bits; const char *text; } cases[] = {
         {U8, 1, 255, "255"}, {I8, 1, 255, "-1"}, {U16, 2, 65535, "65535"}, {I16, 2, 32768, "-32768"},
-        {U32, 4, 4294967295, "4294967295"}, {I32, 4, 2147483648, "-2147483648"}, {U64, 8, UINT64_MAX, "18446744073709551615"},
+        {U32, 4, 4294967295, "4294967295"}, {I32, 4, 2147483648, "-2147483648"},
+        {U64, 8, UINT64_MAX, "18446744073709551615"},
         {I64, 8, 1ull << 63, "-9223372036854775808"}, {BOOL, 1, 0, "false"}, {BOOL, 1, 1, "true"},
-        {F32, 4, 0x3F800000, "1"}, {F32, 4, 0x3727C5AC, "1e-05"}, {F32, 4, 0x461C4000, "1e+04"}, {F32, 4, 0x3DCCCCCD, "0.1"},
+        {F32, 4, 0x3F800000, "1"}, {F32, 4, 0x3727C5AC, "1e-05"}, {F32, 4, 0x461C4000, "1e+04"},
+        {F32, 4, 0x3DCCCCCD, "0.1"}, {F32, 4, 0xFF800000, "-inf"},
         {F64, 8, 0x3FD5555555555555, "0.3333333333333333"}, {F64, 8, 0xC000000000000000, "-2"},
     };
     size_t       n = sizeof cases / sizeof cases[0];
@@ -347,6 +350,10 @@ static void test_gguf__refuses_places_outside_the_file(void **state)
     m = sample(32, 24);
     assert_refused_and_free(&m, MLREG_EPROTO, "lies outside");
     m = sample(UINT64_MAX - 31, 24);
+    assert_refused_and_free(&m, MLREG_EPROTO, "lies outside");
+    start(&m, 3, 1, 0);
+    tensor(&m, "w", 1, (const uint64_t[]){31}, GGML_I8, UINT64_MAX - 31);    /* ends at the last number there is */
+    finish(&m, 32, 64);
     assert_refused_and_free(&m, MLREG_EPROTO, "lies outside");
     m = sample(1ull << 63, 24);
     assert_refused_and_free(&m, MLREG_EPROTO, "lies outside");

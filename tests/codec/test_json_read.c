@@ -141,7 +141,8 @@ static void test_json_read__doubles_and_bools(void **state)
 
 static void test_json_read__the_raw_bytes_survive(void **state)
 {
-    mlr_json *root = parse(" { \"unknown\" : { \"z\":1.0 ,\"a\":\"\\u00e9\\/\",\n\"n\":1E+2 } , \"s\":18446744073709551616 } ");
+    mlr_json *root = parse(" { \"unknown\" : { \"z\":1.0 ,\"a\":\"\\u00e9\\/\",\n\"n\":1E+2 } ,"
+                           " \"s\":18446744073709551616 } ");
 
     (void)state;
     assert_raw(mlr_json_get(root, "unknown"), "{ \"z\":1.0 ,\"a\":\"\\u00e9\\/\",\n\"n\":1E+2 }");
@@ -260,10 +261,12 @@ static int each(const char *text, seen *s, mlreg_error **err)
 
 static void test_json_each__hands_over_every_member_in_order(void **state)
 {
+    static const char text[] = " {\"a}\\\"\" : {\"x\":[1,{\"y\":\"},{\"}]} ,\n\"b\": -1 , \"B\":\"s\","
+                               "\"\\u0063\":[],\"d\":true} ";
     seen s = {.n = 0};
 
     (void)state;
-    assert_int_equal(each(" {\"a}\\\"\" : {\"x\":[1,{\"y\":\"},{\"}]} ,\n\"b\": -1 , \"B\":\"s\",\"\\u0063\":[],\"d\":true} ", &s, NULL), 0);
+    assert_int_equal(each(text, &s, NULL), 0);
     assert_string_equal(s.text, "<a}\"|{\"x\":[1,{\"y\":\"},{\"}]}><b|-1><B|\"s\"><c|[]><d|true>");
 }
 
@@ -278,7 +281,9 @@ static void test_json_each__an_empty_object_has_none(void **state)
 
 static void test_json_each__checks_all_before_it_hands_over_any(void **state)
 {
-    static const char *const bad[] = {"{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":1} x", "{\"a\":1,\"b\":\"\xFF\"}", "[1]", "1", "\"{\""};
+    static const char *const bad[] = {
+        "{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":1} x", "{\"a\":1,\"b\":\"\xFF\"}", "[1]", "1", "\"{\"",
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

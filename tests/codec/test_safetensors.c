@@ -117,7 +117,8 @@ static void test_safetensors__knows_every_dtype(void **state)
         mlr_tensors_free(t);
     }
     assert_refused("{\"x\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, MLREG_EPROTO, "disagree");
-    assert_refused("{\"x\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, MLREG_EPROTO, "unknown dtype \"f32\"");
+    assert_refused("{\"x\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, MLREG_EPROTO,
+                   "unknown dtype \"f32\"");
 }
 
 #define ONE(shape, offsets) "{\"x\":{\"dtype\":\"U8\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
