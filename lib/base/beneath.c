@@ -57,11 +57,13 @@ static void take_component(const char **path, component *out)
 /* ---- walking ---- */
 
 /* With O_DIRECTORY or O_PATH the kernel does not say ELOOP of a link: it says ENOTDIR, or opens the link itself. */
-static bool is_link(int dir, const char *name)
+static bool is_link(int dir, const char *name, const char *path)
 {
     struct stat st;
+    int         errnum;
 
-    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+    MLR_FS_TRY(errnum, MLR_FS_STAT, path, fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW));
+    return errnum == 0 && S_ISLNK(st.st_mode);
 }
 
 /* Opens `name` in `dir`, which is no path. 0 or an errno, ELOOP for any link. `path` is for the seam. */
@@ -71,7 +73,7 @@ static int open_entry(int dir, const char *name, int flags, unsigned mode, const
 
     MLR_FS_TRY(errnum, MLR_FS_OPEN, path,
                opened = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode));
-    if (errnum == ENOTDIR && is_link(dir, name))
+    if (errnum == ENOTDIR && is_link(dir, name, path))
         return ELOOP;
     if (errnum == 0 && (flags & O_PATH)) {
         struct stat st;

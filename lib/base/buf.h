@@ -18,5 +18,5 @@ int  mlr_buf_reserve(mlr_buf *b, size_t more, mlreg_error **err);   /* room for 
 void mlr_buf_clear(mlr_buf *b);                              /* empty, memory kept */
 char *mlr_buf_take(mlr_buf *b);                              /* the bytes, now the caller's (mlr_free); "" becomes a real empty string; NULL: out of memory */
 void mlr_buf_done(mlr_buf *b);
-void mlr_buf_wipe(mlr_buf *b);                               /* zeroes the bytes, then done: for secrets */
+void mlr_buf_wipe(mlr_buf *b);                               /* zeroes the bytes, then done: for secrets (reserve first: growing leaves copies) */
 #endif

@@ -65,16 +65,21 @@ static int open_lock(const char *path, bool exclusive, int *fd, struct stat *st,
     return rc;
 }
 
-/* Whoever locks a file that has lost its name excludes nobody. */
-static bool still_named(const char *path, const struct stat *locked)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && st.st_dev == locked->st_dev && st.st_ino == locked->st_ino;
-}
-
 /* What one attempt found. */
 typedef enum attempt { TAKEN, HELD, REPLACED, NO_LOCKS_HERE } attempt;
+
+/* Whoever locks a file that has lost its name excludes nobody. */
+static int check_name(const char *path, const struct stat *locked, attempt *found, mlreg_error **err)
+{
+    struct stat st;
+    int         errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_STAT, path, stat(path, &st));
+    if (errnum != 0 && errnum != ENOENT)
+        return mlr_fs_failed(err, errnum, "look at the lock", path);
+    *found = errnum == 0 && st.st_dev == locked->st_dev && st.st_ino == locked->st_ino ? TAKEN : REPLACED;
+    return 0;
+}
 
 /* 0 and *found, or an error. */
 static int attempt_flock(mlr_lock *l, const char *path, bool exclusive, attempt *found,
@@ -87,7 +92,7 @@ static int attempt_flock(mlr_lock *l, const char *path, bool exclusive, attempt 
         return rc;
     MLR_FS_TRY(errnum, MLR_FS_LOCK, path, flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB));
     if (errnum == 0)
-        *found = still_named(path, &st) ? TAKEN : REPLACED;
+        rc = check_name(path, &st, found, err);
     else if (errnum == EWOULDBLOCK)
         *found = HELD;
     else if (errnum == ENOLCK || errnum == EOPNOTSUPP || errnum == ENOSYS)

@@ -218,6 +218,39 @@ static void test_write_file__replaces_a_link_not_what_it_points_at(void **state)
     bed_assert_file(bed_at(f->dir, "target"), "target");
 }
 
+/* What was called, in order: 'w' content written, 's' it synced, 'n' the final name given, 'd' the directory synced. */
+static char order[64];
+
+static int record(mlr_fs_call call, const char *name, void *user)
+{
+    const struct fixture *f = user;
+    bool                  is_final = strcmp(name, bed_at(f->dir, "f")) == 0;
+    char                  step = 0;
+
+    if (call == MLR_FS_WRITE)
+        step = 'w';
+    else if (call == MLR_FS_SYNC)
+        step = is_final ? 's' : strcmp(name, f->dir) == 0 ? 'd' : '?';
+    else if ((call == MLR_FS_LINK || call == MLR_FS_RENAME) && is_final)
+        step = 'n';
+    if (step != 0 && strlen(order) + 1 < sizeof order)
+        order[strlen(order)] = step;
+    return 0;
+}
+
+static void test_write_file__syncs_content_before_and_directory_after_the_name(void **state)
+{
+    struct fixture *f = *state;
+
+    memset(order, 0, sizeof order);
+    mlr_fs_use(record, f);
+    assert_int_equal(mlr_fs_write_file(bed_at(f->dir, "f"), "new", 3, 0600, NULL), 0);
+    assert_string_equal(order, "wsnd");
+    memset(order, 0, sizeof order);
+    assert_int_equal(mlr_fs_write_file(bed_at(f->dir, "f"), "newer", 5, 0600, NULL), 0);
+    assert_string_equal(order, "wsnnd");              /* the link is refused, the rename replaces */
+}
+
 /* The one failure after which the new file stands: its name was given, and could not be made durable. */
 static bool only_durability_failed(const struct fixture *f)
 {
@@ -303,6 +336,7 @@ int main(void)
         ON(nameless, test_write_file__makes_and_replaces),
         ON(named, test_write_file__makes_and_replaces),
         ON(nameless, test_write_file__replaces_a_link_not_what_it_points_at),
+        ON(nameless, test_write_file__syncs_content_before_and_directory_after_the_name),
         ON(nameless, test_write_file__the_old_file_stands_whatever_fails),
         ON(named, test_write_file__the_old_file_stands_whatever_fails),
         ON(nameless, test_write_file__nothing_is_left_whatever_fails),
