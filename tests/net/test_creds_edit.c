@@ -68,8 +68,8 @@ static void test_creds_edit__an_entry_loses_its_old_secrets_and_nothing_else(voi
     (void)state;
     assert_put("{\"auths\":{\"a.io\":{\"auth\":\"old\"}}}", "a.io",
         "{\"auths\":{\"a.io\":{\n\t\t\t\"auth\": \"QQ==\"\n\t\t}}}");
-    assert_put("{\"auths\":{\"a.io\":{\"email\" : \"x@y\", \"identitytoken\":\"old\",\"zz\":{} , \"registrytoken\":\"old\"}}}",
-        "a.io",
+    assert_put("{\"auths\":{\"a.io\":{\"email\" : \"x@y\", \"identitytoken\":\"old\",\"zz\":{} , "
+               "\"registrytoken\":\"old\"}}}", "a.io",
         "{\"auths\":{\"a.io\":{\n\t\t\t\"auth\": \"QQ==\",\"email\" : \"x@y\", \"zz\":{}}}}");
     assert_put("{\"auths\":{\"a.io\":{\"username\":\"old\",\"password\":\"old\", \"k\":1}}}", "a.io",
         "{\"auths\":{\"a.io\":{\n\t\t\t\"auth\": \"QQ==\",\"k\":1}}}");
