@@ -24,17 +24,25 @@ typedef struct mlr_request {
     const void *body; size_t body_bytes;              /* a body in memory, or … */
     mlr_reader *source; uint64_t source_offset, source_bytes;   /* … one that is read while it is sent */
     bool commit;                                      /* wait commit_timeout_ms for the answer: the server has much to do */
+    bool foreign;                                     /* a URL that a server named, of another origin than the user did: no client certificate; EDENIED if it leads to this
+                                                       * machine or its own link (127.0.0.0/8, 169.254.0.0/16, …) unless what the user named is there too */
 } mlr_request;
 
 /* An exchange whose answer's head has arrived. Redirects are not followed, content is not decoded (an unasked
- * Content-Encoding is the caller's to refuse), no cookie is kept, no proxy or netrc password is sent anywhere. One thread at a time.
- * Codes: ENET (with what libcurl says and the host), ETIMEDOUT, ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
+ * Content-Encoding is the caller's to refuse), no cookie is kept, no netrc is read; a proxy is taken from the environment, never for loopback. A request whose
+ * kept connection turns out dead is sent again on a fresh one, if its method may be repeated (not POST, PATCH). A server may answer before it has read the body.
+ * One thread at a time. Codes: ENET (with what libcurl says and the host), ETIMEDOUT, EDENIED (untrusted certificate, forbidden address), EPROTO (no HTTP; a head of
+ * more than 256 headers or 64 KiB), EIO (CA file or client certificate unusable), ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
 typedef struct mlr_exchange mlr_exchange;
 int  mlr_http_begin(mlr_http *h, const mlr_request *r, mlr_op *op, mlr_exchange **out, mlreg_error **err);
 int  mlr_exchange_status(const mlr_exchange *x);
 const char *mlr_exchange_header(const mlr_exchange *x, const char *name, size_t i);   /* the i-th of that name, any case; NULL past the last */
 bool mlr_exchange_length(const mlr_exchange *x, uint64_t *out);                       /* Content-Length, where there is one */
 int64_t mlr_exchange_read(mlr_exchange *x, void *buf, size_t len, mlr_op *op, mlreg_error **err);  /* fills `len` unless the body ends; a body cut short is ENET */
+/* Takes what is left of a small body (64 KiB, 2 s) into memory and lets the connection go to others, as before another request or a wait; all else stays
+ * readable. Of a larger body, what did not fit is lost: reading there is ENET. */
+void mlr_exchange_settle(mlr_exchange *x, mlr_op *op);
+const char *mlr_exchange_host(const mlr_exchange *x);                                 /* who was asked, for messages: "ghcr.io", "127.0.0.1:5000" */
 uint64_t mlr_exchange_sent(const mlr_exchange *x);                                    /* bytes of the body that libcurl took */
 void mlr_exchange_free(mlr_exchange *x);             /* keeps the connection if the body was read to its end; NULL is fine */
 #endif

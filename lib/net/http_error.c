@@ -1,0 +1,104 @@
+/* net/http_error.c - what libcurl says, as an error that names the host and tells what to do. */
+#include "net/http_parts.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static int cannot_connect(CURL *easy, const char *text, const char *host, mlreg_error **err)
+{
+    long errnum = 0;
+    char why[128];
+
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errnum);
+    return mlr_error_set(err, MLREG_ENET, "cannot connect to %s: %s", host,
+                         errnum != 0 ? strerror_r((int)errnum, why, sizeof why) : text);
+}
+
+static int cannot_resolve(const char *host, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_ENET, "cannot find the host %s", host);
+
+    return mlr_error_hint(err, rc, "check the name, and that this machine can look up names (DNS)");
+}
+
+static int untrusted(const char *text, const char *host, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, text);
+
+    return mlr_error_hint(err, rc, "if %s has a certificate authority of its own, name its PEM file as ca_file or in SSL_CERT_FILE", host);
+}
+
+/* What TLS libraries say when the other side speaks in the clear. */
+static bool is_plain_text_answer(const char *text)
+{
+    return strstr(text, "wrong version number") != NULL || strstr(text, "unexpected TLS packet") != NULL ||
+           strstr(text, "packet length too long") != NULL || strstr(text, "http request") != NULL;
+}
+
+static int no_tls(const char *text, const char *host, mlreg_error **err)
+{
+    int rc;
+
+    if (!is_plain_text_answer(text))
+        return mlr_error_set(err, MLREG_ENET, "no TLS connection to %s: %s", host, text);
+    rc = mlr_error_set(err, MLREG_EPROTO, "%s does not speak TLS on this port", host);
+    return mlr_error_hint(err, rc, "if it serves plain http, say so: --plain-http, or MLREG_OPEN_PLAIN_HTTP");
+}
+
+static int no_ca_file(const mlr_http *h, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_EIO, "cannot read certificate authorities from %s", h->ca_file != NULL ? h->ca_file : "the system's file");
+
+    return mlr_error_hint(err, rc, h->ca_file != NULL ? "it is named by ca_file, SSL_CERT_FILE or CURL_CA_BUNDLE and must be PEM"
+                                                      : "install the package ca-certificates, or name a PEM file in SSL_CERT_FILE");
+}
+
+static int no_client_certificate(const mlr_http *h, const char *text, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_EIO, "cannot use the client certificate %s: %s", h->client_cert_file != NULL ? h->client_cert_file : "", text);
+
+    return mlr_error_hint(err, rc, "client_cert_file and client_key_file must be PEM and belong together");
+}
+
+static int no_http(const char *text, const char *host, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_EPROTO, "%s does not answer in HTTP: %s", host, text);
+
+    return mlr_error_hint(err, rc, "check the port; a server that wants TLS is opened by https://");
+}
+
+int mlr_http_error(const mlr_http *h, CURL *easy, CURLcode code, const char *text, const char *host, mlreg_error **err)
+{
+    if (text[0] == '\0')
+        text = curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY:
+        return mlr_error_nomem(err);
+    case CURLE_COULDNT_CONNECT:
+        return cannot_connect(easy, text, host, err);
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return cannot_resolve(host, err);
+    case CURLE_OPERATION_TIMEDOUT:       /* libcurl has one time limit from us */
+        return mlr_error_set(err, MLREG_ETIMEDOUT, "no connection to %s within %.3g s", host, h->connect_timeout_ms / 1000.0);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return untrusted(text, host, err);
+    case CURLE_SSL_CONNECT_ERROR:
+        return no_tls(text, host, err);
+    case CURLE_SSL_CACERT_BADFILE:
+        return no_ca_file(h, err);
+    case CURLE_SSL_CERTPROBLEM:
+        return no_client_certificate(h, text, err);
+    case CURLE_UNSUPPORTED_PROTOCOL:     /* HTTP/0.9: bytes that are no head */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return no_http(text, host, err);
+    case CURLE_PARTIAL_FILE:
+        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer: %s", host, text);
+    case CURLE_GOT_NOTHING:
+        return mlr_error_set(err, MLREG_ENET, "%s closed the connection without an answer", host);
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return mlr_error_set(err, MLREG_ENET, "cannot reach %s: %s", host, text);
+    default:
+        return mlr_error_set(err, MLREG_ENET, "the connection to %s failed: %s", host, text);
+    }
+}

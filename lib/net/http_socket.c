@@ -1,0 +1,100 @@
+/* net/http_socket.c - sockets for libcurl: close-on-exec, and only to addresses that the request may reach. */
+#include "net/http_parts.h"
+
+#include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINK_LOCAL_V4 0xa9fe        /* 169.254.0.0/16: there, clouds hand a machine its credentials */
+
+static bool is_loopback_v4(uint32_t a)
+{
+    return a >> 24 == IN_LOOPBACKNET;
+}
+
+/* This machine, or what only its own link reaches. */
+static bool is_near_v4(uint32_t a)
+{
+    return is_loopback_v4(a) || a >> 16 == LINK_LOCAL_V4 || a >> 24 == 0;
+}
+
+/* The IPv4 address inside an IPv4-mapped one, in host order. */
+static uint32_t mapped_v4(const struct in6_addr *a)
+{
+    uint32_t v4;
+
+    memcpy(&v4, a->s6_addr + 12, sizeof v4);
+    return ntohl(v4);
+}
+
+static bool is_loopback(const struct curl_sockaddr *a)
+{
+    if (a->family == AF_INET)
+        return is_loopback_v4(ntohl(((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr.s_addr));
+    return a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr);
+}
+
+static bool is_near(const struct curl_sockaddr *a)
+{
+    const struct in6_addr *v6;
+
+    if (a->family == AF_INET)
+        return is_near_v4(ntohl(((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr.s_addr));
+    if (a->family != AF_INET6)
+        return true;
+    v6 = &((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(v6))
+        return is_near_v4(mapped_v4(v6));
+    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_LINKLOCAL(v6) || IN6_IS_ADDR_UNSPECIFIED(v6);
+}
+
+static curl_socket_t refuse(mlr_http_gate *g, const struct curl_sockaddr *a)
+{
+    const void *raw = a->family == AF_INET
+                          ? (const void *)&((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr
+                          : (const void *)&((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr;
+
+    g->refused = true;
+    if (inet_ntop(a->family, raw, g->address, sizeof g->address) == NULL)
+        strcpy(g->address, "?");
+    return CURL_SOCKET_BAD;
+}
+
+/* THREATS D3: a server must not send us to services that trust whoever speaks from this machine, unless the user's own
+ * registry (or proxy) is there too. And a loopback name, to which credentials may go in the clear, must end there. */
+curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    mlr_http_gate *g = gate;
+
+    (void)purpose;
+    if (g->loopback_name && !is_loopback(address))
+        return refuse(g, address);
+    if (is_near(address)) {
+        if (g->foreign && !atomic_load(&g->http->is_near))
+            return refuse(g, address);
+        atomic_store(&g->http->is_near, true);
+    }
+    return g->line->socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Belongs to the line, for a socket outlives the exchange that opened it. */
+int mlr_http_close_socket(void *line, curl_socket_t s)
+{
+    mlr_http_line *l = line;
+
+    if (l->socket == s)
+        l->socket = CURL_SOCKET_BAD;
+    return close(s);
+}
+
+/* Where two addresses were tried side by side, the one in use may be unknown. */
+int mlr_http_unsent(const mlr_http_line *l)
+{
+    int n = -1;
+
+    return l->socket != CURL_SOCKET_BAD && ioctl(l->socket, SIOCOUTQ, &n) == 0 ? n : -1;
+}
