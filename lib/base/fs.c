@@ -147,7 +147,7 @@ int mlr_fs_sync_dir_fd(int dir_fd, const char *name, mlreg_error **err)
 
 int mlr_fs_sync_dir(const char *path, mlreg_error **err)
 {
-    int fd, rc;
+    int fd = -1, rc;
 
     if ((rc = mlr_fs_open(path, O_RDONLY | O_DIRECTORY, 0, &fd, err)) < 0)
         return rc;
