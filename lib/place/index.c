@@ -1,0 +1,291 @@
+/* place/index.c - the list of manifests of one repository: read leniently, changed by rule, written with all that others put into it. */
+#include "place/index.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "place/digestmap.h"
+
+#define REF_NAME "org.opencontainers.image.ref.name"
+
+int mlr_index_new(mlr_index **out, mlreg_error **err)
+{
+    return (*out = mlr_alloc(sizeof(**out))) == NULL ? mlr_error_nomem(err) : 0;
+}
+
+void mlr_index_free(mlr_index *x)
+{
+    if (x == NULL)
+        return;
+    for (size_t i = 0; i < x->n; i++)
+        mlr_descriptor_done(&x->entries[i]);
+    mlr_free(x->entries);
+    mlr_json_free(x->root);
+    mlr_free(x);
+}
+
+/* ---- reading and writing ---- */
+
+static int read_entry(const mlr_json *v, mlr_descriptor *out, mlreg_error **err)
+{
+    const char *raw;
+    size_t      len;
+    int         rc = mlr_descriptor_read(v, "index.json", out, NULL);
+
+    if (rc == 0)
+        return 0;
+    if (rc == MLREG_ENOMEM)
+        return mlr_error_nomem(err);
+    raw = mlr_json_raw(v, &len);
+    *out = (mlr_descriptor){ 0 };
+    return (out->raw = mlr_strndup(raw, len)) == NULL ? mlr_error_nomem(err) : 0;
+}
+
+static int read_entries(mlr_index *x, mlreg_error **err)
+{
+    const mlr_json *all = mlr_json_get(x->root, "manifests");
+    uint64_t        version;
+    int             rc;
+
+    if (!mlr_json_u64(mlr_json_get(x->root, "schemaVersion"), &version) || version != 2)
+        return mlr_error_set(err, MLREG_EPROTO, "index.json: schemaVersion is not 2");
+    if (mlr_json_type_of(all) == MLR_JSON_NULL) /* how Go writes an empty list */
+        return 0;
+    if (mlr_json_type_of(all) != MLR_JSON_ARRAY)
+        return mlr_error_set(err, MLREG_EPROTO, "index.json: no list of manifests");
+    x->cap = mlr_json_count(all);
+    if ((x->entries = mlr_alloc_array(x->cap, sizeof(*x->entries))) == NULL)
+        return mlr_error_nomem(err);
+    for (const mlr_json *v = mlr_json_first(all); v != NULL; v = mlr_json_next(v)) {
+        if ((rc = read_entry(v, &x->entries[x->n], err)) < 0)
+            return rc;
+        x->n++;
+    }
+    return 0;
+}
+
+int mlr_index_parse(const char *text, size_t len, mlr_index **out, mlreg_error **err)
+{
+    mlr_index *x = NULL;
+    int        rc;
+
+    if ((rc = mlr_index_new(&x, err)) < 0 || (rc = mlr_json_parse(text, len, "index.json", &x->root, err)) < 0 ||
+        (rc = read_entries(x, err)) < 0) {
+        mlr_index_free(x);
+        return rc;
+    }
+    *out = x;
+    return 0;
+}
+
+static void put_entries(mlr_json_out *o, const mlr_index *x)
+{
+    mlr_json_open(o, "manifests", '[');
+    for (size_t i = 0; i < x->n; i++)
+        mlr_descriptor_put(o, NULL, &x->entries[i]);
+    mlr_json_close(o, ']');
+}
+
+int mlr_index_print(const mlr_index *x, mlr_buf *out, mlreg_error **err)
+{
+    mlr_json_out o;
+
+    mlr_json_begin(&o, out, err);
+    mlr_json_open(&o, NULL, '{');
+    if (x->root == NULL) {
+        mlr_json_put_u64(&o, "schemaVersion", 2);
+        mlr_json_put_string(&o, "mediaType", MLR_TYPE_INDEX);
+        put_entries(&o, x);
+    }
+    for (const mlr_json *v = mlr_json_first(x->root); v != NULL; v = mlr_json_next(v)) {
+        size_t      len;
+        const char *raw = mlr_json_raw(v, &len);
+        if (strcmp(mlr_json_key(v), "manifests") == 0)
+            put_entries(&o, x);
+        else
+            mlr_json_put_raw(&o, mlr_json_key(v), raw, len);
+    }
+    mlr_json_close(&o, '}');
+    return mlr_json_end(&o);
+}
+
+/* ---- looking ---- */
+
+static bool is_used(const mlr_descriptor *entry)
+{
+    return entry->digest.text[0] != 0;
+}
+
+static const char *ref_name(const mlr_descriptor *entry)
+{
+    return is_used(entry) ? mlr_descriptor_annotation(entry, REF_NAME) : NULL;
+}
+
+const char *mlr_index_tag(const mlr_descriptor *entry)
+{
+    const char *name = ref_name(entry);
+    return name != NULL && mlr_ref_check_tag(name, NULL) == 0 ? name : NULL;
+}
+
+const mlr_descriptor *mlr_index_by_tag(const mlr_index *x, const char *tag)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        const char *name = ref_name(&x->entries[i]);
+        if (name != NULL && strcmp(name, tag) == 0)
+            return &x->entries[i];
+    }
+    return NULL;
+}
+
+const mlr_descriptor *mlr_index_by_digest(const mlr_index *x, const mlr_digest *d)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (mlr_digest_equal(&x->entries[i].digest, d))
+            return &x->entries[i];
+    return NULL;
+}
+
+int mlr_index_tags(const mlr_index *x, mlr_list *out, mlreg_error **err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < x->n; i++) {
+        const char *tag = mlr_index_tag(&x->entries[i]);
+        if (tag != NULL)
+            rc = mlr_list_add(out, tag, NULL, err);
+    }
+    return rc;
+}
+
+/* ---- changing ---- */
+
+static void cut(mlr_index *x, size_t i)
+{
+    mlr_descriptor_done(&x->entries[i]);
+    x->n--;
+    memmove(&x->entries[i], &x->entries[i + 1], (x->n - i) * sizeof(*x->entries));
+}
+
+static int check_rule(const char *tag, const mlr_descriptor *now, const mlr_tag_rule *rule, const mlr_digest *wanted,
+                      mlreg_error **err)
+{
+    int rc;
+    if (rule->expect.text[0] != 0 && now == NULL)
+        return mlr_error_set(err, MLREG_ENOTFOUND, "tag '%s' is not there; it was expected at %s", tag, rule->expect.text);
+    if (now == NULL)
+        return 0;
+    if (rule->expect.text[0] != 0 && !mlr_digest_equal(&now->digest, &rule->expect)) {
+        rc = mlr_error_set(err, MLREG_EEXISTS, "tag '%s' is at %s, not at %s as expected", tag, now->digest.text,
+                           rule->expect.text);
+        return mlr_error_hint(err, rc, "someone else moved it: look at what is there now, then decide again");
+    }
+    if (rule->move)
+        return 0;
+    rc = mlr_error_set(err, MLREG_EEXISTS, "tag '%s' names %s already, not %s", tag, now->digest.text, wanted->text);
+    return mlr_error_hint(err, rc, "move the tag explicitly, or choose another one");
+}
+
+static int make_entry(const char *tag, const mlr_manifest *m, mlr_descriptor *out, mlreg_error **err)
+{
+    mlr_descriptor d;
+    int            rc = mlr_descriptor_make(m->self.media_type, &m->self.digest, m->self.bytes, &d, err);
+
+    if (rc < 0)
+        return rc;
+    if (tag != NULL)
+        rc = mlr_descriptor_annotate(&d, REF_NAME, tag, err);
+    if (rc == 0 && m->self.artifact_type != NULL && (d.artifact_type = mlr_strdup(m->self.artifact_type)) == NULL)
+        rc = mlr_error_nomem(err);
+    if (rc < 0)
+        mlr_descriptor_done(&d);
+    else
+        *out = d;
+    return rc;
+}
+
+static bool has_untagged(const mlr_index *x, const mlr_digest *d)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (mlr_digest_equal(&x->entries[i].digest, d) && ref_name(&x->entries[i]) == NULL)
+            return true;
+    return false;
+}
+
+static bool drop_untagged(mlr_index *x, const mlr_digestmap *children)
+{
+    size_t before = x->n;
+    for (size_t i = x->n; i-- > 0;)
+        if (is_used(&x->entries[i]) && ref_name(&x->entries[i]) == NULL &&
+            mlr_digestmap_find(children, &x->entries[i].digest) != NULL)
+            cut(x, i);
+    return x->n < before;
+}
+
+static int collect_children(const mlr_manifest *m, mlr_digestmap *out, mlreg_error **err)
+{
+    for (size_t i = 0; i < m->n_children; i++)
+        if (mlr_digestmap_add(out, &m->children[i].digest, err) == NULL)
+            return MLREG_ENOMEM;
+    return 0;
+}
+
+/* The entry goes where the tag stood, and any double of the tag goes. */
+static void place_entry(mlr_index *x, const char *tag, mlr_descriptor *entry)
+{
+    size_t at = x->n;
+    for (size_t i = x->n; tag != NULL && i-- > 0;) {
+        const char *name = ref_name(&x->entries[i]);
+        if (name != NULL && strcmp(name, tag) == 0) {
+            cut(x, i);
+            at = i;
+        }
+    }
+    memmove(&x->entries[at + 1], &x->entries[at], (x->n - at) * sizeof(*x->entries));
+    x->entries[at] = *entry;
+    x->n++;
+}
+
+static bool is_there(const mlr_index *x, const char *tag, const mlr_digest *d)
+{
+    const mlr_descriptor *now = tag != NULL ? mlr_index_by_tag(x, tag) : NULL;
+    return tag == NULL ? has_untagged(x, d) : now != NULL && mlr_digest_equal(&now->digest, d);
+}
+
+static int put_new(mlr_index *x, const char *tag, const mlr_tag_rule *rule, const mlr_manifest *m, mlreg_error **err)
+{
+    mlr_descriptor entry;
+    int            rc;
+
+    if (tag != NULL && (rc = check_rule(tag, mlr_index_by_tag(x, tag), rule, &m->self.digest, err)) < 0)
+        return rc;
+    if (mlr_grow(&x->entries, &x->cap, x->n, sizeof(*x->entries)) < 0)
+        return mlr_error_nomem(err);
+    if ((rc = make_entry(tag, m, &entry, err)) == 0)
+        place_entry(x, tag, &entry);
+    return rc;
+}
+
+int mlr_index_put(mlr_index *x, const char *tag, const mlr_tag_rule *rule, const mlr_manifest *m, mlreg_error **err)
+{
+    mlr_digestmap children = MLR_DIGESTMAP_INIT;
+    bool          there = is_there(x, tag, &m->self.digest);
+    int           rc;
+
+    if ((rc = collect_children(m, &children, err)) == 0 && (there || (rc = put_new(x, tag, rule, m, err)) == 0))
+        rc = drop_untagged(x, &children) || !there;
+    mlr_digestmap_done(&children);
+    return rc;
+}
+
+size_t mlr_index_remove(mlr_index *x, const char *tag, const mlr_digest *d)
+{
+    size_t before = x->n;
+    for (size_t i = x->n; i-- > 0;) {
+        const char *name = ref_name(&x->entries[i]);
+        if (!is_used(&x->entries[i]) || (tag != NULL && (name == NULL || strcmp(name, tag) != 0)) ||
+            (d->text[0] != 0 && !mlr_digest_equal(&x->entries[i].digest, d)))
+            continue;
+        cut(x, i);
+    }
+    return before - x->n;
+}

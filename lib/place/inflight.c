@@ -1,0 +1,238 @@
+/* place/inflight.c - digests in flight: one locked file of notes for each session that writes. */
+#include "place/inflight.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fs.h"
+
+#define PREFIX          ".tmp-inflight-"
+#define GATE_WAIT_MS    60000
+#define NOTES_MAX_BYTES (256u << 20) /* 4 million lines */
+#define LIST_MAX        100000
+#define LINE_BYTES      (1 + MLR_DIGEST_HEX + 1) /* "+<hex>\n" or "-<hex>\n" */
+
+struct mlr_inflight {
+    char           *dir, *gate;
+    pthread_mutex_t lock;  /* guards all below, and the order of lines in the file: held while one is written */
+    mlr_digestmap   held;  /* how often */
+    size_t          live;  /* digests held at least once */
+    char           *path;  /* NULL: no file now */
+    int             fd;
+    pid_t           owner; /* a forked child must leave the file to its parent */
+    mlr_lock        alive;
+    uint64_t        bytes; /* of the file */
+};
+
+int mlr_inflight_new(const char *dir, const char *gate, mlr_inflight **out, mlreg_error **err)
+{
+    mlr_inflight *l = mlr_alloc(sizeof(*l));
+
+    if (l == NULL || (l->dir = mlr_strdup(dir)) == NULL || (l->gate = mlr_strdup(gate)) == NULL) {
+        if (l != NULL)
+            mlr_free(l->dir);
+        mlr_free(l);
+        return mlr_error_nomem(err);
+    }
+    pthread_mutex_init(&l->lock, NULL);
+    l->held = (mlr_digestmap)MLR_DIGESTMAP_INIT;
+    l->fd = -1;
+    l->alive = (mlr_lock)MLR_LOCK_INIT;
+    *out = l;
+    return 0;
+}
+
+/* Removed before its lock goes: nobody shall find notes that look like a dead one's. */
+static void close_file(mlr_inflight *l)
+{
+    mlr_fs_close(l->fd);
+    if (l->path != NULL && l->owner == getpid())
+        mlr_fs_unlink(l->path, NULL);
+    mlr_lock_drop(&l->alive);
+    mlr_free(l->path);
+    l->path = NULL;
+    l->fd = -1;
+    l->bytes = 0;
+}
+
+void mlr_inflight_free(mlr_inflight *l)
+{
+    if (l == NULL)
+        return;
+    close_file(l);
+    pthread_mutex_destroy(&l->lock);
+    mlr_digestmap_done(&l->held);
+    mlr_free(l->dir);
+    mlr_free(l->gate);
+    mlr_free(l);
+}
+
+int mlr_inflight_enter(mlr_inflight *l, mlr_op *op, mlr_lock *gate, mlreg_error **err)
+{
+    int rc = mlr_lock_take(gate, l->gate, false, GATE_WAIT_MS, op, err);
+    return rc == MLREG_EBUSY ? mlr_error_hint(err, rc, "a gc is running here: try again when it is done") : rc;
+}
+
+static int open_file(mlr_inflight *l, mlreg_error **err)
+{
+    char name[17];
+    int  rc;
+
+    if (l->path != NULL)
+        return 0;
+    mlr_random_name(name);
+    if ((l->path = mlr_asprintf("%s/" PREFIX "%s", l->dir, name)) == NULL)
+        return mlr_error_nomem(err);
+    l->owner = getpid();
+    /* Emptied, for a lock writes its holder into an empty file. */
+    if ((rc = mlr_lock_take(&l->alive, l->path, true, 0, NULL, err)) < 0 ||
+        (rc = mlr_fs_open(l->path, O_WRONLY | O_CREAT | O_TRUNC, 0600, &l->fd, err)) < 0)
+        close_file(l);
+    return rc;
+}
+
+static int write_line(mlr_inflight *l, char sign, const mlr_digest *d, mlreg_error **err)
+{
+    char line[LINE_BYTES];
+    int  rc;
+
+    line[0] = sign;
+    memcpy(line + 1, mlr_digest_hex(d), MLR_DIGEST_HEX);
+    line[LINE_BYTES - 1] = '\n';
+    if ((rc = mlr_fs_write_at(l->fd, l->bytes, line, sizeof(line), l->path, err)) == 0)
+        l->bytes += sizeof(line);
+    return rc;
+}
+
+static int hold(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+{
+    uint64_t *times = mlr_digestmap_add(&l->held, d, err);
+    int       rc = times != NULL ? 0 : MLREG_ENOMEM;
+
+    if (rc == 0 && *times == 0 && (rc = open_file(l, err)) == 0 && (rc = write_line(l, '+', d, err)) == 0)
+        l->live++;
+    if (rc == 0)
+        ++*times;
+    return rc;
+}
+
+int mlr_inflight_hold(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+{
+    int rc;
+
+    pthread_mutex_lock(&l->lock);
+    rc = hold(l, d, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+static int release(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+{
+    uint64_t *times = mlr_digestmap_find(&l->held, d);
+    int       rc = 0;
+
+    if (times == NULL || *times == 0)
+        return 0;
+    if (*times == 1 && l->live > 1 && (rc = write_line(l, '-', d, err)) < 0)
+        return rc;
+    if (--*times == 0 && --l->live == 0)
+        close_file(l);
+    return 0;
+}
+
+int mlr_inflight_release(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+{
+    int rc;
+
+    pthread_mutex_lock(&l->lock);
+    rc = release(l, d, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+/* ---- gc's side ---- */
+
+static int read_line(const char *line, mlr_digestmap *here, mlreg_error **err)
+{
+    mlr_digest d;
+    char       text[MLR_DIGEST_TEXT + 1] = "sha256:";
+    uint64_t  *held;
+
+    memcpy(text + strlen(text), line + 1, MLR_DIGEST_HEX);
+    if ((line[0] != '+' && line[0] != '-') || line[LINE_BYTES - 1] != '\n' || mlr_digest_parse(text, &d, NULL) < 0)
+        return 0; /* a write that failed half-way held nothing */
+    if ((held = mlr_digestmap_add(here, &d, err)) == NULL)
+        return MLREG_ENOMEM;
+    *held = line[0] == '+';
+    return 0;
+}
+
+static int add_held(const mlr_digestmap *here, mlr_digestmap *out, mlreg_error **err)
+{
+    for (size_t i = 0; i < here->cap; i++) {
+        const struct mlr_digestmap_slot *slot = &here->slots[i];
+        if (slot->digest.text[0] != 0 && slot->n > 0 && mlr_digestmap_add(out, &slot->digest, err) == NULL)
+            return MLREG_ENOMEM;
+    }
+    return 0;
+}
+
+static int read_notes(const char *path, mlr_digestmap *out, mlreg_error **err)
+{
+    mlr_buf       text = MLR_BUF_INIT(NOTES_MAX_BYTES);
+    mlr_digestmap here = MLR_DIGESTMAP_INIT;
+    int           rc = mlr_fs_read_file(path, &text, err);
+
+    for (size_t at = 0; rc == 0 && at + LINE_BYTES <= text.len; at += LINE_BYTES)
+        rc = read_line(text.data + at, &here, err);
+    if (rc == 0)
+        rc = add_held(&here, out, err);
+    mlr_digestmap_done(&here);
+    mlr_buf_done(&text);
+    return rc;
+}
+
+static int collect_one(const char *path, mlr_op *op, mlr_digestmap *out, mlreg_error **err)
+{
+    mlr_lock     lock = MLR_LOCK_INIT;
+    mlreg_error *why = NULL;
+    int          rc = mlr_lock_take(&lock, path, true, 0, op, &why);
+
+    if (rc == 0) {
+        rc = mlr_fs_unlink(path, err);
+        mlr_lock_drop(&lock);
+    } else if (rc == MLREG_EBUSY)
+        rc = read_notes(path, out, err);
+    else
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc;
+}
+
+bool mlr_inflight_is_notes(const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && len == strlen(PREFIX) + 16; /* not what a lock keeps beside it */
+}
+
+int mlr_inflight_collect(const char *dir, mlr_op *op, mlr_digestmap *out, mlreg_error **err)
+{
+    mlr_dir_list names = { NULL, 0, 0 };
+    int          rc = mlr_fs_list_path(dir, LIST_MAX, &names, err);
+
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        char *path;
+        if (!mlr_inflight_is_notes(names.items[i].name))
+            continue;
+        path = mlr_path_join(dir, names.items[i].name);
+        rc = path != NULL ? collect_one(path, op, out, err) : mlr_error_nomem(err);
+        mlr_free(path);
+    }
+    mlr_dir_list_done(&names);
+    return rc;
+}

@@ -1,0 +1,167 @@
+/* place/repoblobs.c - the blobs of one repository on disk. */
+#include "place/repoblobs.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "place/blobdir.h"
+
+#define DIR_MODE    0755
+#define SHARED_MODE 0444 /* one file for all repositories: nobody shall write into it */
+#define OWN_MODE    0644
+
+static unsigned mode_of(const mlr_repodir *r)
+{
+    return r->pool != NULL ? SHARED_MODE : OWN_MODE;
+}
+
+/* What need not be moved is done all the same. */
+static int reused(uint64_t bytes, mlr_op *op)
+{
+    mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)bytes);
+    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)bytes);
+    return 0;
+}
+
+/* Inside the gate, content that is held cannot go away: so hold it first, look then. `look` gives 1, 0 or a failure. */
+typedef int (*look_fn)(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlreg_error **err);
+
+static int hold_and_look(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, look_fn look, mlr_op *op,
+                         mlreg_error **err)
+{
+    mlr_lock gate = MLR_LOCK_INIT;
+    int      rc;
+
+    if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
+        return rc;
+    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = look(r, d, bytes, err)) <= 0)
+        mlr_inflight_release(r->inflight, d, NULL);
+    mlr_lock_drop(&gate);
+    return rc;
+}
+
+static int look_in_own(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlreg_error **err)
+{
+    return mlr_blobdir_has(&r->own, d, bytes, err);
+}
+
+static int link_from_pool(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlreg_error **err)
+{
+    int rc = mlr_blobdir_has(r->pool, d, bytes, err);
+    if (rc != 1)
+        return rc;
+    rc = mlr_blobdir_link(r->pool, &r->own, d, bytes, SHARED_MODE, err);
+    return rc < 0 ? rc : 1;
+}
+
+int mlr_repoblobs_has(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_op *op, mlreg_error **err)
+{
+    int rc = look_in_own(r, d, bytes, err);
+    return rc == 1 && r->inflight != NULL ? hold_and_look(r, d, bytes, look_in_own, op, err) : rc;
+}
+
+/* The pool's files were verified when they came; a file beside them is as another tool left it. */
+static bool is_pooled(const mlr_repodir *r, const mlr_digest *d)
+{
+    struct stat own, pooled;
+    return r->pool != NULL && mlr_blobdir_look(&r->own, d, &own, NULL) == 1 &&
+           mlr_blobdir_look(r->pool, d, &pooled, NULL) == 1 && own.st_ino == pooled.st_ino && own.st_dev == pooled.st_dev;
+}
+
+int mlr_repoblobs_open(const mlr_repodir *r, const mlr_digest *d, mlr_reader **out, mlreg_error **err)
+{
+    return mlr_blobdir_open(&r->own, d, is_pooled(r, d), out, err);
+}
+
+static int receive(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_temp *t, mlr_digest *got, mlreg_error **err)
+{
+    char *own = r->receiving == NULL ? mlr_folder_path(&r->own, MLR_BLOBDIR) : NULL;
+    int   rc = r->receiving != NULL || own != NULL ? 0 : mlr_error_nomem(err);
+
+    if (rc == 0)
+        rc = mlr_blobdir_receive(r->rt, own != NULL ? own : r->receiving, mode_of(r), from, op, t, got, err);
+    mlr_free(own);
+    return rc;
+}
+
+static int publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+{
+    int rc = mlr_blobdir_publish(r->pool != NULL ? r->pool : &r->own, d, bytes, t, err);
+    return rc == 0 && r->pool != NULL ? mlr_blobdir_link(r->pool, &r->own, d, bytes, SHARED_MODE, err) : rc;
+}
+
+static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op,
+                            mlreg_error **err)
+{
+    mlr_lock gate = MLR_LOCK_INIT;
+    int      rc;
+
+    if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
+        return rc;
+    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = publish(r, d, bytes, t, err)) < 0)
+        mlr_inflight_release(r->inflight, d, NULL);
+    mlr_lock_drop(&gate);
+    return rc;
+}
+
+/* `want`: the digest that it must have, or NULL. */
+static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got, mlreg_error **err)
+{
+    mlr_temp t = MLR_TEMP_INIT;
+    int      rc = receive(r, from, op, &t, got, err);
+
+    if (rc == 0 && (want == NULL || (rc = mlr_digest_check(got, want, from->name, err)) == 0))
+        rc = hold_and_publish(r, got, from->bytes, &t, op, err);
+    mlr_temp_done(&t);
+    return rc;
+}
+
+int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest got;
+    int        rc;
+
+    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0)
+        return rc;
+    rc = mlr_repoblobs_has(r, d, from->bytes, op, err);
+    if (rc == 0 && r->pool != NULL)
+        rc = hold_and_look(r, d, from->bytes, link_from_pool, op, err);
+    if (rc != 0)
+        return rc < 0 ? rc : reused(from->bytes, op);
+    return bring(r, d, from, op, &got, err);
+}
+
+int mlr_repoblobs_take(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_digest *out, mlreg_error **err)
+{
+    mlr_digest got;
+    int        rc;
+
+    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) == 0 && (rc = bring(r, NULL, from, op, &got, err)) == 0)
+        *out = got;
+    return rc;
+}
+
+int mlr_repoblobs_mount(const mlr_repodir *r, const mlr_repodir *from, const mlr_digest *d, uint64_t bytes, mlr_op *op,
+                        mlreg_error **err)
+{
+    int rc = mlr_blobdir_has(&from->own, d, bytes, err);
+    if (rc != 1 || (rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0)
+        return rc;
+    return hold_and_look(r, d, bytes, link_from_pool, op, err);
+}
+
+int mlr_repoblobs_put(const mlr_repodir *r, const mlr_digest *d, const void *data, size_t len, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *from = NULL;
+    mlr_temp    t = MLR_TEMP_INIT;
+    mlr_digest  got;
+    int         rc = look_in_own(r, d, len, err);
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    if ((rc = mlr_reader_from_memory(data, len, d->text, &from, err)) == 0 &&
+        (rc = receive(r, from, op, &t, &got, err)) == 0 && (rc = mlr_digest_check(&got, d, d->text, err)) == 0)
+        rc = publish(r, d, len, &t, err);
+    mlr_temp_done(&t);
+    mlr_reader_free(from);
+    return rc;
+}
