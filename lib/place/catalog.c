@@ -6,16 +6,9 @@
 #include "base/error.h"
 
 typedef struct search {
-    const mlr_catalog *catalog;
-    const mlr_digest  *wanted;
-    mlr_descriptor    *out;
+    const mlr_digest *wanted;
+    mlr_descriptor   *out;
 } search;
-
-static int fetch_for_search(void *user, const mlr_descriptor *d, mlr_op *op, mlr_buf *out, mlreg_error **err)
-{
-    search *s = user;
-    return s->catalog->fetch(s->catalog->user, d, op, out, err);
-}
 
 static int take_if_wanted(void *user, const mlr_descriptor *d, const mlr_manifest *by, mlreg_error **err)
 {
@@ -32,8 +25,8 @@ static int take_if_wanted(void *user, const mlr_descriptor *d, const mlr_manifes
 /* 1, 0: whether an index names it somewhere. */
 static int find_child(const mlr_catalog *c, const mlr_digest *d, mlr_op *op, mlr_descriptor *out, mlreg_error **err)
 {
-    search         s = { c, d, out };
-    const mlr_walk w = { fetch_for_search, take_if_wanted, NULL, &s, true };
+    search         s = { d, out };
+    const mlr_walk w = { .fetch = c->fetch, .fetch_user = c->user, .named = take_if_wanted, .user = &s, .indexes_only = true };
     return mlr_walk_index(&w, c->index, op, err);
 }
 

@@ -290,7 +290,7 @@ static int restore_index(repo_check *k, const mlr_indexfile *file, const char **
 
 static int check_index(repo_check *k, mlreg_error **err)
 {
-    const mlr_walk w = { mlr_repodir_fetch, check_named, unreadable, k, false };
+    const mlr_walk w = { mlr_repodir_fetch, &k->r, check_named, unreadable, k, false };
     mlr_indexfile  file = mlr_repodir_index(&k->r);
     mlr_index     *x = NULL;
     mlreg_error   *why = NULL;

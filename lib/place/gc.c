@@ -85,7 +85,7 @@ static int stop(void *user, const mlr_descriptor *d, const mlr_manifest *by, con
 
 static int mark_all(marking *m, mlreg_error **err)
 {
-    const mlr_walk w = { mlr_repodir_fetch, mark, stop, m, false };
+    const mlr_walk w = { mlr_repodir_fetch, (void *)m->repo, mark, stop, m, false };
     mlr_indexfile  file = mlr_repodir_index(m->repo);
     mlr_index     *x = NULL;
     mlreg_error   *why = NULL;

@@ -7,8 +7,9 @@
 #include "base/error.h"
 
 #define LOCK_WAIT_MS     60000
-#define BROKEN_TRIES     8     /* a foreign writer truncates and writes in one go: some ms, not seconds */
-#define BROKEN_WAIT_MS   25
+#define BROKEN_TRIES     16    /* two seconds in all: a foreign writer truncates and writes in one go, but on a busy machine */
+#define BROKEN_FIRST_MS  5     /* then twice as long each time, */
+#define BROKEN_DOUBLINGS 5     /* so often */
 #define LAYOUT_MAX_BYTES 4096
 #define FILE_MODE        0644
 #define COPY_DIR_MODE    0700
@@ -69,6 +70,13 @@ static int read_once(const mlr_folder *at, mlr_index **out, mlreg_error **err)
     return rc;
 }
 
+/* 1: look again. */
+static int wait_for_writer(int tries, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_op_sleep(op, BROKEN_FIRST_MS << (tries < BROKEN_DOUBLINGS ? tries : BROKEN_DOUBLINGS), err);
+    return rc < 0 ? rc : 1;
+}
+
 static int read_patiently(const mlr_indexfile *f, mlr_op *op, mlr_index **out, mlreg_error **err)
 {
     for (int tries = 1;; tries++) {
@@ -76,7 +84,7 @@ static int read_patiently(const mlr_indexfile *f, mlr_op *op, mlr_index **out, m
         int          rc = read_once(f->at, out, &why);
 
         if (rc == MLREG_EPROTO && tries < BROKEN_TRIES)
-            rc = mlr_op_sleep(op, BROKEN_WAIT_MS, err) < 0 ? MLREG_ECANCELLED : 1;
+            rc = wait_for_writer(tries, op, err);
         else if (rc == MLREG_EPROTO || rc == MLREG_EINVAL)
             rc = broken(f, MLR_INDEXFILE, why->message, err);
         else if (rc < 0)

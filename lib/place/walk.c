@@ -45,7 +45,7 @@ static int read_manifest(walker *k, const mlr_descriptor *d, const mlr_manifest 
 
     if (depth > MLR_WALK_MAX_DEPTH)
         rc = mlr_error_set(&why, MLREG_ELIMIT, "indexes are nested more than %d deep", MLR_WALK_MAX_DEPTH);
-    else if ((rc = k->w->fetch(k->w->user, d, k->op, &bytes, &why)) == 0)
+    else if ((rc = k->w->fetch(k->w->fetch_user, d, k->op, &bytes, &why)) == 0)
         rc = mlr_manifest_parse(bytes.data, bytes.len, d->media_type, &m, &why);
     mlr_buf_done(&bytes);
     rc = rc < 0 ? broken(k, d, by, why, err) : name_parts(k, m, depth, err);
@@ -76,7 +76,7 @@ static int read_unknown(walker *k, const mlr_descriptor *d, mlreg_error **err)
     mlr_buf bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
     int     rc = 0;
 
-    if (d->bytes <= MLR_MANIFEST_MAX_BYTES && k->w->fetch(k->w->user, d, k->op, &bytes, NULL) == 0)
+    if (d->bytes <= MLR_MANIFEST_MAX_BYTES && k->w->fetch(k->w->fetch_user, d, k->op, &bytes, NULL) == 0)
         rc = name_digests(k, bytes.data, bytes.len, err);
     mlr_buf_done(&bytes);
     return rc;

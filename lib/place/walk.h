@@ -9,6 +9,7 @@
 typedef int (*mlr_walk_fetch)(void *user, const mlr_descriptor *d, mlr_op *op, mlr_buf *out, mlreg_error **err);
 typedef struct mlr_walk {
     mlr_walk_fetch fetch;
+    void *fetch_user;
     /* Once for each place where something is named. `by`: the manifest that names it; NULL: the index itself. 0; 1: enough, the walk ends with 1; or a failure. */
     int (*named)(void *user, const mlr_descriptor *d, const mlr_manifest *by, mlreg_error **err);
     /* A manifest that cannot be read, with the reason, which stays the walk's. As named. NULL: passed over. */
