@@ -121,11 +121,20 @@ static size_t deliver(mlr_exchange *x, const char *data, size_t len)
     return n == len || keep(x, data + n, len - n) > 0 ? len : 0;
 }
 
+static int no_answer(const mlr_exchange *x, mlreg_error **err)
+{
+    return mlr_error_set(err, MLREG_EPROTO, "%s sent no answer that counts, only status %d", x->host, x->status);
+}
+
 static size_t on_body(char *data, size_t one, size_t len, void *user)
 {
     mlr_exchange *x = user;
 
     (void)one;
+    if (!x->head_done) {                    /* behind an interim head, as 101 would have it */
+        x->cause_rc = no_answer(x, &x->cause);
+        return 0;
+    }
     switch (x->mode) {
     case DELIVER:
         return deliver(x, data, len);
@@ -288,7 +297,7 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
         return x->cause_rc;
     }
     if (x->result == CURLE_OK)
-        return x->head_done ? 0 : mlr_error_set(err, MLREG_EPROTO, "%s sent no answer that could be read", x->host);
+        return x->head_done ? 0 : no_answer(x, err);
     if (x->cut)
         return 0;                           /* we stopped it */
     if (x->result == CURLE_SEND_ERROR && is_refused(x) && x->sent_bytes < x->total_bytes) {
@@ -476,6 +485,12 @@ static int begin(mlr_exchange *x, const mlr_request *r, const mlr_url *url, mlr_
         start_over(x);
         return ask(x, r, url, true, op, err);
     }
+    /* The head stands, even if the body broke off right behind it: that is for reading to tell. */
+    if (rc < 0 && x->over && x->cause_rc == 0 && is_answered(x)) {
+        x->failed = rc;
+        x->cause = first;
+        return 0;
+    }
     mlr_error_move(err, &first);
     return rc;
 }
@@ -584,6 +599,10 @@ int64_t mlr_exchange_read(mlr_exchange *x, void *buf, size_t len, mlr_op *op, ml
 
     if (got == len)
         return (int64_t)got;
+    if (x->failed < 0 && x->cause != NULL) {
+        mlr_error_move(err, &x->cause);
+        return x->failed;
+    }
     if (x->failed < 0)
         return mlr_error_set(err, x->failed, "the answer of %s had failed before", x->host);
     if (x->cut)

@@ -30,7 +30,7 @@ typedef struct mlr_request {
 
 /* An exchange whose answer's head has arrived. Redirects are not followed, content is not decoded (an unasked
  * Content-Encoding is the caller's to refuse), no cookie is kept, no netrc is read; a proxy is taken from the environment, never for loopback. A request whose
- * kept connection turns out dead is sent again on a fresh one, if its method may be repeated (not POST, PATCH). A server may answer before it has read the body.
+ * kept connection turns out dead is sent again on a fresh one, if its method may be repeated (not POST, PATCH). A server may answer before it has read the body; one that also resets the connection at once may not be heard.
  * One thread at a time. Codes: ENET (with what libcurl says and the host), ETIMEDOUT, EDENIED (untrusted certificate, forbidden address), EPROTO (no HTTP; a head of
  * more than 256 headers or 64 KiB), EIO (CA file or client certificate unusable), ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
 typedef struct mlr_exchange mlr_exchange;

@@ -38,11 +38,9 @@ static bool is_plain_text_answer(const char *text)
 
 static int no_tls(const char *text, const char *host, mlreg_error **err)
 {
-    int rc;
+    int rc = is_plain_text_answer(text) ? mlr_error_set(err, MLREG_EPROTO, "%s does not speak TLS on this port", host)
+                                        : mlr_error_set(err, MLREG_ENET, "no TLS connection to %s: %s", host, text);
 
-    if (!is_plain_text_answer(text))
-        return mlr_error_set(err, MLREG_ENET, "no TLS connection to %s: %s", host, text);
-    rc = mlr_error_set(err, MLREG_EPROTO, "%s does not speak TLS on this port", host);
     return mlr_error_hint(err, rc, "if it serves plain http, say so: --plain-http, or MLREG_OPEN_PLAIN_HTTP");
 }
 

@@ -117,11 +117,12 @@ void bed_server_stop(bed_server *s)
     memset(s, 0, sizeof *s);
 }
 
-static void evil_start(bed_server *s, const char *script, const char *cert_file, const char *key_file)
+static void evil_start(bed_server *s, const char *script, const char *cert_file, const char *key_file, const char *client_ca)
 {
     const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
     const char *argv[] = {python,   BED_DIR "/evil.py", "--script", script,   "--log",
-                          s->log,   NULL,               NULL,       NULL,     NULL};
+                          s->log,   NULL,               NULL,       NULL,     NULL,   NULL,
+                          NULL};
 
     memset(s, 0, sizeof *s);
     bed_dir_make(s->dir);
@@ -131,17 +132,21 @@ static void evil_start(bed_server *s, const char *script, const char *cert_file,
         argv[7] = cert_file;
         argv[8] = key_file;
     }
+    if (client_ca != NULL) {
+        argv[9] = "--client-ca";
+        argv[10] = client_ca;
+    }
     bed_server_start(s, argv);
 }
 
 void bed_evil_start(bed_server *s, const char *script)
 {
-    evil_start(s, script, NULL, NULL);
+    evil_start(s, script, NULL, NULL, NULL);
 }
 
-void bed_evil_start_tls(bed_server *s, const char *script, const char *cert_file, const char *key_file)
+void bed_evil_start_tls(bed_server *s, const char *script, const char *cert_file, const char *key_file, const char *client_ca)
 {
-    evil_start(s, script, cert_file, key_file);
+    evil_start(s, script, cert_file, key_file, client_ca);
     snprintf(s->url, sizeof s->url, "https://%s", s->host);
 }
 

@@ -22,7 +22,8 @@ void bed_server_stop(bed_server *s);                                  /* ends it
 
 /* evil.py with a script as its head explains it: "[{\"path\": \"/v2/\", \"status\": 200}]". */
 void bed_evil_start(bed_server *s, const char *script);
-void bed_evil_start_tls(bed_server *s, const char *script, const char *cert_file, const char *key_file);
+/* `client_ca` not NULL: clients must show a certificate that it signed. */
+void bed_evil_start_tls(bed_server *s, const char *script, const char *cert_file, const char *key_file, const char *client_ca);
 char *bed_log_text(const bed_server *s);                              /* all lines so far; free() */
 char *bed_log_line(const bed_server *s, size_t i);                    /* the i-th request; NULL past the last; free() */
 size_t bed_log_count(const bed_server *s, const char *text);          /* lines that contain `text`; "" : all */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """evil.py - a scripted HTTP/1.1 server on loopback: the registry that misbehaves, and the thief that listens.
 
-Usage: evil.py [--script JSON|@FILE] [--log FILE] [--tls CERT_PEM KEY_PEM]
+Usage: evil.py [--script JSON|@FILE] [--log FILE] [--tls CERT_PEM KEY_PEM [--client-ca PEM]]
 
 Prints "port N" and serves until its standard input ends, so that it goes with the test that started it.
 
@@ -40,6 +40,7 @@ import time
 CHUNK = 1 << 16
 LOGGED_BODY = 4096
 HEAD_LIMIT = 1 << 20
+TLS_HANDSHAKE = b"\x16"
 BEHAVIOURS = {}
 
 
@@ -138,8 +139,11 @@ class Connection:
     # ---- requests ----
 
     def read_head(self):
-        words = self.line().split(" ")
+        if not self.unread:
+            self.more()
+        words = [] if self.unread[:1] == TLS_HANDSHAKE else self.line().split(" ")
         if len(words) != 3:
+            self.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             raise Gone
         headers = []
         while (line := self.line()) != "":
@@ -323,10 +327,13 @@ def drip(connection, request, rule):
 @behaviour
 def early(connection, request, rule):
     """Answers before the request's body was read and ends the connection, as servers do that reject an upload: reading
-    on for a moment, so that the answer arrives; "rude": true: at once, so that a reset follows the answer."""
+    on for a moment, so that the answer arrives; "rude": true: at once, so that a reset follows the answer; "stay": true:
+    takes what else comes for more requests."""
     rule, length, pieces = connection.body(request, rule)
-    connection.send(connection.head(request, {**rule, "keep": False}, length))
+    connection.send(connection.head(request, rule if rule.get("stay") else {**rule, "keep": False}, length))
     connection.send_body(rule, pieces)
+    if rule.get("stay"):
+        return
     if not rule.get("rude"):
         connection.sock.shutdown(socket.SHUT_WR)
         connection.sock.settimeout(2)
@@ -388,7 +395,7 @@ def raw(connection, request, rule):
 # ---- the server ---------------------------------------------------------------------------------------------------
 
 class Server:
-    def __init__(self, script, log, tls):
+    def __init__(self, script, log, tls, client_ca):
         self.rules = script
         self.used = [0] * len(script)
         self.log = log
@@ -397,6 +404,9 @@ class Server:
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*tls)
+        if client_ca:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(client_ca)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -453,6 +463,7 @@ def main():
     options.add_argument("--script", default="[]")
     options.add_argument("--log")
     options.add_argument("--tls", nargs=2)
+    options.add_argument("--client-ca")
     args = options.parse_args()
     text = args.script
     if text.startswith("@"):
@@ -462,7 +473,7 @@ def main():
     for rule in script:
         if rule.get("do", "answer") not in BEHAVIOURS:
             sys.exit(f"no behaviour is called {rule['do']}")
-    server = Server(script, open(args.log, "a", encoding="utf-8") if args.log else None, args.tls)
+    server = Server(script, open(args.log, "a", encoding="utf-8") if args.log else None, args.tls, args.client_ca)
     threading.Thread(target=server.run, daemon=True).start()
     print(f"port {server.port}", flush=True)
     sys.stdin.buffer.read()
