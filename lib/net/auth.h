@@ -12,7 +12,9 @@ void mlr_auth_free(mlr_auth *a);
 /* The Authorization value to send for `scope` ("repository:team/x:pull,push", several joined by a blank, NULL for none) as far as is known without
  * asking: "" for none. *out is the caller's (wipe and mlr_free). Renews a token that is past 80 % of its life. */
 int  mlr_auth_header(mlr_auth *a, const char *scope, mlr_op *op, char **out, mlreg_error **err);
-/* After a 401 to a request that carried `sent` ("" for none): reads the challenges (the i-th WWW-Authenticate of `x`; none: those of GET /v2/), fetches
+/* Both: a token server that is down is tried again here, as net/retry.h has it; the ENET or ETIMEDOUT that then comes back is final.
+ *
+ * After a 401 to a request that carried `sent` ("" for none): reads the challenges (the i-th WWW-Authenticate of `x`; none: those of GET /v2/), fetches
  * credentials and a token. 1: try again; EAUTH, with hint "log in to HOST: no credentials found in …" or "… were refused"; what creds and http fail with. */
 int  mlr_auth_challenged(mlr_auth *a, mlr_exchange *x, const char *sent, const char *scope, mlr_op *op, mlreg_error **err);
 /* For EDENIED and EAUTH answers: the hint that tells where was looked. */

@@ -3,6 +3,7 @@
 #define MLR_NET_CREDS_H
 #include <mlreg.h>
 #include <stdbool.h>
+#include "base/buf.h"
 #include "base/op.h"
 
 typedef enum mlr_creds_kind { MLR_CREDS_NONE = 0, MLR_CREDS_BASIC, MLR_CREDS_IDENTITY, MLR_CREDS_BEARER } mlr_creds_kind;
@@ -14,6 +15,8 @@ typedef struct mlr_creds {
 } mlr_creds;
 /* Fills in what `c` says (name NULL but for BASIC), wiping what it said; `looked` stays. EINVAL for control characters and a colon in `name`. */
 int  mlr_creds_set(mlr_creds *c, mlr_creds_kind kind, const char *name, const char *secret, mlreg_error **err);
+/* Appends the base64 of "name:secret", as Basic and config.json have it; one allocation, so that no copy is left behind. */
+int  mlr_creds_encode(const char *name, const char *secret, mlr_buf *out, mlreg_error **err);
 void mlr_creds_done(mlr_creds *c);                            /* wipes the secrets */
 void mlr_creds_wipe(char *secret);                            /* zeroes, then mlr_free; NULL is fine: for every string that holds a secret */
 

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/lock.h"
-#include "codec/base64.h"
 #include "net/creds_config.h"
 #include "net/creds_edit.h"
 #include "net/creds_helper.h"
@@ -109,20 +108,6 @@ static int end(rewriting *r, int rc, mlreg_error **err)
     return rc;
 }
 
-/* base64 of name:secret. */
-static int encode(const char *name, const char *secret, mlr_buf *out, mlreg_error **err)
-{
-    mlr_buf pair = MLR_BUF_INIT(2 * SECRET_MAX_BYTES + 1);
-    int     rc;
-
-    if ((rc = mlr_buf_reserve(&pair, strlen(name) + 1 + strlen(secret), err)) == 0 &&
-        (rc = mlr_buf_printf(&pair, err, "%s:%s", name, secret)) == 0 &&
-        (rc = mlr_buf_reserve(out, (pair.len + 2) / 3 * 4, err)) == 0)
-        rc = mlr_base64_encode(pair.data, pair.len, out, err);
-    mlr_buf_wipe(&pair);
-    return rc;
-}
-
 static int put_into_file(const char *path, const char *host, const char *name, const char *secret, mlr_op *op,
     mlreg_error **err)
 {
@@ -130,7 +115,7 @@ static int put_into_file(const char *path, const char *host, const char *name, c
     rewriting r;
     int       rc = begin(&r, path, op, err);
 
-    if (rc >= 0 && (rc = encode(name, secret, &auth, err)) == 0 &&
+    if (rc >= 0 && (rc = mlr_creds_encode(name, secret, &auth, err)) == 0 &&
         (rc = mlr_creds_edit_put(&r.text, path, mlr_creds_key_of(host), auth.data, err)) == 0)
         rc = commit(&r, err);
     mlr_buf_wipe(&auth);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "codec/base64.h"
 
 void mlr_creds_wipe(char *secret)
 {
@@ -64,4 +65,17 @@ int mlr_creds_set(mlr_creds *c, mlr_creds_kind kind, const char *name, const cha
     c->name = name_copy;
     c->secret = secret_copy;
     return 0;
+}
+
+int mlr_creds_encode(const char *name, const char *secret, mlr_buf *out, mlreg_error **err)
+{
+    size_t  len = strlen(name) + 1 + strlen(secret);
+    mlr_buf pair = MLR_BUF_INIT(len);
+    int     rc;
+
+    if ((rc = mlr_buf_reserve(&pair, len, err)) == 0 && (rc = mlr_buf_printf(&pair, err, "%s:%s", name, secret)) == 0 &&
+        (rc = mlr_buf_reserve(out, (len + 2) / 3 * 4, err)) == 0)
+        rc = mlr_base64_encode(pair.data, pair.len, out, err);
+    mlr_buf_wipe(&pair);
+    return rc;
 }

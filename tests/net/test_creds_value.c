@@ -113,12 +113,26 @@ static void test_creds_value__out_of_memory_leaves_what_was_there(void **state)
     mlr_creds_done(&c);
 }
 
+static void test_creds_value__is_encoded_as_basic_has_it(void **state)
+{
+    mlr_buf b = MLR_BUF_INIT(100);
+
+    (void)state;
+    assert_int_equal(mlr_buf_puts(&b, "Basic ", NULL), 0);
+    assert_int_equal(mlr_creds_encode("Aladdin", "open sesame", &b, NULL), 0);
+    assert_string_equal(b.data, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");          /* RFC 7617 */
+    assert_int_equal(mlr_creds_encode("Aladdin", "a secret longer than what is left of the hundred bytes", &b, NULL),
+        MLREG_ELIMIT);
+    mlr_buf_wipe(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_creds_value__a_second_set_replaces_the_first),
         cmocka_unit_test(test_creds_value__refuses_what_a_header_cannot_carry),
         cmocka_unit_test(test_creds_value__a_secret_is_zeroes_before_it_is_freed),
+        cmocka_unit_test(test_creds_value__is_encoded_as_basic_has_it),
         cmocka_unit_test(test_creds_value__out_of_memory_leaves_what_was_there),
     };
     return cmocka_run_group_tests_name("net/creds_value", tests, NULL, NULL);
