@@ -2,6 +2,7 @@
 #ifndef MLR_BASE_FS_H
 #define MLR_BASE_FS_H
 #include <mlreg.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include "base/buf.h"
@@ -31,15 +32,20 @@ int  mlr_fs_write_file(const char *path, const void *data, size_t len, unsigned 
  * the file system has it, else a name that begins with ".tmp-"). */
 typedef struct mlr_temp {
     int   fd;              /* -1: none */
-    char *path;            /* NULL while it has no name */
-    char *dir;
+    char *path;            /* NULL while it has no name; seen from `at` */
+    char *dir;             /* likewise */
+    int   at;              /* a directory, as openat takes it */
 } mlr_temp;
-#define MLR_TEMP_INIT { -1, NULL, NULL }
+#define MLR_TEMP_INIT { -1, NULL, NULL, AT_FDCWD }
 int  mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err);
 /* Syncs the content, gives it its name, syncs the directory of `path`. With `replace` an older file gives way, else
  * EEXISTS and the temporary is still there. After success fd is still open (read and write). Where the sync of the
  * directory is what failed, the file has its name already. */
 int  mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err);
+/* The same in a directory that is known by descriptor (not O_PATH), whatever becomes of its name: borrowed until done. It is
+ * published under one `name` in it. `shown` is the directory, then the file, as messages call them. */
+int  mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, mlreg_error **err);
+int  mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
 
 /* Names in a directory without "." and "..", sorted by byte. Missing directory: ENOTFOUND. */

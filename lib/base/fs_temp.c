@@ -28,36 +28,37 @@ static char *random_path(const char *dir)
 
 /* ---- opening ---- */
 
-/* 0 and a descriptor; 0 and -1 where it takes a name, or where the way out to a name (/proc) is missing. */
-static int open_nameless(const char *dir, unsigned mode, int *fd, mlreg_error **err)
+/* 0 and a descriptor; 0 and none where it takes a name, or where the way out to a name (/proc) is missing. */
+static int open_nameless(mlr_temp *t, const char *shown, unsigned mode, mlreg_error **err)
 {
     char proc[PROC_FD_BYTES];
     int  errnum, opened = -1;
 
-    *fd = -1;
-    MLR_FS_TRY(errnum, MLR_FS_OPEN, dir, opened = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)mode));
+    MLR_FS_TRY(errnum, MLR_FS_OPEN, shown,
+               opened = openat(t->at, t->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)mode));
     /* EISDIR and ENOENT are what kernels say that know no O_TMPFILE; if it is true, the next open says so too. */
     if (errnum == EOPNOTSUPP || errnum == EISDIR || errnum == ENOENT || errnum == EINVAL)
         return 0;
     if (errnum != 0)
-        return mlr_fs_failed(err, errnum, "make a file in", dir);
+        return mlr_fs_failed(err, errnum, "make a file in", shown);
     proc_path(opened, proc);
     if (access(proc, F_OK) < 0)
         mlr_fs_close(opened);
     else
-        *fd = opened;
+        t->fd = opened;
     return 0;
 }
 
-static int open_named(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err)
+static int open_named(mlr_temp *t, const char *shown, unsigned mode, mlreg_error **err)
 {
     for (int try = 1;; try++) {
-        char *path = random_path(dir);
+        char *path = random_path(t->dir);
         int   errnum, fd = -1;
 
         if (path == NULL)
             return mlr_error_nomem(err);
-        MLR_FS_TRY(errnum, MLR_FS_OPEN, path, fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode));
+        MLR_FS_TRY(errnum, MLR_FS_OPEN, path,
+                   fd = openat(t->at, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode));
         if (errnum == 0) {
             t->fd = fd;
             t->path = path;
@@ -65,20 +66,21 @@ static int open_named(mlr_temp *t, const char *dir, unsigned mode, mlreg_error *
         }
         mlr_free(path);
         if (errnum != EEXIST || try == NAME_TRIES)
-            return mlr_fs_failed(err, errnum, "make a file in", dir);
+            return mlr_fs_failed(err, errnum, "make a file in", shown);
     }
 }
 
-int mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err)
+static int open_at(mlr_temp *t, int at, const char *dir, const char *shown, unsigned mode, mlreg_error **err)
 {
     mlr_temp made = MLR_TEMP_INIT;
     int      rc;
 
+    made.at = at;
     if ((made.dir = mlr_strdup(dir)) == NULL)
         return mlr_error_nomem(err);
-    rc = open_nameless(dir, mode, &made.fd, err);
+    rc = open_nameless(&made, shown, mode, err);
     if (rc == 0 && made.fd < 0)
-        rc = open_named(&made, dir, mode, err);
+        rc = open_named(&made, shown, mode, err);
     if (rc < 0)
         mlr_temp_done(&made);
     else
@@ -86,20 +88,25 @@ int mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err
     return rc;
 }
 
-/* ---- publishing ---- */
-
-static int cannot_name(mlreg_error **err, int errnum, const char *path)
+int mlr_temp_open(mlr_temp *t, const char *dir, unsigned mode, mlreg_error **err)
 {
-    return mlr_fs_failed(err, errnum, "create", path);
+    return open_at(t, AT_FDCWD, dir, dir, mode, err);
 }
 
-static int link_nameless(int fd, const char *path)
+int mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, mlreg_error **err)
+{
+    return open_at(t, dir, ".", shown, mode, err);
+}
+
+/* ---- publishing ---- */
+
+static int link_nameless(const mlr_temp *t, const char *path)
 {
     char proc[PROC_FD_BYTES];
     int  errnum;
 
-    proc_path(fd, proc);
-    MLR_FS_TRY(errnum, MLR_FS_LINK, path, linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
+    proc_path(t->fd, proc);
+    MLR_FS_TRY(errnum, MLR_FS_LINK, path, linkat(AT_FDCWD, proc, t->at, path, AT_SYMLINK_FOLLOW));
     return errnum;
 }
 
@@ -112,7 +119,7 @@ static int name_temporarily(mlr_temp *t)
 
         if (path == NULL)
             return ENOMEM;
-        errnum = link_nameless(t->fd, path);
+        errnum = link_nameless(t, path);
         if (errnum == 0) {
             t->path = path;
             return 0;
@@ -135,7 +142,7 @@ static int rename_over(mlr_temp *t, const char *path)
 {
     int errnum;
 
-    MLR_FS_TRY(errnum, MLR_FS_RENAME, path, rename(t->path, path));
+    MLR_FS_TRY(errnum, MLR_FS_RENAME, path, renameat(t->at, t->path, t->at, path));
     if (errnum == 0)
         forget_name(t);
     return errnum;
@@ -145,11 +152,11 @@ static int rename_unless_there(mlr_temp *t, const char *path)
 {
     int errnum;
 
-    MLR_FS_TRY(errnum, MLR_FS_RENAME, path, renameat2(AT_FDCWD, t->path, AT_FDCWD, path, RENAME_NOREPLACE));
+    MLR_FS_TRY(errnum, MLR_FS_RENAME, path, renameat2(t->at, t->path, t->at, path, RENAME_NOREPLACE));
     if (errnum == EINVAL || errnum == ENOSYS) {          /* NFS has no such rename, but it has links */
-        MLR_FS_TRY(errnum, MLR_FS_LINK, path, link(t->path, path));
+        MLR_FS_TRY(errnum, MLR_FS_LINK, path, linkat(t->at, t->path, t->at, path, 0));
         if (errnum == 0)
-            unlink(t->path);                             /* the file is published; a second name does no harm */
+            unlinkat(t->at, t->path, 0);                 /* the file is published; a second name does no harm */
     }
     if (errnum == 0)
         forget_name(t);
@@ -161,7 +168,7 @@ static int give_name(mlr_temp *t, const char *path, bool replace)
     int errnum;
 
     if (t->path == NULL) {
-        errnum = link_nameless(t->fd, path);             /* at once, if nothing is in the way */
+        errnum = link_nameless(t, path);                 /* at once, if nothing is in the way */
         if (errnum != EEXIST || !replace)
             return errnum;
         if ((errnum = name_temporarily(t)) != 0)
@@ -170,37 +177,51 @@ static int give_name(mlr_temp *t, const char *path, bool replace)
     return replace ? rename_over(t, path) : rename_unless_there(t, path);
 }
 
+static int sync_content(const mlr_temp *t, const char *shown, mlreg_error **err)
+{
+    int errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_SYNC, shown, fsync(t->fd));
+    return errnum != 0 ? mlr_fs_failed(err, errnum, "sync", shown) : 0;
+}
+
+static int give_name_or_say(mlr_temp *t, const char *path, const char *shown, bool replace, mlreg_error **err)
+{
+    int errnum = give_name(t, path, replace);
+
+    return errnum != 0 ? mlr_fs_failed(err, errnum, "create", shown) : 0;
+}
+
 int mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err)
 {
     char *dir = mlr_path_dir(path);
-    int   dir_fd = -1, errnum, rc;
+    int   dir_fd = -1, rc;
 
     if (dir == NULL)
         return mlr_error_nomem(err);
-    MLR_FS_TRY(errnum, MLR_FS_SYNC, path, fsync(t->fd));
-    if (errnum != 0) {
-        rc = mlr_fs_failed(err, errnum, "sync", path);
-        goto out;
-    }
-    /* Opened before the name is given, so that afterwards nothing but the sync itself can fail. */
-    if ((rc = mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, &dir_fd, err)) < 0)
-        goto out;
-    if ((errnum = give_name(t, path, replace)) != 0) {
-        rc = cannot_name(err, errnum, path);
-        goto out;
-    }
-    rc = mlr_fs_sync_dir_fd(dir_fd, dir, err);
-out:
+    /* The directory is opened before the name is given, so that afterwards nothing but the sync itself can fail. */
+    if ((rc = sync_content(t, path, err)) == 0 && (rc = mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, &dir_fd, err)) == 0 &&
+        (rc = give_name_or_say(t, path, path, replace, err)) == 0)
+        rc = mlr_fs_sync_dir_fd(dir_fd, dir, err);
     mlr_fs_close(dir_fd);
     mlr_free(dir);
     return rc;
+}
+
+int mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err)
+{
+    int rc;
+
+    if ((rc = sync_content(t, shown, err)) < 0 || (rc = give_name_or_say(t, name, shown, replace, err)) < 0)
+        return rc;
+    return mlr_fs_sync_dir_fd(t->at, shown, err);
 }
 
 void mlr_temp_done(mlr_temp *t)
 {
     mlr_fs_close(t->fd);
     if (t->path != NULL)
-        unlink(t->path);     /* past the seam: nobody learns of its failure, so there is no path through it to test */
+        unlinkat(t->at, t->path, 0);     /* past the seam: nobody learns of its failure, so there is no path through it to test */
     mlr_free(t->path);
     mlr_free(t->dir);
     *t = (mlr_temp)MLR_TEMP_INIT;

@@ -168,6 +168,64 @@ static void test_temp__has_the_mode_that_was_asked_for(void **state)
     mlr_temp_done(&t);
 }
 
+/* The directory is renamed meanwhile, and something else stands where it was. */
+static void test_temp__in_a_directory_known_by_descriptor_lands_there(void **state)
+{
+    struct fixture *f = *state;
+    mlr_temp        t = MLR_TEMP_INIT;
+    int             dir;
+
+    for (int replace = 0; replace <= 1; replace++) {
+        assert_int_equal(mkdir(bed_at(f->dir, "d"), 0755), 0);
+        assert_int_equal(mlr_fs_open(bed_at(f->dir, "d"), O_RDONLY | O_DIRECTORY, 0, &dir, NULL), 0);
+        f->opens = 0;
+        assert_int_equal(mlr_temp_open_in(&t, dir, f->dir, 0600, NULL), 0);
+        assert_int_equal(bed_count(bed_at(f->dir, "d")), f->named);
+        assert_int_equal(mlr_fs_write_at(t.fd, 0, "new", 3, "t", NULL), 0);
+        assert_int_equal(rename(bed_at(f->dir, "d"), bed_at(f->dir, "e")), 0);
+        assert_int_equal(symlink("/nowhere", bed_at(f->dir, "d")), 0);
+        if (replace)
+            bed_write(bed_at(f->dir, "e/f"), "old");
+        assert_int_equal(mlr_temp_publish_in(&t, "f", "DIR/f", replace, NULL), 0);
+        mlr_temp_done(&t);
+        mlr_fs_close(dir);
+        bed_assert_file(bed_at(f->dir, "e/f"), "new");
+        assert_int_equal(bed_count(bed_at(f->dir, "e")), 1);
+        unlink(bed_at(f->dir, "d"));
+        unlink(bed_at(f->dir, "e/f"));
+        rmdir(bed_at(f->dir, "e"));
+    }
+}
+
+/* Whatever fails, the message speaks of the path as the caller knows it. */
+static void test_temp__in_a_directory_fails_by_the_name_it_was_shown(void **state)
+{
+    struct fixture *f = *state;
+    int             dir = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool            fired = true;
+
+    assert_true(dir >= 0);
+    for (int n = 1; fired; n++) {
+        mlr_temp     t = MLR_TEMP_INIT;
+        mlreg_error *e = NULL;
+        int          rc;
+
+        bed_write(bed_at(f->dir, "f"), "old");
+        arm(f, n, 0, EIO);
+        if ((rc = mlr_temp_open_in(&t, dir, f->dir, 0600, &e)) == 0)
+            rc = mlr_temp_publish_in(&t, "f", "SHOWN/f", true, &e);
+        fired = fs_fault_disarm() > 0;
+        mlr_temp_done(&t);
+        assert_int_equal(rc, fired ? MLREG_EIO : 0);
+        if (fired && strcmp(e->subject, f->dir) != 0)
+            assert_string_equal(e->subject, "SHOWN/f");
+        mlr_error_done(e);
+        assert_int_equal(bed_count(f->dir), 1);
+    }
+    bed_assert_file(bed_at(f->dir, "f"), "");
+    close(dir);
+}
+
 static void test_temp__a_missing_directory_is_not_found(void **state)
 {
     struct fixture *f = *state;
@@ -331,6 +389,10 @@ int main(void)
         ON(nameless, test_temp__is_published_into_another_directory),
         ON(named, test_temp__is_published_into_another_directory),
         EVERYWHERE(test_temp__has_the_mode_that_was_asked_for),
+        ON(nameless, test_temp__in_a_directory_known_by_descriptor_lands_there),
+        ON(named, test_temp__in_a_directory_known_by_descriptor_lands_there),
+        ON(nameless, test_temp__in_a_directory_fails_by_the_name_it_was_shown),
+        ON(named, test_temp__in_a_directory_fails_by_the_name_it_was_shown),
         EVERYWHERE(test_temp__a_missing_directory_is_not_found),
         EVERYWHERE(test_temp__dies_with_its_process),
         ON(nameless, test_write_file__makes_and_replaces),
