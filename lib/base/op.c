@@ -58,10 +58,14 @@ static uint64_t ms_to_progress(const mlr_op *root)
 
 int mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
 {
-    mlr_op *op = mlr_alloc(sizeof *op);
+    mlr_op *op;
     int rc;
 
-    if (op == NULL)
+    if (remote != NULL && !mlr_remote_is_ours(remote)) {
+        rc = mlr_error_set(err, MLREG_ESTATE, "this op was made before fork()");
+        return mlr_error_hint(err, rc, "make one of its own in the child process");
+    }
+    if ((op = mlr_alloc(sizeof *op)) == NULL)
         return mlr_error_nomem(err);
     op->remote = mlr_remote_ref(remote);
     if (op->remote == NULL && (rc = mlr_remote_new(&op->remote, err)) < 0) {

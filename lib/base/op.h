@@ -11,12 +11,13 @@ void mlr_remote_cancel(mlreg_op *remote);
 void mlr_remote_on_progress(mlreg_op *remote, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
 void mlr_remote_stats(const mlreg_op *remote, mlreg_stats *out);   /* every field but `size` */
 mlreg_op *mlr_remote_ref(mlreg_op *remote);                         /* counted: a stream keeps its op alive */
+bool mlr_remote_is_ours(const mlreg_op *remote);                   /* not made before a fork(): its locks may be held for ever here */
 void mlr_remote_free(mlreg_op *remote);                             /* one reference; NULL is fine */
 
 /* One public call, on the thread that made it; or a group of tasks inside one. Any function takes NULL for "nobody
  * watches, nothing cancels". */
 typedef struct mlr_op mlr_op;
-int  mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);   /* remote may be NULL; its counts add up */
+int  mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);   /* remote may be NULL; its counts add up. ESTATE: made before a fork() */
 void mlr_op_end(mlr_op *op);                                            /* a last progress call unless cancelled, then gone; of a child: just gone */
 int  mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err);     /* cancelled with its parent, or alone; gone before it */
 void mlr_op_cancel(mlr_op *op);                                         /* and wakes every wait below it */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 /* What the user holds, shared by every op below it. */
 struct mlreg_op {
     atomic_uint refs;
+    pid_t pid;                   /* of the process that made it */
     atomic_bool cancelled;
     _Atomic int64_t counts[MLR_N_COUNTERS];
     _Atomic uint64_t started_ms;
@@ -31,6 +33,7 @@ int mlr_remote_new(mlreg_op **out, mlreg_error **err)
     if (remote == NULL)
         return mlr_error_nomem(err);
     atomic_init(&remote->refs, 1);
+    remote->pid = getpid();
     atomic_init(&remote->started_ms, NOT_STARTED);
     pthread_mutex_init(&remote->lock, NULL);
     *out = remote;
@@ -42,6 +45,11 @@ mlreg_op *mlr_remote_ref(mlreg_op *remote)
     if (remote != NULL)
         atomic_fetch_add(&remote->refs, 1);
     return remote;
+}
+
+bool mlr_remote_is_ours(const mlreg_op *remote)
+{
+    return remote->pid == getpid();
 }
 
 void mlr_remote_free(mlreg_op *remote)

@@ -33,6 +33,7 @@ struct budget {
 
 struct mlreg_runtime {
     atomic_uint refs;
+    pid_t pid;                   /* of the process that made it */
     mlr_limits limits;
     struct budget connections, memory;
     pthread_mutex_t pace_lock;   /* guards the next */
@@ -117,6 +118,7 @@ int mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **e
     if (rt->limits.bytes_per_s == 0)
         rt->limits.bytes_per_s = MLREG_NONE;
     atomic_init(&rt->refs, 1);
+    rt->pid = getpid();
     budget_init(&rt->connections, rt->limits.connections);
     budget_init(&rt->memory, rt->limits.memory_bytes);
     pthread_mutex_init(&rt->pace_lock, NULL);
@@ -139,6 +141,11 @@ void mlr_runtime_unref(mlr_runtime *rt)
     budget_done(&rt->memory);
     budget_done(&rt->connections);
     mlr_free(rt);
+}
+
+bool mlr_runtime_is_ours(const mlr_runtime *rt)
+{
+    return rt->pid == getpid();
 }
 
 const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt)

@@ -2,6 +2,7 @@
 #ifndef MLR_BASE_RUNTIME_H
 #define MLR_BASE_RUNTIME_H
 #include <mlreg.h>
+#include <stdbool.h>
 #include "base/op.h"
 
 typedef struct mlreg_runtime mlr_runtime;      /* counted references; any thread */
@@ -15,6 +16,7 @@ typedef struct mlr_limits {
 /* Below, a NULL runtime is one without limits, except in mlr_runtime_limits. Waits are first come, first served. */
 int  mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **err);
 mlr_runtime *mlr_runtime_ref(mlr_runtime *rt);
+bool mlr_runtime_is_ours(const mlr_runtime *rt);               /* not made before a fork(): its locks may be held for ever here */
 void mlr_runtime_unref(mlr_runtime *rt);        /* NULL is fine */
 const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults filled in */
 int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);   /* waits; 0 or ECANCELLED */

@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/alloc.h"
@@ -651,6 +653,28 @@ static void test_op__begin_without_memory_leaves_nothing_behind(void **state)
     mlr_op_end(op);
 }
 
+static void test_op__made_before_a_fork_serves_the_parent_only(void **state)
+{
+    mlreg_op *remote = NULL;
+    mlr_op *op = NULL;
+    pid_t child;
+    int status;
+
+    (void)state;
+    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
+    if ((child = fork()) == 0) {
+        int rc = mlr_op_begin(remote, &op, NULL);
+
+        mlr_remote_free(remote);                /* that much is allowed */
+        _exit(rc == MLREG_ESTATE && op == NULL ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+    mlr_op_end(op);
+    mlr_remote_free(remote);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -681,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_op__an_errand_is_not_interrupted_by_progress_or_others),
         cmocka_unit_test(test_op__workers_never_call_the_user),
         cmocka_unit_test(test_op__begin_without_memory_leaves_nothing_behind),
+        cmocka_unit_test(test_op__made_before_a_fork_serves_the_parent_only),
     };
 
     return cmocka_run_group_tests_name("base/op", tests, NULL, NULL);

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -323,6 +325,22 @@ static void test_runtime__threads_share_the_rate(void **state)
     mlr_runtime_unref(rt);
 }
 
+static void test_runtime__knows_the_process_that_made_it(void **state)
+{
+    mlr_runtime *rt = NULL;
+    pid_t child;
+    int status;
+
+    (void)state;
+    assert_int_equal(mlr_runtime_new(NULL, &rt, NULL), 0);
+    assert_true(mlr_runtime_is_ours(rt));
+    if ((child = fork()) == 0)
+        _exit(mlr_runtime_is_ours(rt) ? 1 : 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    mlr_runtime_unref(rt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +361,7 @@ int main(void)
                                         use_real_clock),
         cmocka_unit_test(test_runtime__pace_ends_with_a_cancel),
         cmocka_unit_test(test_runtime__threads_share_the_rate),
+        cmocka_unit_test(test_runtime__knows_the_process_that_made_it),
     };
 
     return cmocka_run_group_tests_name("base/runtime", tests, NULL, NULL);
