@@ -159,7 +159,7 @@ static int memory_resolve(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_descri
 static int memory_tags(mlr_place *p, const char *repo, mlr_op *op, mlr_list *out, mlreg_error **err)
 {
     memory     *m = (memory *)p;
-    mlr_catalog catalog;
+    mlr_catalog catalog = { 0 };
     scope       s;
     int         rc;
 

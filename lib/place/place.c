@@ -21,6 +21,8 @@ int mlr_place_open(const char *location, const mlreg_session_options *o, mlr_run
     int rc;
     if (location[0] == 0)
         rc = mlr_error_hint(err, mlr_error_set(err, MLREG_EINVAL, "the location is empty"), "%s", hint);
+    else if (begins(location, "https://") || begins(location, "http://"))
+        rc = mlr_registry_open(location, o, rt, op, out, err);
     else if (begins(location, "oci:"))
         rc = mlr_layout_open(location + strlen("oci:"), o, rt, op, out, err);
     else if (strcmp(location, "memory:") == 0)

@@ -14,11 +14,9 @@ static unsigned mode_of(const mlr_repodir *r)
     return r->pool != NULL ? SHARED_MODE : OWN_MODE;
 }
 
-/* What need not be moved is done all the same. */
 static int reused(uint64_t bytes, mlr_op *op)
 {
     mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)bytes);
-    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)bytes);
     return 0;
 }
 
@@ -103,13 +101,17 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
     return rc;
 }
 
-/* `want`: the digest that it must have, or NULL. */
+/* `want`: the digest that it must have, or NULL: then only now it shows whether it was there. */
 static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got, mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
     int      rc = receive(r, from, op, &t, got, err);
 
-    if (rc == 0 && (want == NULL || (rc = mlr_digest_check(got, want, from->name, err)) == 0))
+    if (rc == 0 && want != NULL)
+        rc = mlr_digest_check(got, want, from->name, err);
+    if (rc == 0 && want == NULL && mlr_blobdir_has(r->pool != NULL ? r->pool : &r->own, got, from->bytes, NULL) == 1)
+        reused(from->bytes, op);
+    if (rc == 0)
         rc = hold_and_publish(r, got, from->bytes, &t, op, err);
     mlr_temp_done(&t);
     return rc;

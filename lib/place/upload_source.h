@@ -1,0 +1,18 @@
+/* place/upload_source.h - a blob's bytes as they are sent: hashed on their way unless they are known to be good. */
+#ifndef MLR_PLACE_UPLOAD_SOURCE_H
+#define MLR_PLACE_UPLOAD_SOURCE_H
+#include "base/reader.h"
+#include "codec/digest.h"
+
+/* Reads `from` in order, any number of times from the start. With a digest, and where `from` is not trusted, the last
+ * bytes are given only if all agree with it: else EDIGEST, so that a wrong blob is never sent to its end. */
+typedef struct mlr_upload_source {
+    mlr_reader  reader;
+    mlr_reader *from;          /* borrowed */
+    mlr_digest  want;          /* "": not known */
+    mlr_sha256  hash;
+    uint64_t    at;            /* read and hashed so far */
+} mlr_upload_source;
+void mlr_upload_source_init(mlr_upload_source *s, mlr_reader *from, const mlr_digest *want);  /* want NULL: not known */
+bool mlr_upload_source_digest(const mlr_upload_source *s, mlr_digest *out);   /* of all; false: not all was read */
+#endif
