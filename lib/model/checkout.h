@@ -8,5 +8,4 @@ typedef struct mlr_checkout { const char *const *include, *const *exclude; size_
  * whole and verified, or not at all; one that already has the right size and digest stays untouched (mtime too). Titled layers that are tar, tar+gzip or tar+zstd
  * are unpacked. Patterns: '*' and '?' within a component, '**' across; a pattern without '/' matches the last component. `repo` says where in `p` it lives. */
 int mlr_checkout_run(mlr_place *p, const char *repo, const mlr_manifest *m, const char *dir, const mlr_checkout *o, mlr_op *op, mlreg_error **err);
-bool mlr_checkout_match(const char *pattern, const char *path);
 #endif

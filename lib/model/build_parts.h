@@ -1,0 +1,30 @@
+/* model/build_parts.h - what a builder is made of; for build.c and build_commit.c alone. */
+#ifndef MLR_MODEL_BUILD_PARTS_H
+#define MLR_MODEL_BUILD_PARTS_H
+#include "model/build.h"
+#include "model/facts.h"
+#include "model/titles.h"
+
+#define MLR_BUILD_CONFIG_MAX_BYTES (16u << 20)
+
+struct mlr_build_layer {
+    mlr_build *of;
+    char *path;                      /* of a file; NULL: `source` */
+    mlreg_source source;
+    char *title, *media_type;        /* media_type NULL: by kind */
+    mlr_facts facts;                 /* the rest is found out at commit */
+    mlr_descriptor descriptor;
+};
+struct mlr_build {
+    mlr_place *to;
+    char *artifact_type;             /* NULL: ModelPack */
+    char *config_type, *config; size_t config_bytes;
+    mlr_digest subject;
+    mlr_descriptor notes;            /* carries the manifest's annotations */
+    struct mlr_build_layer *layers; size_t n, cap;
+    mlr_titles titles;
+    const char *repo;                /* during commit */
+    bool committed;
+};
+int mlr_build_still_open(const mlr_build *b, mlreg_error **err);   /* ESTATE once committed */
+#endif

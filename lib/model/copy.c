@@ -1,0 +1,318 @@
+/* model/copy.c - an artifact and all it names from one place to another: the one verb behind pull, push, promote and export. */
+#include "model/copy.h"
+
+#include <stdlib.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/work.h"
+#include "model/counted.h"
+
+#define MAX_DEPTH     8     /* of indexes within indexes, and of referrers of referrers */
+#define MAX_MANIFESTS 10000 /* in one copy */
+
+struct copy;
+struct blob {
+    struct copy *copy;
+    mlr_blob     from, to;      /* the same content under both repositories' names */
+    char        *name;          /* for messages: the file, else the digest */
+};
+struct copy {
+    mlr_place  *from, *to;
+    const char *from_repo, *to_repo;
+    const mlr_copy *how;
+    mlr_manifest **manifests;   /* children stand before the index that names them */
+    size_t n_manifests, cap_manifests;
+    struct blob *blobs;
+    size_t n_blobs, cap_blobs;
+};
+
+/* ---- one blob ---- */
+
+static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *reader = NULL, *counted = NULL;
+    int rc = mlr_place_blob_open(b->copy->from, &b->from, op, &reader, err);
+
+    if (rc < 0)
+        return rc;
+    if ((rc = mlr_counted_new(reader, &counted, err)) < 0) {
+        mlr_reader_free(reader);
+        return rc;
+    }
+    rc = mlr_place_blob_write(b->copy->to, &b->to, counted, op, err);
+    if (rc == 0)
+        mlr_counted_rest(counted, op);
+    mlr_reader_free(counted);
+    return rc;
+}
+
+static bool one_place(const struct copy *c)
+{
+    return c->from->identity == c->to->identity;
+}
+
+static bool one_repository(const struct copy *c)
+{
+    return one_place(c) && strcmp(c->from_repo, c->to_repo) == 0;
+}
+
+/* 1: it is there without being moved. */
+static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_place_blob_has(b->copy->to, &b->to, op, err);
+
+    if (rc != 0 || !one_place(b->copy))
+        return rc;
+    return mlr_place_mount(b->copy->to, &b->to, b->copy->from_repo, op, err);
+}
+
+static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct blob *b = arg;
+    int rc = mlr_op_check(op, err);
+
+    if (rc == 0)
+        rc = there_already(b, op, err);
+    if (rc == 1) {
+        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->to.bytes);
+        mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b->to.bytes);
+    } else if (rc == 0) {
+        rc = move_blob(b, op, err);
+    }
+    if (rc >= 0)
+        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
+}
+
+/* ---- what there is to copy ---- */
+
+static int add_blob(struct copy *c, const mlr_descriptor *d, mlreg_error **err)
+{
+    const char *title = mlr_descriptor_title(d);
+    struct blob b = { .copy = c };
+
+    if (c->n_blobs == c->cap_blobs && mlr_grow(&c->blobs, &c->cap_blobs, c->n_blobs, sizeof *c->blobs) < 0)
+        return mlr_error_nomem(err);
+    b.from = (mlr_blob){ c->from_repo, d->digest, d->bytes, d->media_type };
+    b.to = b.from;
+    b.to.repo = c->to_repo;
+    b.name = mlr_strdup(title != NULL ? title : d->digest.text);
+    if (b.name == NULL)
+        return mlr_error_nomem(err);
+    c->blobs[c->n_blobs++] = b;
+    return 0;
+}
+
+static int add_blobs_of(struct copy *c, const mlr_manifest *m, mlreg_error **err)
+{
+    int rc = m->config != NULL ? add_blob(c, m->config, err) : 0;
+
+    for (size_t i = 0; i < m->n_layers && rc == 0; i++)
+        rc = add_blob(c, &m->layers[i], err);
+    return rc;
+}
+
+static bool has_manifest(const struct copy *c, const mlr_digest *d)
+{
+    for (size_t i = 0; i < c->n_manifests; i++)
+        if (mlr_digest_equal(&c->manifests[i]->self.digest, d))
+            return true;
+    return false;
+}
+
+static int add_tree_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err);
+
+static int add_by_descriptor(struct copy *c, const mlr_descriptor *d, unsigned depth, mlr_op *op, mlreg_error **err)
+{
+    mlr_manifest *m = NULL;
+    mlr_ref r = { .repo = (char *)c->from_repo, .digest = d->digest };
+    int rc;
+
+    if (has_manifest(c, &d->digest))
+        return 0;
+    if (!mlr_manifest_type_known(d->media_type)) /* OCI lets an index name anything: what is no manifest is carried as a blob */
+        return add_blob(c, d, err);
+    if ((rc = mlr_place_manifest(c->from, &r, op, &m, err)) < 0)
+        return mlr_error_subject(err, rc, d->digest.text);
+    return add_tree_of(c, m, depth, op, err);
+}
+
+static int add_referrers_of(struct copy *c, const mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
+{
+    mlr_list *l = NULL;
+    int rc = mlr_place_referrers(c->from, c->from_repo, &m->self.digest, NULL, op, &l, err);
+
+    for (size_t i = 0; rc == 0 && i < l->n; i++)
+        rc = add_by_descriptor(c, l->items[i].descriptor, depth + 1, op, err);
+    mlr_list_free(l);
+    return rc;
+}
+
+static int add_children_of(struct copy *c, const mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_op_check(op, err);
+
+    if (rc == 0 && (depth > MAX_DEPTH || c->n_manifests >= MAX_MANIFESTS))
+        rc = mlr_error_set(err, MLREG_ELIMIT, "%s: over %d levels or %d manifests", m->self.digest.text, MAX_DEPTH, MAX_MANIFESTS);
+    for (size_t i = 0; i < m->n_children && rc == 0; i++)
+        rc = add_by_descriptor(c, &m->children[i], depth + 1, op, err);
+    return rc;
+}
+
+/* Takes `m` over, on failure too. Its children come first in the list, what refers to it behind it. */
+static int add_tree_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
+{
+    int rc = add_children_of(c, m, depth, op, err);
+
+    if (rc == 0 && c->n_manifests == c->cap_manifests &&
+        mlr_grow(&c->manifests, &c->cap_manifests, c->n_manifests, sizeof *c->manifests) < 0)
+        rc = mlr_error_nomem(err);
+    if (rc < 0) {
+        mlr_manifest_free(m);
+        return rc;
+    }
+    c->manifests[c->n_manifests++] = m;
+    if (!one_repository(c))
+        rc = add_blobs_of(c, m, err);
+    return rc == 0 && c->how->referrers ? add_referrers_of(c, m, depth, op, err) : rc;
+}
+
+/* ---- the order of things ---- */
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct blob *x = a, *y = b;
+
+    if (x->to.bytes != y->to.bytes)
+        return x->to.bytes < y->to.bytes ? 1 : -1;
+    return strcmp(x->to.digest.text, y->to.digest.text);
+}
+
+/* A blob that several manifests name moves once; the largest go first, so that no one is left alone at the end. */
+static void order_blobs(struct copy *c, mlr_op *op)
+{
+    size_t n = 0;
+
+    if (c->n_blobs > 0)
+        qsort(c->blobs, c->n_blobs, sizeof *c->blobs, larger_first);
+    for (size_t i = 0; i < c->n_blobs; i++) {
+        if (n > 0 && mlr_digest_equal(&c->blobs[n - 1].to.digest, &c->blobs[i].to.digest)) {
+            mlr_free(c->blobs[i].name);
+            continue;
+        }
+        c->blobs[n++] = c->blobs[i];
+        mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)c->blobs[n - 1].to.bytes);
+    }
+    c->n_blobs = n;
+    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)n);
+}
+
+static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
+{
+    mlr_group *g = NULL;
+    uint32_t width = mlr_runtime_limits(c->to->rt)->threads;
+    int rc = mlr_group_new(c->to->rt, op, width, &g, err);
+
+    for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
+        rc = mlr_group_add(g, copy_blob, &c->blobs[i], err);
+    if (rc == 0)
+        rc = mlr_group_wait(g, err);
+    mlr_group_free(g);
+    return rc;
+}
+
+/* The one that was asked for goes last and takes the tag along; all others go by digest. */
+static int copy_manifests(struct copy *c, const mlr_manifest *top, const mlr_ref *as, mlr_op *op, mlreg_error **err)
+{
+    mlr_tag_rule rule = { c->how->move_tag, c->how->expect };
+    int rc = 0;
+
+    for (size_t i = 0; i < c->n_manifests && rc == 0; i++) {
+        const mlr_manifest *m = c->manifests[i];
+        mlr_ref by_digest = { .repo = (char *)c->to_repo, .digest = m->self.digest };
+
+        if (m != top)
+            rc = mlr_place_manifest_write(c->to, &by_digest, &rule, m, op, err);
+    }
+    return rc < 0 ? rc : mlr_place_manifest_write(c->to, as, &rule, top, op, err);
+}
+
+/* Said before a byte moves; the write itself decides again. */
+static int check_tag(struct copy *c, const mlr_manifest *top, const mlr_ref *as, mlr_op *op, mlreg_error **err)
+{
+    mlr_ref tag = { .repo = as->repo, .tag = as->tag };
+    mlr_descriptor now = { 0 };
+    mlreg_error *why = NULL;
+    int rc;
+
+    if (as->tag == NULL || c->how->move_tag)
+        return 0;
+    if ((rc = mlr_place_resolve(c->to, &tag, op, &now, &why)) < 0) {
+        if (rc == MLREG_ENOTFOUND || rc == MLREG_EAUTH || rc == MLREG_EDENIED) { /* may be pushed to, though not read */
+            mlr_error_done(why);
+            return 0;
+        }
+        mlr_error_move(err, &why);
+        return rc;
+    }
+    if (!mlr_digest_equal(&now.digest, &top->self.digest)) {
+        rc = mlr_error_set(err, MLREG_EEXISTS, "tag %s is there already, at %s; this is %s", as->tag, now.digest.text, top->self.digest.text);
+        mlr_error_hint(err, rc, "push under another tag, or ask for the tag to be moved");
+        mlr_error_at(err, rc, c->to->name);
+    }
+    mlr_descriptor_done(&now);
+    return rc;
+}
+
+static void copy_done(struct copy *c, const mlr_manifest *kept)
+{
+    for (size_t i = 0; i < c->n_manifests; i++)
+        if (c->manifests[i] != kept)
+            mlr_manifest_free(c->manifests[i]);
+    for (size_t i = 0; i < c->n_blobs; i++)
+        mlr_free(c->blobs[i].name);
+    mlr_free(c->manifests);
+    mlr_free(c->blobs);
+}
+
+/* The name in `to`: what `as` leaves open is r's. A digest that was asked for must be the one that arrived. */
+static int name_target(const mlr_ref *r, const mlr_ref *as, const mlr_manifest *top, mlr_ref *out, mlreg_error **err)
+{
+    mlr_ref mixed = *as;
+
+    if (as->tag == NULL && as->digest.text[0] == '\0') {
+        mixed.tag = r->tag;
+        mixed.digest = r->digest;
+    }
+    if (mixed.digest.text[0] != '\0' && !mlr_digest_equal(&mixed.digest, &top->self.digest))
+        return mlr_error_set(err, MLREG_EINVAL, "%s cannot become %s: a digest names one content only", top->self.digest.text, mixed.digest.text);
+    mixed.digest = top->self.digest;
+    return mlr_ref_copy(&mixed, out, err);
+}
+
+int mlr_copy_run(mlr_place *from, const mlr_ref *r, mlr_place *to, const mlr_ref *as, const mlr_copy *how, mlr_op *op,
+        mlr_manifest **out, mlreg_error **err)
+{
+    struct copy c = { .from = from, .to = to, .from_repo = r->repo, .to_repo = as->repo, .how = how };
+    mlr_manifest *top = NULL;
+    mlr_ref target = { 0 };
+    int rc = mlr_place_manifest(from, r, op, &top, err);
+
+    if (rc < 0)
+        return mlr_error_subject(err, rc, mlr_ref_word(r));
+    if ((rc = name_target(r, as, top, &target, err)) < 0 || (rc = check_tag(&c, top, &target, op, err)) < 0) {
+        mlr_manifest_free(top);
+        goto out;
+    }
+    if ((rc = add_tree_of(&c, top, 0, op, err)) < 0)
+        goto out;
+    order_blobs(&c, op);
+    if ((rc = copy_blobs(&c, op, err)) < 0 || (rc = copy_manifests(&c, top, &target, op, err)) < 0)
+        goto out;
+    if (out != NULL)
+        *out = top;
+out:
+    copy_done(&c, rc == 0 && out != NULL ? top : NULL);
+    mlr_ref_done(&target);
+    return rc;
+}

@@ -1,0 +1,10 @@
+/* model/counted.h - a reader that tells the op how far it was read, once for every byte. */
+#ifndef MLR_MODEL_COUNTED_H
+#define MLR_MODEL_COUNTED_H
+#include "base/reader.h"
+
+/* Wraps `inner`, which it frees with itself (on success only). Bytes read again, after a broken upload say, count once. */
+int mlr_counted_new(mlr_reader *inner, mlr_reader **out, mlreg_error **err);
+/* What of the reader's bytes was never read (a place had them already): counted as done, for totals that add up. */
+void mlr_counted_rest(mlr_reader *counted, mlr_op *op);
+#endif

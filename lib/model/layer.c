@@ -1,0 +1,221 @@
+/* model/layer.c - one layer's bytes as a stream: in order and verified, or by range where something vouches for it. */
+#include "model/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/work.h"
+#include "place/intake.h"
+
+#define IN_MEMORY_BYTES (4u << 20) /* up to here a layer from afar is kept in memory, beyond in an unlinked file */
+
+struct mlr_layer {
+    uint64_t begin, bytes, position;   /* of the stream within the layer */
+    mlr_digest digest;
+    char *name;
+    int fd;                            /* verified bytes on disk, or -1 */
+    char *memory;                      /* verified bytes in memory, or NULL */
+    mlr_reader *live;                  /* unverified, as it arrives, or NULL; guarded by `lock` */
+    pthread_mutex_t lock;
+    mlr_sha256 sum;                    /* of a pass that began at 0 and never jumped … */
+    uint64_t summed;                   /* … up to here; MLREG_NONE: it jumped */
+    uint64_t layer_bytes;
+};
+
+static int put_in_memory(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
+{
+    (void)err;
+    memcpy((char *)user + offset, data, len);
+    return 0;
+}
+
+static int put_in_file(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
+{
+    return mlr_fs_write_at(*(int *)user, offset, data, len, "a temporary file", err);
+}
+
+static int temporary_file(int *fd, mlreg_error **err)
+{
+    const char *dir = getenv("TMPDIR");
+    mlr_temp t = MLR_TEMP_INIT;
+    int rc = mlr_temp_open(&t, dir != NULL && dir[0] == '/' ? dir : "/tmp", 0600, err);
+
+    if (rc == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        rc = mlr_error_errno(err, errno, "a temporary file");
+    mlr_temp_done(&t);                 /* takes its name away, if it had one; the bytes live as long as *fd */
+    return rc;
+}
+
+/* Brings the whole layer here and checks it, before anyone reads a byte. */
+static int bring(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest got;
+    int rc;
+
+    if (r->bytes <= IN_MEMORY_BYTES) {
+        if ((l->memory = mlr_alloc(r->bytes + 1)) == NULL)
+            return mlr_error_nomem(err);
+        rc = mlr_intake(rt, r, put_in_memory, l->memory, op, &got, err);
+    } else {
+        if ((rc = temporary_file(&l->fd, err)) == 0)
+            rc = mlr_intake(rt, r, put_in_file, &l->fd, op, &got, err);
+    }
+    return rc < 0 ? rc : mlr_digest_check(&got, &l->digest, l->name, err);
+}
+
+static int set_range(mlr_layer *l, const mlr_blob *b, const mlr_layer_open *o, mlreg_error **err)
+{
+    if (o->offset > b->bytes || o->bytes > b->bytes - o->offset)
+        return mlr_error_set(err, MLREG_EINVAL, "%s has %llu bytes, which %llu bytes from %llu on exceed", b->digest.text,
+            (unsigned long long)b->bytes, (unsigned long long)o->bytes, (unsigned long long)o->offset);
+    l->begin = o->offset;
+    l->bytes = o->bytes != 0 ? o->bytes : b->bytes - o->offset;
+    l->layer_bytes = b->bytes;
+    l->digest = b->digest;
+    l->name = mlr_strdup(b->digest.text);
+    return l->name == NULL ? mlr_error_nomem(err) : 0;
+}
+
+static int take_reader(mlr_layer *l, mlr_runtime *rt, mlr_reader **r, const mlr_layer_open *o, mlr_op *op, mlreg_error **err)
+{
+    if ((*r)->trusted && (*r)->fd >= 0) {
+        l->fd = fcntl((*r)->fd, F_DUPFD_CLOEXEC, 0);
+        return l->fd < 0 ? mlr_error_errno(err, errno, "%s", l->name) : 0;
+    }
+    if ((*r)->trusted || o->unverified) {
+        l->live = *r;
+        *r = NULL;
+        return 0;
+    }
+    return bring(l, rt, *r, op, err);
+}
+
+int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err)
+{
+    mlr_layer *l = mlr_alloc(sizeof *l);
+    mlr_reader *r = NULL;
+    int rc;
+
+    if (l == NULL)
+        return mlr_error_nomem(err);
+    l->fd = -1;
+    pthread_mutex_init(&l->lock, NULL);
+    mlr_sha256_init(&l->sum);
+    if ((rc = set_range(l, b, o, err)) == 0 && (rc = mlr_place_blob_open(p, b, op, &r, err)) == 0)
+        rc = take_reader(l, p->rt, &r, o, op, err);
+    mlr_reader_free(r);
+    if (rc < 0)
+        mlr_layer_free(l);
+    else
+        *out = l;
+    return rc;
+}
+
+/* Of what arrives unverified and in order, the last byte is handed out only if the whole has its digest. */
+static int sum_up(mlr_layer *l, uint64_t at, const void *buf, size_t len, mlreg_error **err)
+{
+    mlr_digest got;
+
+    if (l->summed != at) {
+        l->summed = MLREG_NONE;
+        return 0;
+    }
+    mlr_sha256_update(&l->sum, buf, len);
+    l->summed += len;
+    if (l->summed < l->layer_bytes)
+        return 0;
+    mlr_digest_final(&l->sum, &got);
+    l->summed = MLREG_NONE;
+    return mlr_digest_check(&got, &l->digest, l->name, err);
+}
+
+static int64_t read_live(mlr_layer *l, uint64_t at, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    int64_t n;
+
+    pthread_mutex_lock(&l->lock);      /* one reader, one position: threads take turns */
+    n = mlr_reader_read_at(l->live, at, buf, len, op, err);
+    if (n > 0 && !l->live->trusted) {
+        int rc = sum_up(l, at, buf, (size_t)n, err);
+
+        if (rc < 0)
+            n = rc;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return n;
+}
+
+int64_t mlr_layer_read_at(mlr_layer *l, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_op_check(op, err);
+
+    if (rc < 0)
+        return rc;
+    if (offset >= l->bytes)
+        return 0;
+    if (len > l->bytes - offset)
+        len = (size_t)(l->bytes - offset);
+    offset += l->begin;
+    if (l->live != NULL)
+        return read_live(l, offset, buf, len, op, err);
+    if (l->memory != NULL) {
+        memcpy(buf, l->memory + offset, len);
+        return (int64_t)len;
+    }
+    return mlr_fs_read_at(l->fd, offset, buf, len, l->name, err);
+}
+
+int64_t mlr_layer_read(mlr_layer *l, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    int64_t n = mlr_layer_read_at(l, l->position, buf, len, op, err);
+
+    if (n > 0)
+        l->position += (uint64_t)n;
+    return n;
+}
+
+int mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err)
+{
+    if (offset > l->bytes)
+        return mlr_error_set(err, MLREG_EINVAL, "offset %llu is past the stream's end at %llu", (unsigned long long)offset, (unsigned long long)l->bytes);
+    l->position = offset;
+    return 0;
+}
+
+uint64_t mlr_layer_bytes(const mlr_layer *l)
+{
+    return l->bytes;
+}
+
+void mlr_layer_free(mlr_layer *l)
+{
+    if (l == NULL)
+        return;
+    mlr_reader_free(l->live);
+    mlr_fs_close(l->fd);
+    mlr_free(l->memory);
+    mlr_free(l->name);
+    pthread_mutex_destroy(&l->lock);
+    mlr_free(l);
+}
+
+int mlr_layer_fd(mlr_place *p, const mlr_blob *b, mlr_op *op, int *fd, mlreg_error **err)
+{
+    mlr_reader *r = NULL;
+    int rc = mlr_place_blob_open(p, b, op, &r, err);
+
+    if (rc < 0)
+        return rc;
+    if (!r->trusted || r->fd < 0) {
+        rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is no plain file in %s", b->digest.text, p->name);
+        mlr_error_hint(err, rc, "copy the artifact into a store first");
+    } else if ((*fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        rc = mlr_error_errno(err, errno, "%s", b->digest.text);
+    }
+    mlr_reader_free(r);
+    return rc;
+}

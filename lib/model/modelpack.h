@@ -1,0 +1,14 @@
+/* model/modelpack.h - the CNCF ModelPack v0.0.7: config and layer annotations as its specification has them. */
+#ifndef MLR_MODEL_MODELPACK_H
+#define MLR_MODEL_MODELPACK_H
+#include "model/facts.h"
+#include "place/descriptor.h"
+
+#define MLR_MODELPACK_ARTIFACT "application/vnd.cncf.model.manifest.v1+json"
+#define MLR_MODELPACK_CONFIG   "application/vnd.cncf.model.config.v1+json"
+#define MLR_TITLE_KEY "org.opencontainers.image.title"
+/* The config's JSON. It holds no time and no owner, so that the same files give the same digest. */
+int mlr_modelpack_config(const mlr_facts *f, const mlr_descriptor *layers, size_t n_layers, mlr_buf *out, mlreg_error **err);
+/* Names a raw layer's file: for oras by title, for modctl by filepath, with its mode. */
+int mlr_modelpack_annotate(mlr_descriptor *layer, const char *title, bool executable, mlreg_error **err);
+#endif

@@ -1,0 +1,88 @@
+/* model/titles.c - the file paths of one artifact: each safe, and none in the way of another. */
+#include "model/titles.h"
+
+#include <stdlib.h>
+#include "base/alloc.h"
+#include "base/beneath.h"
+#include "base/error.h"
+
+static char *fold(const char *path)
+{
+    char *f = mlr_strdup(path);
+
+    for (char *c = f; f != NULL && *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return f;
+}
+
+int mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err)
+{
+    mlr_title x;
+    int rc = mlr_beneath_check_name(path, err);
+
+    if (rc < 0)
+        return rc;
+    if (t->n >= MLR_TITLES_MAX)
+        return mlr_error_set(err, MLREG_ELIMIT, "over %d files in one artifact", MLR_TITLES_MAX);
+    if (t->n == t->cap && mlr_grow(&t->items, &t->cap, t->n, sizeof *t->items) < 0)
+        return mlr_error_nomem(err);
+    x.shown = mlr_strdup(path);
+    x.folded = fold(path);
+    if (x.shown == NULL || x.folded == NULL) {
+        mlr_free(x.shown);
+        mlr_free(x.folded);
+        return mlr_error_nomem(err);
+    }
+    t->items[t->n++] = x;
+    return 0;
+}
+
+/* '/' sorts before every other character, so what is below a path follows the path itself at once. */
+static int rank(unsigned char c)
+{
+    return c == '\0' ? 0 : c == '/' ? 1 : c + 1;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const char *x = ((const mlr_title *)a)->folded, *y = ((const mlr_title *)b)->folded;
+
+    while (*x == *y && *x)
+        x++, y++;
+    return rank((unsigned char)*x) - rank((unsigned char)*y);
+}
+
+static int clash(const char *first, const char *second, bool below, mlreg_error **err)
+{
+    int rc = below
+        ? mlr_error_set(err, MLREG_EINVAL, "\"%s\" is a file, so \"%s\" cannot be below it", first, second)
+        : mlr_error_set(err, MLREG_EINVAL, "\"%s\" and \"%s\" would be one file", first, second);
+
+    mlr_error_subject(err, rc, second);
+    return mlr_error_hint(err, rc, "rename one of the two; names must differ by more than upper and lower case");
+}
+
+int mlr_titles_check(mlr_titles *t, mlreg_error **err)
+{
+    if (t->n > 1)
+        qsort(t->items, t->n, sizeof *t->items, by_path);
+    for (size_t i = 1; i < t->n; i++) {
+        const mlr_title *a = &t->items[i - 1], *b = &t->items[i];
+        size_t len = strlen(a->folded);
+
+        if (strncmp(a->folded, b->folded, len) == 0 && (b->folded[len] == '\0' || b->folded[len] == '/'))
+            return clash(a->shown, b->shown, b->folded[len] == '/', err);
+    }
+    return 0;
+}
+
+void mlr_titles_done(mlr_titles *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        mlr_free(t->items[i].shown);
+        mlr_free(t->items[i].folded);
+    }
+    mlr_free(t->items);
+    *t = (mlr_titles){ 0 };
+}

@@ -1,0 +1,16 @@
+/* model/titles.h - the file paths of one artifact: each safe, and none in the way of another. */
+#ifndef MLR_MODEL_TITLES_H
+#define MLR_MODEL_TITLES_H
+#include <mlreg.h>
+#include <stdbool.h>
+
+#define MLR_TITLES_MAX 1000000
+typedef struct mlr_title { char *shown, *folded; } mlr_title; /* folded: as a file system that ignores case sees it */
+typedef struct mlr_titles { mlr_title *items; size_t n, cap; } mlr_titles;
+/* EINVAL for what mlr_beneath_check_name refuses; ELIMIT past MLR_TITLES_MAX. */
+int  mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err);
+/* After the last one: EINVAL naming two that are the same, differ by case only, or of which one is a file where the
+ * other needs a directory. */
+int  mlr_titles_check(mlr_titles *t, mlreg_error **err);
+void mlr_titles_done(mlr_titles *t);
+#endif

@@ -1,0 +1,79 @@
+/* tests/model/test_titles.c - the file paths of one artifact: each safe, and none in the way of another. */
+#include "model/titles.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/error.h"
+
+/* What adding and checking these (up to a NULL) comes to. */
+static int check(const char *const *paths, mlreg_error **err)
+{
+    mlr_titles t = { 0 };
+    int rc = 0;
+
+    for (; *paths != NULL && rc == 0; paths++)
+        rc = mlr_titles_add(&t, *paths, err);
+    if (rc == 0)
+        rc = mlr_titles_check(&t, err);
+    mlr_titles_done(&t);
+    return rc;
+}
+
+static void test_titles__accepts_paths_that_stand_beside_each_other(void **state)
+{
+    (void)state;
+    assert_int_equal(check((const char *[]){ "b", "a/b", "a/c", "a-b", "a.b", "1_Pooling/config.json", NULL }, NULL), 0);
+}
+
+static void test_titles__refuses_one_path_twice(void **state)
+{
+    mlreg_error *err = NULL;
+
+    (void)state;
+    assert_int_equal(check((const char *[]){ "a/b", "c", "a/b", NULL }, &err), MLREG_EINVAL);
+    assert_non_null(strstr(err->message, "\"a/b\""));
+    assert_non_null(err->hint);
+    mlr_error_done(err);
+}
+
+static void test_titles__refuses_paths_that_differ_by_case_only(void **state)
+{
+    mlreg_error *err = NULL;
+
+    (void)state;
+    assert_int_equal(check((const char *[]){ "Model.bin", "model.BIN", NULL }, &err), MLREG_EINVAL);
+    assert_non_null(strstr(err->message, "Model.bin"));
+    assert_non_null(strstr(err->message, "model.BIN"));
+    mlr_error_done(err);
+}
+
+static void test_titles__refuses_a_file_where_another_needs_a_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(check((const char *[]){ "a/b/c", "a-", "a.", "A/B", NULL }, NULL), MLREG_EINVAL);
+    assert_int_equal(check((const char *[]){ "a", "a-b", "a/b", NULL }, NULL), MLREG_EINVAL);
+}
+
+static void test_titles__refuses_what_leads_outside(void **state)
+{
+    static const char *const hostile[] = { "../x", "/etc/x", "a\\..\\b", "a/../b", "", ".", "a//b", "a/", "C:x", "a\nb", "nul" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
+        assert_int_equal(check((const char *[]){ hostile[i], NULL }, NULL), MLREG_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_titles__accepts_paths_that_stand_beside_each_other),
+        cmocka_unit_test(test_titles__refuses_one_path_twice),
+        cmocka_unit_test(test_titles__refuses_paths_that_differ_by_case_only),
+        cmocka_unit_test(test_titles__refuses_a_file_where_another_needs_a_folder),
+        cmocka_unit_test(test_titles__refuses_what_leads_outside),
+    };
+    return cmocka_run_group_tests_name("model/titles", tests, NULL, NULL);
+}
