@@ -165,7 +165,8 @@ MLREG_API void mlreg_op_free(mlreg_op *op);
 
 /* ---- names -------------------------------------------------------------------------------------------------------
  * How people write where something is: "ghcr.io/team/llama:v1" is a registry's (the first part holds a dot or a colon,
- * or is "localhost"), "oci:DIR[:TAG]" a layout's, "llama:v1" a store's. "@sha256:<hex>" works wherever a tag does. */
+ * or is "localhost"; a scheme before it is honoured, without one loopback hosts are http and all others https),
+ * "oci:DIR[:TAG]" a layout's, "llama:v1" a store's. "@sha256:<hex>" works wherever a tag does. */
 /** Take a name apart. Codes: EINVAL (with the rule it breaks and a hint). OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
 MLREG_API int mlreg_name_parse(const char *text, mlreg_name **out, mlreg_error **err);
 /** What to give to mlreg_session_open: "https://ghcr.io", "oci:DIR"; NULL: no host was written, so a store is meant. Since 0.1. */
@@ -364,12 +365,12 @@ MLREG_API int mlreg_stream_seek(mlreg_stream *s, uint64_t offset, mlreg_error **
 /** The length of the stream in bytes. Since 0.1. */
 MLREG_API uint64_t mlreg_stream_bytes(const mlreg_stream *s);
 MLREG_API void mlreg_stream_free(mlreg_stream *s);
-/** A read-only descriptor of a verified layer in a store or layout, to mmap or sendfile; close it yourself. Codes: ENOTSUP elsewhere; ENOTFOUND, EIO. Since 0.1. */
+/** A read-only descriptor of a verified layer in a store, to mmap or sendfile; close it yourself. Codes: ENOTSUP elsewhere; ENOTFOUND, EIO. Since 0.1. */
 MLREG_API int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg_error **err);
 
 /* ---- builder -----------------------------------------------------------------------------------------------------
- * new -> set and add, in any order -> commit, once; any other order is ESTATE. Layers are written where they go as they are added; nothing can be
- * found there before commit. Same input, same digest. */
+ * new -> set and add, in any order -> commit, once; any other order is ESTATE. Bytes are read, hashed and written at
+ * commit, many layers at a time, and nothing can be found before it returns. Same input, same digest. */
 /* Bytes that can be read again, so that an upload can start over: a tensor in memory, a file, an object. The library reads from it until the builder
  * is committed or freed, then calls `release`, once, if there is one; on a failed add too. */
 typedef struct mlreg_source {
@@ -405,10 +406,11 @@ MLREG_API int mlreg_builder_set_config(mlreg_builder *b, const char *media_type,
 MLREG_API int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, mlreg_error **err);
 /** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key). Since 0.1. */
 MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *value, mlreg_error **err);
-/** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders (".git") are left out.
+/** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders (".git") are left out,
+ * links to files count as the files.
  *
- * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO or device, or a name that could not be checked out); EDENIED (a file that cannot be read, a link that leads outside); EIO (a file
- * that changes while it is read); and those of the place. Since 0.1. */
+ * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be checked out); EDENIED (a folder that
+ * cannot be read); ELIMIT. What only shows when the files are read (no permission, a change meanwhile: EIO) fails the commit. Since 0.1. */
 MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op,
         mlreg_error **err);
 /** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */

@@ -1,0 +1,163 @@
+/* api/builder.c - the builder handle: one manifest in the making. */
+#include "api/door.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+struct mlreg_builder {
+    mlreg_session *session;
+    mlr_build *build;
+};
+
+int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out, mlreg_error **err)
+{
+    mlreg_builder *b;
+    int rc;
+
+    if ((rc = mlr_door_session(to, err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0)
+        return rc;
+    if ((b = mlr_alloc(sizeof *b)) == NULL)
+        return mlr_error_nomem(err);
+    if ((rc = mlr_build_new(to->place, kind, artifact_type, &b->build, err)) < 0) {
+        mlr_free(b);
+        return rc;
+    }
+    b->session = mlr_session_ref(to);
+    *out = b;
+    return 0;
+}
+
+static int door(const mlreg_builder *b, const void *input, const char *what, mlreg_error **err)
+{
+    int rc = mlr_door_needs(b, "the builder", err);
+
+    if (rc < 0 || (rc = mlr_door_session(b->session, err)) < 0)
+        return rc;
+    return mlr_door_needs(input, what, err);
+}
+
+int mlreg_builder_set_config(mlreg_builder *b, const char *media_type, const void *data, size_t len, mlreg_error **err)
+{
+    int rc;
+
+    if ((rc = door(b, media_type, "media_type", err)) < 0 || (rc = mlr_door_needs(data, "data", err)) < 0)
+        return rc;
+    return mlr_build_config(b->build, media_type, data, len, err);
+}
+
+int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, mlreg_error **err)
+{
+    int rc = door(b, digest, "digest", err);
+
+    return rc < 0 ? rc : mlr_build_subject(b->build, digest, err);
+}
+
+int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *value, mlreg_error **err)
+{
+    int rc;
+
+    if ((rc = door(b, key, "key", err)) < 0 || (rc = mlr_door_needs(value, "value", err)) < 0)
+        return rc;
+    return mlr_build_annotation(b->build, key, value, err);
+}
+
+/* ---- layers ---- */
+
+typedef int (*add_fn)(mlr_build *b, const mlreg_layer_options *o, const char *path, mlr_op *op, mlreg_error **err);
+
+static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, add_fn add, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_layer_options o;
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = door(b, path, "path", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        return rc;
+    rc = add(b->build, &o, path, op, err);
+    mlr_op_end(op);
+    return rc;
+}
+
+int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op, mlreg_error **err)
+{
+    return add_path(b, opts, dir, mlr_build_add_tree, op, err);
+}
+
+int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op, mlreg_error **err)
+{
+    return add_path(b, opts, path, mlr_build_add_file, op, err);
+}
+
+static int check_source(const mlreg_source *src, mlreg_source *out, mlreg_error **err)
+{
+    int rc = mlr_door_options(out, sizeof *out, sizeof *out, 0, src, "mlreg_source", err);
+
+    if (rc == 0 && out->read_at == NULL)
+        rc = mlr_error_set(err, MLREG_EINVAL, "mlreg_source: read_at is NULL");
+    return rc;
+}
+
+int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_layer_options o;
+    mlreg_source source;
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = door(b, src, "the source", err)) < 0 || (rc = check_source(src, &source, err)) < 0)
+        return rc;
+    if ((rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0) {
+        if (source.release != NULL)
+            source.release(source.user);
+        return rc;
+    }
+    rc = mlr_build_add_source(b->build, &o, &source, op, err);
+    mlr_op_end(op);
+    return rc;
+}
+
+/* ---- the end ---- */
+
+static int read_options(const mlreg_commit_options *opts, mlreg_commit_options *o, mlr_tag_rule *rule, mlreg_error **err)
+{
+    int rc = mlr_door_options(o, sizeof *o, sizeof *o, MLREG_COPY_MOVE_TAG, opts, "mlreg_commit_options", err);
+
+    if (rc == 0 && o->n_also > 0)
+        rc = mlr_door_needs(o->also, "also", err);
+    for (size_t i = 0; rc == 0 && i < o->n_also; i++)
+        rc = mlr_door_needs(o->also[i], "also", err);
+    rule->move = (o->flags & MLREG_COPY_MOVE_TAG) != 0;
+    if (rc == 0 && o->expect_digest != NULL)
+        rc = mlr_digest_parse(o->expect_digest, &rule->expect, err);
+    return rc;
+}
+
+int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *remote, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_commit_options o;
+    mlr_tag_rule rule = { 0 };
+    mlr_manifest *m = NULL;
+    mlr_op *op = NULL;
+    mlr_ref r = { 0 };
+    int rc;
+
+    if ((rc = door(b, ref, "ref", err)) < 0 || (rc = read_options(opts, &o, &rule, err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+        return rc;
+    if ((rc = mlr_ref_parse(ref, &r, err)) == 0)
+        rc = mlr_build_commit(b->build, &r, &rule, o.also, o.n_also, op, out != NULL ? &m : NULL, err);
+    if (rc == 0 && out != NULL && (rc = mlr_artifact_new(b->session, r.repo, m, out, err)) < 0)
+        mlr_manifest_free(m);
+    mlr_ref_done(&r);
+    mlr_op_end(op);
+    return mlr_error_subject(err, rc, ref);
+}
+
+void mlreg_builder_free(mlreg_builder *b)
+{
+    if (b == NULL)
+        return;
+    mlr_build_free(b->build);
+    mlreg_session_free(b->session);
+    mlr_free(b);
+}

@@ -1,0 +1,81 @@
+/* api/door.c - what every public call passes on its way in: handles that are there, options of any age, one op per call. */
+#include "api/door.h"
+
+#include <unistd.h>
+#include "base/error.h"
+
+#define LARGEST_BYTES 4096
+
+int mlr_door_needs(const void *thing, const char *what, mlreg_error **err)
+{
+    return thing != NULL ? 0 : mlr_error_set(err, MLREG_EINVAL, "%s is NULL", what);
+}
+
+int mlr_door_session(const mlreg_session *s, mlreg_error **err)
+{
+    int rc = mlr_door_needs(s, "the session", err);
+
+    if (rc == 0 && s->pid != getpid()) {
+        rc = mlr_error_set(err, MLREG_ESTATE, "this session was opened before fork()");
+        mlr_error_hint(err, rc, "open a session of its own in the child process");
+    }
+    return rc;
+}
+
+static int check_size(uint32_t size, size_t first_bytes, const char *name, mlreg_error **err)
+{
+    if (size >= first_bytes && size <= LARGEST_BYTES)
+        return 0;
+    int rc = mlr_error_set(err, MLREG_EINVAL, "%s: a size of %u cannot be right", name, size);
+    return mlr_error_hint(err, rc, "begin with MLREG_INIT(options)");
+}
+
+int mlr_door_flags(uint32_t flags, uint32_t known, const char *name, mlreg_error **err)
+{
+    return (flags & ~known) == 0 ? 0 : mlr_error_set(err, MLREG_EINVAL, "%s: unknown flags %#x", name, flags & ~known);
+}
+
+int mlr_door_options(void *ours, size_t our_bytes, size_t first_bytes, uint32_t flags_known, const void *theirs, const char *name, mlreg_error **err)
+{
+    uint32_t head[2] = { 0, 0 };
+    int rc;
+
+    memset(ours, 0, our_bytes);
+    if (theirs == NULL)
+        return 0;
+    memcpy(head, theirs, sizeof head[0]);
+    if ((rc = check_size(head[0], first_bytes, name, err)) < 0)
+        return rc;
+    memcpy(head, theirs, sizeof head);
+    for (size_t i = our_bytes; i < head[0]; i++)
+        if (((const char *)theirs)[i] != 0)
+            return mlr_error_set(err, MLREG_ESTRUCT, "%s sets something that libmlreg %x does not know", name, MLREG_VERSION);
+    if ((rc = mlr_door_flags(head[1], flags_known, name, err)) < 0)
+        return rc;
+    memcpy(ours, theirs, head[0] < our_bytes ? head[0] : our_bytes);
+    return 0;
+}
+
+int mlr_door_reserved(uint32_t reserved, const char *name, mlreg_error **err)
+{
+    return reserved == 0 ? 0 : mlr_error_set(err, MLREG_ESTRUCT, "%s: reserved is not zero", name);
+}
+
+int mlr_door_report(const void *theirs, size_t first_bytes, const char *name, mlreg_error **err)
+{
+    uint32_t size;
+    int rc = mlr_door_needs(theirs, name, err);
+
+    if (rc < 0)
+        return rc;
+    memcpy(&size, theirs, sizeof size);
+    return check_size(size, first_bytes, name, err);
+}
+
+void mlr_door_fill(void *theirs, const void *ours, size_t our_bytes)
+{
+    uint32_t size;
+
+    memcpy(&size, theirs, sizeof size);
+    memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size, (size < our_bytes ? size : our_bytes) - sizeof size);
+}

@@ -1,0 +1,64 @@
+/* api/transfer.c - copying between places, and files into folders. */
+#include "api/door.h"
+
+#include "base/error.h"
+#include "model/checkout.h"
+#include "model/copy.h"
+
+static int digest_of(const char *text, mlr_digest *out, mlreg_error **err)
+{
+    out->text[0] = '\0';
+    return text == NULL ? 0 : mlr_digest_parse(text, out, err);
+}
+
+int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as, const mlreg_copy_options *opts,
+        mlreg_op *remote, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_copy_options o;
+    mlr_copy how = { 0 };
+    mlr_manifest *m = NULL;
+    mlr_ref r = { 0 }, target = { 0 };
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = mlr_door_session(from, err)) < 0 || (rc = mlr_door_session(to, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 ||
+        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_COPY_MOVE_TAG | MLREG_COPY_REFERRERS, opts, "mlreg_copy_options", err)) < 0 ||
+        (rc = digest_of(o.expect_digest, &how.expect, err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+        return rc;
+    how.move_tag = (o.flags & MLREG_COPY_MOVE_TAG) != 0;
+    how.referrers = (o.flags & MLREG_COPY_REFERRERS) != 0;
+    if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_ref_parse(as != NULL ? as : ref, &target, err)) == 0)
+        rc = mlr_copy_run(from->place, &r, to->place, &target, &how, op, out != NULL ? &m : NULL, err);
+    if (rc == 0 && out != NULL && (rc = mlr_artifact_new(to, target.repo, m, out, err)) < 0)
+        mlr_manifest_free(m);
+    mlr_ref_done(&r);
+    mlr_ref_done(&target);
+    mlr_op_end(op);
+    return mlr_error_subject(err, rc, ref);
+}
+
+static int patterns(const char *const *list, size_t n, const char *what, mlreg_error **err)
+{
+    int rc = n > 0 ? mlr_door_needs(list, what, err) : 0;
+
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = mlr_door_needs(list[i], what, err);
+    return rc;
+}
+
+int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_checkout_options o;
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = mlr_door_needs(a, "the artifact", err)) < 0 || (rc = mlr_door_session(a->session, err)) < 0 || (rc = mlr_door_needs(dir, "dir", err)) < 0 ||
+        (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_checkout_options", err)) < 0 ||
+        (rc = patterns(o.include, o.n_include, "an include pattern", err)) < 0 || (rc = patterns(o.exclude, o.n_exclude, "an exclude pattern", err)) < 0 ||
+        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        return rc;
+    mlr_checkout how = { o.include, o.exclude, o.n_include, o.n_exclude };
+    rc = mlr_checkout_run(a->session->place, a->repo, a->manifest, dir, &how, op, err);
+    mlr_op_end(op);
+    return rc;
+}
