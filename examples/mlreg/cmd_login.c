@@ -1,0 +1,120 @@
+/* cmd_login.c - login and logout. */
+#include "cli.h"
+
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int open_host(cli *c, const char *host, spot *out)
+{
+    char text[600];
+
+    if (strstr(host, "://") == NULL && strchr(host, '/') != NULL)
+        return fail_usage("credentials belong to a whole registry", "\"%s\" is more than a host", host);
+    if (strchr(host, '.') == NULL && strchr(host, ':') == NULL && strcmp(host, "localhost") != 0)
+        return fail_usage("write ghcr.io, docker.io, 127.0.0.1:5000", "\"%s\" is no registry's host", host);
+    snprintf(text, sizeof text, "%s/x", host); /* any repository: the session is the host's */
+    return spot_open(c, text, SPOT_READ, out);
+}
+
+/* One line without its newline; false at the end of the input or past the room. */
+static bool read_line(char *out, int room)
+{
+    size_t n;
+
+    if (fgets(out, room, stdin) == NULL)
+        return false;
+    n = strlen(out);
+    if (n > 0 && out[n - 1] == '\n')
+        out[--n] = '\0';
+    else if (n + 1 == (size_t)room)
+        return false;
+    if (n > 0 && out[n - 1] == '\r')
+        out[n - 1] = '\0';
+    return out[0] != '\0';
+}
+
+static bool read_hidden(char *out, int room)
+{
+    struct termios shown, hidden;
+    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0, ok;
+
+    if (terminal) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    }
+    ok = read_line(out, room);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        fprintf(stderr, "\n");
+    }
+    return ok;
+}
+
+static int ask(cli *c, char *name, int name_room, char *secret, int secret_room)
+{
+    bool terminal = isatty(STDIN_FILENO) != 0;
+
+    if (c->user == NULL && (!terminal || c->password_stdin))
+        return fail_usage("give -u NAME", "login needs a user");
+    if (c->user == NULL) {
+        fprintf(stderr, "User: ");
+        if (!read_line(name, name_room))
+            return fail_usage(NULL, "no user was given");
+    } else {
+        snprintf(name, (size_t)name_room, "%s", c->user);
+    }
+    if (!terminal && !c->password_stdin)
+        return fail_usage("pipe it in and give --password-stdin", "login needs a password");
+    if (!c->password_stdin)
+        fprintf(stderr, "Password: ");
+    return (c->password_stdin ? read_line : read_hidden)(secret, secret_room) ? EXIT_OK : fail_usage(NULL, "no password was given, or one of over 64 kB");
+}
+
+static void print_where(const cli *c, const char *what, const char *host, const mlreg_list *where)
+{
+    if (c->json) {
+        printf("{");
+        json_field("registry", host, true);
+        json_field("where", mlreg_list_name(where, 0), false);
+        printf("}\n");
+    } else {
+        printf("%s: %s %s\n", host, what, mlreg_list_name(where, 0));
+    }
+}
+
+int cmd_login(cli *c)
+{
+    static char name[1024], secret[65536];
+    spot at = { 0 };
+    mlreg_list *where = NULL;
+    mlreg_error *err = NULL;
+    int status = open_host(c, c->words[0], &at);
+
+    if (status == EXIT_OK && (status = ask(c, name, sizeof name, secret, sizeof secret)) == EXIT_OK &&
+        mlreg_session_login(at.session, name, secret, NULL, &where, &err) < 0)
+        status = fail(err, "log in");
+    explicit_bzero(secret, sizeof secret);
+    if (status == EXIT_OK)
+        print_where(c, "kept in", c->words[0], where);
+    mlreg_list_free(where);
+    spot_close(&at);
+    return status;
+}
+
+int cmd_logout(cli *c)
+{
+    spot at = { 0 };
+    mlreg_list *where = NULL;
+    mlreg_error *err = NULL;
+    int status = open_host(c, c->words[0], &at);
+
+    if (status == EXIT_OK && mlreg_session_logout(at.session, NULL, &where, &err) < 0)
+        status = fail(err, "log out");
+    if (status == EXIT_OK)
+        print_where(c, "removed from", c->words[0], where);
+    mlreg_list_free(where);
+    spot_close(&at);
+    return status;
+}

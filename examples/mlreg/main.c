@@ -1,0 +1,98 @@
+/* main.c - mlreg, the command-line program: which command, and what it says of itself. */
+#include "cli.h"
+
+#include <string.h>
+
+const command commands[] = {
+    { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", cmd_build },
+    { "push", "[DIR|NAME] REF", "send an artifact of the store, or a folder, to a registry", 1, 3, "--move --referrers --annotation", cmd_push },
+    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers", cmd_pull },
+    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --include --exclude", cmd_copy },
+    { "ls", "[NAME]", "list what the store holds", 0, 1, "", cmd_ls },
+    { "tags", "REPO", "list the tags of a repository", 1, 1, "", cmd_tags },
+    { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", cmd_tag },
+    { "inspect", "REF", "show what an artifact is made of", 1, 1, "", cmd_inspect },
+    { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified", cmd_cat },
+    { "rm", "REF", "remove a tag, or with a digest a manifest and its tags", 1, 1, "", cmd_rm },
+    { "gc", "", "remove blobs of the store that nothing names", 0, 0, "--dry-run --grace", cmd_gc },
+    { "fsck", "", "check the store, byte by byte", 0, 0, "--repair", cmd_fsck },
+    { "login", "HOST", "check and keep credentials for a registry", 1, 1, "-u --password-stdin", cmd_login },
+    { "logout", "HOST", "forget the credentials for a registry", 1, 1, "", cmd_logout },
+    { "version", "", "print the version of the library", 0, 0, "", cmd_version },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL },
+};
+
+static const char *const option_help[][2] = {
+    { "-t NAME:TAG", "the name to give; may be repeated" },
+    { "-o DIR", "write the files into this folder, straight from the registry" },
+    { "--move", "let a tag that names something else be moved" },
+    { "--referrers", "take along what refers to the artifact: signatures, scans" },
+    { "--annotation KEY=VALUE", "annotate the manifest; may be repeated" },
+    { "--include GLOB", "only files that match; may be repeated" },
+    { "--exclude GLOB", "not the files that match; may be repeated" },
+    { "--range A-B", "only bytes A to B, both included, as in HTTP" },
+    { "--unverified", "from a registry: fetch just the range, unchecked" },
+    { "--dry-run", "only say what would be removed" },
+    { "--grace SECONDS", "spare blobs younger than this (3600)" },
+    { "--repair", "mend what can be mended" },
+    { "-u NAME", "the user; asked for otherwise" },
+    { "--password-stdin", "read the password from stdin" },
+};
+
+static const char *const common_help =
+    "  --store DIR              the store; else $MLREG_STORE, else mlreg/store in the XDG data directory\n"
+    "  --plain-http             talk http to a registry that is not on this machine\n"
+    "  --ca-file FILE           trust these certificate authorities (PEM) instead of the system's\n"
+    "  --json                   print data as JSON\n"
+    "  -q, -v                   say less, say more (on stderr)\n"
+    "  -h, --help               this\n";
+
+void usage(FILE *to)
+{
+    fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
+    for (const command *cmd = commands; cmd->name != NULL; cmd++)
+        fprintf(to, "  mlreg %-8s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
+    fprintf(to, "\nPlaces: host/repo:tag is a registry's; NAME:TAG the store's, and store:host/repo:tag what it keeps of a\n"
+                "registry; oci:DIR:TAG an OCI layout's; dir:DIR (copy) a folder. @sha256:… works wherever a tag does.\n"
+                "`mlreg COMMAND --help` shows a command's options.\n\n%s", common_help);
+}
+
+void usage_of(FILE *to, const command *cmd)
+{
+    fprintf(to, "usage: mlreg %s %s\n\n%s\n\n", cmd->name, cmd->arguments, cmd->what);
+    for (size_t i = 0; i < sizeof option_help / sizeof *option_help; i++)
+        if (args_listed(cmd->options, option_help[i][0]))
+            fprintf(to, "  %-25s%s\n", option_help[i][0], option_help[i][1]);
+    fprintf(to, "%s", common_help);
+}
+
+int cmd_version(cli *c)
+{
+    uint32_t v = mlreg_version();
+
+    printf(c->json ? "{\"version\":\"%u.%u.%u\"}\n" : "mlreg %u.%u.%u\n", v >> 16, v >> 8 & 0xff, v & 0xff);
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static cli c;
+    const command *cmd = NULL;
+    int status = args_parse(&c, argc, argv, &cmd);
+
+    if (status != EXIT_OK)
+        return status;
+    if (cmd == NULL || c.help) {
+        if (cmd != NULL)
+            usage_of(stdout, cmd);
+        else
+            usage(stdout);
+        return EXIT_OK;
+    }
+    status = cmd->run(&c);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "mlreg: error: cannot write to stdout\n");
+        return EXIT_FAILED;
+    }
+    return status;
+}
