@@ -32,6 +32,12 @@ def test_reason(test):
     return " ".join((test.get("stderr") or "").split())[:200]
 
 
+def shortened(reason):
+    """The end of it says what; build/reports has it all."""
+    text = " ".join(reason.split())
+    return text if len(text) <= 400 else "… " + text[-400:]
+
+
 def main():
     folder, counts = pathlib.Path(sys.argv[1]), collections.Counter()
     results = []
@@ -47,7 +53,7 @@ def main():
     for name, outcome, reason in results:
         counts[outcome] += 1
         if outcome != "passed":
-            print(f"{outcome}: {name}" + (f" ({reason})" if reason else ""))
+            print(f"{outcome}: {name}" + (f" ({shortened(reason)})" if reason else ""))
     print(f"{counts['passed']} passed, {counts['failed']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
     return counts["failed"] > 0 or counts["passed"] == 0
 

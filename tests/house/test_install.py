@@ -31,8 +31,8 @@ class Install(unittest.TestCase):
 
     def test_install__a_program_links_statically(self):
         env = self.installed()
-        libs = run("pkg-config", "--cflags", "--libs", "--static", "mlreg", env=dict(os.environ, PKG_CONFIG_PATH=env["PKG_CONFIG_PATH"])).stdout.split()
-        rest = [f for f in libs if f.startswith("-l") and f != "-lmlreg"]
+        needed = run("pkg-config", "--print-requires-private", "mlreg", env=env).stdout.split()
+        rest = run("pkg-config", "--libs", *(n for n in needed if n.startswith("lib"))).stdout.split()
         archive = next((self.dir / "root").rglob("libmlreg.a"))
         include = next((self.dir / "root").rglob("mlreg.h")).parent
         run("gcc", "program.c", f"-I{include}", archive, *rest, "-o", "program", cwd=self.dir)
