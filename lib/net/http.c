@@ -81,6 +81,12 @@ static size_t keep(mlr_exchange *x, const char *data, size_t len)
     return x->cause_rc < 0 ? 0 : len;
 }
 
+/* A server that refuses need not have read the body (it may even have ended the connection): nothing more is sent. */
+static bool is_refused(const mlr_exchange *x)
+{
+    return x->head_done && x->status >= 300;
+}
+
 static size_t pause_it(mlr_exchange *x)
 {
     x->paused = true;
@@ -92,10 +98,11 @@ static size_t settle_room(const mlr_exchange *x)
     return SETTLE_BYTES > x->spill.len ? SETTLE_BYTES - x->spill.len : 0;
 }
 
-/* An answer to something that is still being sent is kept as it comes: the connection may break before it is read. */
+/* A refusal, or the answer to something that is still being sent, is kept as it comes: the connection may break before
+ * it is read. What a caller waits for stays with libcurl until he says where to. */
 static size_t hold(mlr_exchange *x, const char *data, size_t len)
 {
-    return x->total_bytes > 0 && len <= settle_room(x) ? keep(x, data, len) : pause_it(x);
+    return (x->total_bytes > 0 || is_refused(x)) && len <= settle_room(x) ? keep(x, data, len) : pause_it(x);
 }
 
 static size_t settle(mlr_exchange *x, const char *data, size_t len)
@@ -147,12 +154,6 @@ static size_t on_body(char *data, size_t one, size_t len, void *user)
     default:
         return hold(x, data, len);
     }
-}
-
-/* A server that refuses need not have read the body (it may even have ended the connection): nothing more is sent. */
-static bool is_refused(const mlr_exchange *x)
-{
-    return x->head_done && x->status >= 300;
 }
 
 static size_t read_body(mlr_exchange *x, void *out, size_t len)
@@ -368,19 +369,6 @@ static int check_request(const mlr_request *r, mlr_url *url, mlreg_error **err)
     return mlr_url_parse(r->url, url, err);
 }
 
-static char *host_of(const mlr_url *url)
-{
-    mlr_url bare = *url;
-    char   *text, *host;
-
-    bare.target = (char[]){""};
-    if ((text = mlr_url_text(&bare)) == NULL)
-        return NULL;
-    host = mlr_strdup(strstr(text, "://") + 3);
-    mlr_free(text);
-    return host;
-}
-
 static bool may_be_repeated(const char *method)     /* RFC 9110 §9.2.2 */
 {
     return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
@@ -401,7 +389,7 @@ static int exchange_new(mlr_http *h, const mlr_request *r, const mlr_url *url, m
     x->repeatable = may_be_repeated(r->method);
     x->commit = r->commit;
     x->spill.max = SETTLE_BYTES + CURL_MAX_WRITE_SIZE;
-    if ((x->host = host_of(url)) == NULL) {
+    if ((x->host = mlr_url_authority(url)) == NULL) {
         mlr_exchange_free(x);
         return mlr_error_nomem(err);
     }
@@ -614,6 +602,12 @@ int64_t mlr_exchange_read(mlr_exchange *x, void *buf, size_t len, mlr_op *op, ml
     if ((rc = receive(x, op, err)) < 0)
         return rc;
     return (int64_t)(len - x->room);
+}
+
+const void *mlr_exchange_kept(const mlr_exchange *x, size_t *len)
+{
+    *len = x->spill.len - x->spill_at;
+    return *len > 0 ? x->spill.data + x->spill_at : "";
 }
 
 static bool is_late(const mlr_exchange *x)

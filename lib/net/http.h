@@ -30,7 +30,7 @@ typedef struct mlr_request {
 
 /* An exchange whose answer's head has arrived. Redirects are not followed, content is not decoded (an unasked
  * Content-Encoding is the caller's to refuse), no cookie is kept, no netrc is read; a proxy is taken from the environment, never for loopback. A request whose
- * kept connection turns out dead is sent again on a fresh one, if its method may be repeated (not POST, PATCH). A server may answer before it has read the body; one that also resets the connection at once may not be heard.
+ * kept connection turns out dead is sent again on a fresh one, unless it is a POST or PATCH of which a byte was sent. A server may answer before it has read the body; one that also resets the connection at once may not be heard.
  * One thread at a time. Codes: ENET (with what libcurl says and the host), ETIMEDOUT, EDENIED (untrusted certificate, forbidden address), EPROTO (no HTTP; a head of
  * more than 256 headers or 64 KiB), EIO (CA file or client certificate unusable), ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
 typedef struct mlr_exchange mlr_exchange;
@@ -42,6 +42,7 @@ int64_t mlr_exchange_read(mlr_exchange *x, void *buf, size_t len, mlr_op *op, ml
 /* Takes what is left of a small body (64 KiB, 2 s) into memory and lets the connection go to others, as before another request or a wait; all else stays
  * readable. Of a larger body, what did not fit is lost: reading there is ENET. */
 void mlr_exchange_settle(mlr_exchange *x, mlr_op *op);
+const void *mlr_exchange_kept(const mlr_exchange *x, size_t *len);                    /* after settling: those bytes, until they are read */
 const char *mlr_exchange_host(const mlr_exchange *x);                                 /* who was asked, for messages: "ghcr.io", "127.0.0.1:5000" */
 uint64_t mlr_exchange_sent(const mlr_exchange *x);                                    /* bytes of the body that libcurl took */
 void mlr_exchange_free(mlr_exchange *x);             /* keeps the connection if the body was read to its end; NULL is fine */

@@ -269,14 +269,24 @@ out:
 
 /* ---- making and showing ---- */
 
-char *mlr_url_text(const mlr_url *u)
+char *mlr_url_authority(const mlr_url *u)
 {
     bool v6 = strchr(u->host, ':') != NULL;
     char port[16] = "";
 
     if (u->port != default_port(u->scheme))
         snprintf(port, sizeof port, ":%u", u->port);
-    return mlr_asprintf("%s://%s%s%s%s%s", u->scheme, v6 ? "[" : "", u->host, v6 ? "]" : "", port, u->target);
+    return mlr_asprintf("%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "", port);
+}
+
+char *mlr_url_text(const mlr_url *u)
+{
+    char *authority = mlr_url_authority(u), *text = NULL;
+
+    if (authority != NULL)
+        text = mlr_asprintf("%s://%s%s", u->scheme, authority, u->target);
+    mlr_free(authority);
+    return text;
 }
 
 char *mlr_url_encode(const char *text, const char *keep)

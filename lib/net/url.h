@@ -15,6 +15,7 @@ int  mlr_url_parse(const char *text, mlr_url *out, mlreg_error **err);
 int  mlr_url_resolve(const mlr_url *base, const char *reference, mlr_url *out, mlreg_error **err);   /* RFC 3986 §5 */
 int  mlr_url_copy(const mlr_url *u, mlr_url *out, mlreg_error **err);
 char *mlr_url_text(const mlr_url *u);                               /* mlr_free; NULL: out of memory. The port only where it is not the scheme's */
+char *mlr_url_authority(const mlr_url *u);                          /* "ghcr.io", "127.0.0.1:5000", "[::1]:5000"; mlr_free; NULL: out of memory */
 char *mlr_url_add_query(const char *url, const char *name, const char *value);  /* appends ?name=value or &…, value percent-encoded, the rest (a fragment apart) untouched */
 char *mlr_url_encode(const char *text, const char *keep);           /* percent-encodes all but unreserved characters and those in `keep` */
 char *mlr_url_shown(const char *url);                               /* for messages: query and userinfo cut */
