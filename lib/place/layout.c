@@ -47,10 +47,19 @@ static const mlr_place_ops layout_ops = {
     .fsck = mlr_fsck_run,
 };
 
-static bool is_there(const mlr_disk *disk, const char *file)
+/* 1, 0. A link in a file's place is there too: whoever reads through it says what is wrong with it. */
+static int is_there(const mlr_disk *disk, const char *file, mlreg_error **err)
 {
-    struct stat st;
-    return mlr_folder_look(&disk->root, file, &st, NULL) != 0; /* what cannot be looked at is there, too */
+    mlreg_error *why = NULL;
+    struct stat  st;
+    int          rc = mlr_folder_look(&disk->root, file, &st, &why);
+
+    if (rc == MLREG_EDENIED)
+        rc = 1;
+    else if (rc < 0)
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc;
 }
 
 static int begin_index(void *user, mlr_index *x, mlr_op *op, mlreg_error **err)
@@ -72,14 +81,15 @@ static int make_layout(const mlr_disk *disk, mlr_op *op, mlreg_error **err)
 
 static int check_layout(const mlr_disk *disk, const char *dir, bool create, mlr_op *op, mlreg_error **err)
 {
-    bool has_index = is_there(disk, MLR_INDEXFILE), has_version = is_there(disk, MLR_LAYOUTFILE);
-    int  rc;
+    int has_index = is_there(disk, MLR_INDEXFILE, err), has_version = is_there(disk, MLR_LAYOUTFILE, err), fresh = 1, rc;
 
+    if (has_index < 0 || has_version < 0)
+        return has_index < 0 ? has_index : has_version;
     if (has_index || (has_version && !create)) /* broken or not: fsck must be able to get in */
         return 0;
-    if (!has_version && (rc = mlr_disk_is_fresh(dir, NULL, err)) <= 0) {
-        if (rc < 0)
-            return rc;
+    if (!has_version && (fresh = mlr_disk_is_fresh(dir, NULL, err)) < 0)
+        return fresh;
+    if (!fresh) {
         rc = mlr_error_set(err, MLREG_EPROTO, "%s holds something else than an OCI layout", dir);
         return mlr_error_hint(err, rc, "choose an empty directory, or one that does not exist yet");
     }
