@@ -139,7 +139,8 @@ static int answer_ahead(mlr_auth *a, const char *set, mlr_op *op, mlreg_error **
     if (rc == 0 && asked == NULL)
         rc = mlr_error_nomem(&e);
     if (rc == 0)
-        rc = mlr_auth_answer(a, &(mlr_auth_goal){set, asked, k.is_basic, k.realm, k.service, 0}, "", op, &e);
+        rc = mlr_auth_answer(a, &(mlr_auth_goal){.scope = set, .asked = asked, .is_basic = k.is_basic, .realm = k.realm,
+                                    .service = k.service}, "", op, &e);
     pthread_mutex_lock(&a->mutex);
     mlr_auth_give_turn(a);
     if (rc == MLREG_EAUTH && e->http_status != 0) {

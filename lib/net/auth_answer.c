@@ -176,6 +176,14 @@ static int buy(mlr_auth *a, const mlr_auth_goal *g, mlr_creds *c, mlr_op *op, ml
     return c->kind == MLR_CREDS_BASIC ? basic_header(c, &e->header, err) : login_needed(a, c, err);
 }
 
+int mlr_auth_refuse(const mlr_auth *a, const char *scope, mlreg_error **err)
+{
+    const char *joint = scope[0] != '\0' ? " for " : "";
+    int         rc = mlr_error_set(err, MLREG_EAUTH, "%s refused a fresh token%s%s", a->host, joint, scope);
+
+    return mlr_error_http(err, rc, 401, NULL);
+}
+
 /* EAUTH also where the outcome is the very value that was just refused. */
 static int buy_other(mlr_auth *a, const mlr_auth_goal *g, mlr_creds *c, const char *refused, mlr_op *op,
     mlr_auth_entry *e, mlreg_error **err)
@@ -254,7 +262,10 @@ int mlr_auth_answer(mlr_auth *a, const mlr_auth_goal *goal, const char *refused,
 
     if ((rc = credentials(a, goal->scope, op, &k, &is_new, err)) < 0)
         goto out;
-    rc = buy_other(a, goal, &k->creds, refused, op, &e, &first);
+    if (goal->is_spent && !is_new)
+        rc = mlr_auth_refuse(a, goal->scope, &first);
+    else
+        rc = buy_other(a, goal, &k->creds, refused, op, &e, &first);
     if (rc == MLREG_EAUTH && !is_new && (others = look_again(a, goal->scope, op, &k, err)) > 0) {
         mlr_error_move(NULL, &first);
         rc = buy_other(a, goal, &k->creds, refused, op, &e, &first);

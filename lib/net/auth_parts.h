@@ -44,11 +44,14 @@ typedef struct mlr_auth_goal {
     bool        is_basic;
     const char *realm, *service;       /* where it is not Basic */
     unsigned    tries;                 /* as in the entry that is to be made */
+    bool        is_spent;              /* what the credentials that are kept can buy was refused already: only others help */
 } mlr_auth_goal;
 
 /* The challenge to answer, Bearer before Basic, from the 401 `x` or, where that has none, from GET /v2/. EAUTH: none that is known here. */
 int  mlr_auth_choose(mlr_auth *a, mlr_exchange *x, mlr_op *op, mlr_challenge *out, mlreg_error **err);
 
+/* EAUTH: what was just got is refused. */
+int  mlr_auth_refuse(const mlr_auth *a, const char *scope, mlreg_error **err);
 /* For whoever has the turn: finds credentials and what they buy, and puts it into the cache. `refused`: an Authorization value that the registry has just
  * turned down ("" for none); credentials that only lead there again are looked up anew, once. EAUTH with its hint if nothing better is found. */
 int  mlr_auth_answer(mlr_auth *a, const mlr_auth_goal *goal, const char *refused, mlr_op *op, mlreg_error **err);

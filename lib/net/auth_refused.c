@@ -51,17 +51,6 @@ static bool is_from(const mlr_auth_entry *e, const mlr_auth_known *k)
     return !k->is_basic && strcmp(e->realm, k->realm) == 0 && strcmp(e->service, k->service) == 0;
 }
 
-/* Ends it, and while the token is young no other will be asked for in its place. */
-static int refused(const mlr_auth *a, mlr_auth_entry *e, mlreg_error **err)
-{
-    const char *joint = e->scope[0] != '\0' ? " for " : "";
-    int         rc = mlr_error_set(err, MLREG_EAUTH, "%s refused a fresh token%s%s", a->host, joint, e->scope);
-
-    if (e->tries == 0)
-        e->tries = 1;
-    return mlr_error_http(err, rc, 401, NULL);
-}
-
 /* With the turn free and the mutex: 1 if another thread got something new meanwhile; 0 with what is to be asked for;
  * EAUTH if asking would go on for ever. */
 static int decide(mlr_auth *a, const mlr_auth_known *k, const char *stated, const char *sent, mlr_auth_goal *g,
@@ -75,9 +64,12 @@ static int decide(mlr_auth *a, const mlr_auth_known *k, const char *stated, cons
     if (e != NULL && !is_sent && e->header[0] != '\0' && is_same && mlr_clock_ms() < e->renew_ms)
         return 1;
     if (is_sent && sent[0] != '\0' && mlr_clock_ms() - e->got_ms < YOUNG_MS) {
-        if (e->tries >= TRIES_MAX || (is_same && e->realm != NULL && (e->uses <= 1 || e->tries > 0)))
-            return refused(a, e, err);
+        if (e->tries >= TRIES_MAX)
+            return mlr_auth_refuse(a, g->scope, err);
+        g->is_spent = is_same && e->realm != NULL && (e->uses <= 1 || e->tries > 0);
         g->tries = e->tries + 1;
+        if (g->is_spent && e->tries == 0)
+            e->tries = 1;                              /* spent it stays, however often it is handed out */
     }
     rc = mlr_scope_union(e != NULL ? e->asked : g->scope, stated, asked, err);
     if (rc == 0 && strlen(*asked) > SCOPE_MAX_BYTES) { /* grown over time: begin anew */

@@ -104,6 +104,8 @@ static int quarantine(const check *c, const mlr_folder *f, const mlr_digest *d, 
 
     if (rc == 0 && (rc = mlr_folder_make(&c->disk->root, c->disk->quarantine, PRIVATE_MODE, err)) == 0)
         rc = mlr_fs_rename(from, to, err);
+    if (rc == 0) /* where both are names of one file, rename leaves both */
+        rc = mlr_folder_remove(f, name.text, err);
     mlr_free(from);
     mlr_free(dir);
     mlr_free(to);

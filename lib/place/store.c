@@ -122,19 +122,17 @@ static const mlr_place_ops store_ops = {
 /* The format comes last: a store that has it has all the rest. */
 static int make_store(const mlr_disk *disk, mlreg_error **err)
 {
-    static const char *const parts[] = { "", ("/" MLR_BLOBDIR), "/partial", "/locks", "/index" };
-    char *format = NULL;
+    static const char *const parts[] = { "", MLR_BLOBDIR, "partial", "locks", "index" };
+    char *format;
     int   rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        char *part = mlr_asprintf(PRIVATE "%s", parts[i]);
-        rc = part != NULL ? mlr_folder_make(&disk->root, part, PRIVATE_MODE, err) : mlr_error_nomem(err);
-        mlr_free(part);
-    }
-    if (rc == 0 && (format = mlr_folder_path(&disk->root, FORMAT)) == NULL)
-        rc = mlr_error_nomem(err);
-    if (rc == 0)
-        rc = mlr_fs_write_file(format, FORMAT_TEXT, strlen(FORMAT_TEXT), 0600, err);
+    for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+        rc = mlr_folder_make(&disk->pool, parts[i], PRIVATE_MODE, err);
+    if (rc < 0)
+        return rc;
+    if ((format = mlr_folder_path(&disk->root, FORMAT)) == NULL)
+        return mlr_error_nomem(err);
+    rc = mlr_fs_write_file(format, FORMAT_TEXT, strlen(FORMAT_TEXT), 0600, err);
     mlr_free(format);
     return rc;
 }
@@ -192,10 +190,6 @@ static int check_store(const mlr_disk *disk, const char *dir, bool create, mlreg
 
 static int name_private_parts(mlr_disk *disk, mlreg_error **err)
 {
-    int rc = mlr_folder_init(&disk->pool, disk->top, disk->root.path, PRIVATE, err);
-
-    if (rc < 0)
-        return rc;
     if ((disk->receiving = mlr_folder_path(&disk->pool, "partial")) == NULL ||
         (disk->notes = mlr_folder_path(&disk->pool, "locks")) == NULL ||
         (disk->gate = mlr_folder_path(&disk->pool, "locks/gate")) == NULL)
@@ -216,7 +210,8 @@ int mlr_store_open(const char *dir, const mlreg_session_options *o, mlr_runtime 
         return rc;
     disk->repository = store_repository;
     disk->names = store_names;
-    if ((rc = check_store(disk, dir, create, err)) < 0 || (rc = name_private_parts(disk, err)) < 0) {
+    if ((rc = mlr_folder_init(&disk->pool, disk->top, disk->root.path, PRIVATE, err)) < 0 ||
+        (rc = check_store(disk, dir, create, err)) < 0 || (rc = name_private_parts(disk, err)) < 0) {
         mlr_disk_abandon(disk);
         return rc;
     }

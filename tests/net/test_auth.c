@@ -171,10 +171,10 @@ static void test_auth__a_token_is_renewed_at_four_fifths_of_its_life(void **stat
     (void)state;
     open_auth("[" TOKENS "," LETS_IN "," ASKS "]");
     assert_lets_in("/v2/a", PULL);
-    skipped_ms = 79000;
+    skipped_ms = 70000;
     assert_lets_in("/v2/a", PULL);
     assert_int_equal(asked("/token"), 1);
-    skipped_ms = 81000;
+    skipped_ms = 85000;
     assert_lets_in("/v2/a", PULL);
     assert_int_equal(asked("/token"), 2);
     assert_int_equal(asked("Bearer t2"), 1);
@@ -293,7 +293,7 @@ static void test_auth__a_401_that_nothing_explains_is_an_error(void **state)
     static const char *const scripts[] = {
         "[{'path':'/v2/','status':200},{'path':'/v2/.+','status':401}]",
         "[{'path':'/v2/','status':401},{'path':'/v2/.+','status':401}]",
-        "[{'path':'/v2/.*','status':401,'headers':[['WWW-Authenticate','Negotiate'],['www-authenticate','Bearer x=y']]}]",
+        "[{'path':'/v2/.*','status':401,'headers':[['WWW-Authenticate','NTLM'],['WWW-Authenticate','Bearer x=y']]}]",
     };
 
     (void)state;
@@ -352,6 +352,18 @@ static void test_auth__a_login_is_asked_for_where_there_is_none(void **state)
     write_login("'auth':'" ANN "'");                            /* done as the hint says: the next request has it */
     assert_failed(&b, request("/v2/a", PULL), MLREG_EAUTH, "refused the login");
     assert_int_equal(asked("Basic " ANN), 1);
+}
+
+static void test_auth__a_login_is_noticed_while_a_token_without_one_is_young(void **state)
+{
+    (void)state;
+    open_auth("[{'path':'/token.*','header':{'Authorization':'Basic " ANN "'},'body':'{^token^:^t$COUNT^}'},"
+              "{'path':'/token.*','body':'{^token^:^nobodys^}'}," LETS_IN "," ASKS "]");
+    assert_failed(&b, request("/v2/a", PULL), MLREG_EAUTH, "refused a fresh token");
+    assert_non_null(strstr(b.err->hint, "no credentials found in "));
+    write_login("'auth':'" ANN "'");
+    assert_lets_in("/v2/a", PULL);
+    assert_int_equal(asked("/token"), 2);
 }
 
 static void test_auth__a_password_that_was_changed_is_looked_up_again(void **state)
@@ -564,6 +576,7 @@ int main(void)
         TEST(a_token_server_that_may_not_be_trusted_gets_nothing),
         TEST(basic_goes_with_every_request_after_the_first),
         TEST(a_login_is_asked_for_where_there_is_none),
+        TEST(a_login_is_noticed_while_a_token_without_one_is_young),
         TEST(a_password_that_was_changed_is_looked_up_again),
         TEST(a_token_server_that_refuses_is_asked_no_twice_with_the_same),
         TEST(what_is_open_to_all_stays_so_after_a_refusal),
