@@ -23,7 +23,7 @@ typedef struct asked {
     mlr_creds_answer answer;
 } asked;
 
-static const char *file_name_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+static const char file_name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
 static int program_of(const char *suffix, char **program, mlreg_error **err)
 {
@@ -125,13 +125,16 @@ static int read_answer(const mlr_buf *text, mlr_creds *out)
     return rc >= 0 || rc == MLREG_ENOMEM ? rc : MLREG_EPROTO;
 }
 
-/* "KEY\n", what every verb but store reads. */
+/* "KEY\n", what every verb but store reads. A key of two lines could be read as two. */
 static int ask_by_key(asked *a, const char *host, mlr_op *op, mlreg_error **err)
 {
     mlr_buf input = MLR_BUF_INIT(MLR_CREDS_RUN_INPUT_MAX_BYTES);
-    int     rc = mlr_buf_printf(&input, err, "%s\n", mlr_creds_key_of(host));
+    int     rc;
 
-    if (rc == 0)
+    for (const char *p = host; *p != '\0'; p++)
+        if (*p > 0 && (*p <= ' ' || *p == 0x7f))
+            return mlr_error_set(err, MLREG_EINVAL, "\"%s\" is no name of a registry", host);
+    if ((rc = mlr_buf_printf(&input, err, "%s\n", mlr_creds_key_of(host))) == 0)
         rc = run(a, host, &input, op, err);
     mlr_buf_done(&input);
     return rc;

@@ -42,14 +42,13 @@ static const char *variable(const char *name, const char *part)
     return getenv(text);
 }
 
-/* Opens the registry of that name, or skips the test. */
+/* Opens the registry of that name, which main has found to be there. */
 static void open_registry(const char *name)
 {
     const mlr_client_options o = {0};
     const char              *url = variable(name, "");
 
-    if (url == NULL)
-        skip();
+    assert_non_null(url);
     user = variable(name, "_USER");
     password = variable(name, "_PASSWORD");
     host = strstr(url, "//") + 2;
@@ -108,5 +107,10 @@ int main(void)
         TEST(htpasswd),
         TEST(tokens_for_name_and_password),
     };
+
+    if (variable("HTPASSWD", "") == NULL || variable("TOKEN", "") == NULL) {
+        puts("1..0 # SKIP no registries htpasswd and token: run under bed/with-registries");
+        return 0;
+    }
     return cmocka_run_group_tests_name("net/auth_real", tests, NULL, NULL);
 }

@@ -187,6 +187,19 @@ static void test_creds_helper__a_suffix_is_no_path_and_no_command(void **state)
     assert_int_equal(mlr_creds_helper_get("ecr-login_2.0", "ghcr.io", NULL, &(mlr_creds){0}, NULL), MLREG_EAUTH);
 }
 
+static void test_creds_helper__a_host_of_two_lines_is_no_host(void **state)
+{
+    static const char *const bad[] = {"ghcr.io\nevil.example", "ghcr.io\r", "ghcr.io x", "ghcr.io\x7f"};
+
+    (void)state;
+    creds_bed_helper(&bed, "t", "touch $D/ran");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(mlr_creds_helper_get("t", bad[i], NULL, &(mlr_creds){0}, NULL), MLREG_EINVAL);
+        assert_int_equal(mlr_creds_helper_erase("t", bad[i], NULL, NULL), MLREG_EINVAL);
+    }
+    assert_null(creds_bed_read(&bed, "ran"));
+}
+
 /* A clock that runs up to twenty times as fast: 30 s pass in 2. */
 static uint64_t fast_ms;
 
@@ -378,6 +391,7 @@ int main(void)
         TEST(its_own_explanation_is_passed_on),
         TEST(a_missing_one_is_a_failure),
         TEST(a_suffix_is_no_path_and_no_command),
+        TEST(a_host_of_two_lines_is_no_host),
         TEST(one_that_hangs_is_given_up_after_30_s),
         TEST(a_cancel_stays_a_cancel),
         TEST(whose_status_is_lost_is_believed_if_it_makes_sense),
