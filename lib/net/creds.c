@@ -55,11 +55,11 @@ static int ask_caller(search *s, mlreg_auth_fn fn, void *user, mlreg_error **err
     struct question q = {.host = s->host, .scope = s->scope != NULL ? s->scope : "", .fn = fn, .user = user};
     int             rc = mlr_op_on_caller(s->op, put_question, &q, err);
 
-    if (rc < 0) {
-        mlr_creds_done(&q.answer.creds);
+    if (rc == 0 && q.answer.creds.kind != MLR_CREDS_NONE)      /* checked like any other: a program's text is no better */
+        rc = mlr_creds_set(&s->found, q.answer.creds.kind, q.answer.creds.name, q.answer.creds.secret, err);
+    mlr_creds_done(&q.answer.creds);
+    if (rc < 0)
         return rc;
-    }
-    s->found = q.answer.creds;                         /* moved */
     if (s->found.kind == MLR_CREDS_NONE)
         return tell(s, "the program's own credentials callback", "gave none", err);
     return found_in(s, "the program's own credentials callback", err);

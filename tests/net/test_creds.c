@@ -286,6 +286,28 @@ static void test_creds__the_callers_failure_is_the_calls(void **state)
     }
 }
 
+static int give_unchecked(mlreg_auth *a, const char *host, const char *scope, void *user)
+{
+    (void)host;
+    (void)scope;
+    a->creds = (mlr_creds){.kind = MLR_CREDS_BASIC, .name = mlr_strdup(user), .secret = mlr_strdup("hunter2\n")};
+    return 0;
+}
+
+static void test_creds__what_the_caller_gives_is_checked_too(void **state)
+{
+    static char name[] = "cara";
+    mlreg_error *e = NULL;
+    mlr_creds    c = {0};
+
+    (void)state;
+    assert_int_equal(mlr_creds_find("ghcr.io", "x", NULL, give_unchecked, name, NULL, &c, &e), MLREG_EINVAL);
+    assert_non_null(strstr(e->message, "line break"));
+    assert_null(strstr(e->message, "hunter2"));
+    assert_null(c.secret);
+    mlr_error_done(e);
+}
+
 static int note_thread(mlreg_auth *a, const char *host, const char *scope, void *user)
 {
     (void)a;
@@ -358,6 +380,7 @@ int main(void)
         TEST(tells_when_an_answer_serves_every_repository),
         TEST(the_callers_answer_replaces_the_files),
         TEST(the_callers_failure_is_the_calls),
+        TEST(what_the_caller_gives_is_checked_too),
         TEST(the_caller_is_asked_on_its_own_thread),
         TEST(survives_want_of_memory),
     };
