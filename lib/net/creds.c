@@ -55,7 +55,7 @@ static int ask_caller(search *s, mlreg_auth_fn fn, void *user, mlreg_error **err
     struct question q = {.host = s->host, .scope = s->scope != NULL ? s->scope : "", .fn = fn, .user = user};
     int             rc = mlr_op_on_caller(s->op, put_question, &q, err);
 
-    if (rc == 0 && q.answer.creds.kind != MLR_CREDS_NONE)      /* checked like any other: a program's text is no better */
+    if (rc == 0 && q.answer.creds.kind != MLR_CREDS_NONE)      /* checked like what a file says */
         rc = mlr_creds_set(&s->found, q.answer.creds.kind, q.answer.creds.name, q.answer.creds.secret, err);
     mlr_creds_done(&q.answer.creds);
     if (rc < 0)
