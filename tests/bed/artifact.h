@@ -123,13 +123,14 @@ static inline int bed_read(mlr_place *p, const mlr_blob *b, mlr_buf *out, mlreg_
     return mlr_place_blob_bytes(p, b, 1 << 20, NULL, out, err);
 }
 
-/* Opens a place; fails the test if that fails. */
+/* Opens a place; fails the test if that fails. A registry with TLS is believed by the CA that tests/bed/with-registries names. */
 static inline mlr_place *bed_open(const char *location, uint32_t flags, mlr_runtime *rt)
 {
     mlreg_session_options o;
     mlr_place            *p = NULL;
     MLREG_INIT(o);
     o.flags = flags;
+    o.ca_file = getenv("MLREG_TEST_CA_FILE");
     bed_assert_rc(mlr_place_open(location, &o, rt, NULL, &p, &err), 0);
     return p;
 }

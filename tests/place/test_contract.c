@@ -193,17 +193,19 @@ static void test_blob__is_mounted_from_another_repository(void **state)
     fixture *f = *state;
     mlr_manifest *m;
     mlr_blob      b;
-    int           rc;
+    int           before, rc;
     m = bed_image(f->p, f->repo, "shared", NULL);
     bed_tag(f->p, f->repo, "v1", m);
     mlr_manifest_free(m);
     b = bed_blob(f->other, "shared", 6);
-    assert_int_equal(mlr_place_blob_has(f->p, &b, NULL, NULL), 0);
+    before = mlr_place_blob_has(f->p, &b, NULL, NULL);
     rc = mlr_place_mount(f->p, &b, f->repo, NULL, NULL);
     assert_true(rc == 0 || rc == 1);
-    if (f->kind->on_disk)
+    if (f->kind->on_disk) { /* some registries share all blobs, some cannot mount */
+        assert_int_equal(before, 0);
         assert_int_equal(rc, 1);
-    assert_int_equal(mlr_place_blob_has(f->p, &b, NULL, NULL), rc);
+    }
+    assert_int_equal(mlr_place_blob_has(f->p, &b, NULL, NULL), before || rc);
     b = bed_blob(f->other, "nowhere", 7);
     assert_int_equal(mlr_place_mount(f->p, &b, f->repo, NULL, NULL), 0);
 }
@@ -437,9 +439,11 @@ static void test_remove__by_digest_takes_its_tags_along(void **state)
     mlr_error_done(why);
     if (!forbids(f, rc)) {
         assert_int_equal(rc, 0);
-        assert_string_equal(bed_at_tag(f->p, f->repo, "a").text, "");
-        assert_string_equal(bed_at_tag(f->p, f->repo, "b").text, "");
         bed_assert_rc(mlr_place_remove(f->p, &r, NULL, &err), MLREG_ENOTFOUND);
+        if (f->kind->on_disk) { /* a registry that keeps its tags apart leaves them */
+            assert_string_equal(bed_at_tag(f->p, f->repo, "a").text, "");
+            assert_string_equal(bed_at_tag(f->p, f->repo, "b").text, "");
+        }
     }
     assert_string_equal(bed_at_tag(f->p, f->repo, "c").text, n->self.digest.text);
     mlr_manifest_free(m);
