@@ -41,9 +41,9 @@ int mlr_registry_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op
 /* registry_blob.c: blob_has; with `again` false only one try is made. */
 int mlr_registry_blob_look(mlr_registry *g, const mlr_blob *b, bool again, mlr_op *op, mlreg_error **err);
 
-/* registry_manifest.c: GET and PUT of a manifest by tag or digest. What is got is parsed, and held against `want` unless
- * that is NULL. `etag` (mlr_free) and `if_match` are as the registry wrote them, or NULL; *indexed: the answer says
- * that the registry noted the subject. Outputs may be NULL. */
+/* registry_manifest.c: GET and PUT of a manifest by tag or digest. What is got is parsed and held against `want`,
+ * unless that is NULL. `etag` (mlr_free) and `if_match` are as the registry wrote them, or NULL; *indexed: the answer
+ * says that the registry noted the subject. Outputs may be NULL. */
 int mlr_registry_get(mlr_registry *g, const char *repo, const char *word, const mlr_digest *want, mlr_op *op,
         mlr_manifest **out, char **etag, mlreg_error **err);
 int mlr_registry_put(mlr_registry *g, const char *repo, const char *word, const mlr_manifest *m, const char *if_match,

@@ -197,8 +197,8 @@ static int tag_differs(const mlr_ref *r, const mlr_digest *is, const mlr_digest 
     int rc;
 
     if (is == NULL)
-        return mlr_error_set(err, MLREG_EEXISTS, "tag '%s' of %s is not there, it was to be moved off %s", r->tag, r->repo,
-                             wanted->text);
+        return mlr_error_set(err, MLREG_EEXISTS, "tag '%s' of %s is not there, it was to be moved off %s", r->tag,
+                             r->repo, wanted->text);
     rc = mlr_error_set(err, MLREG_EEXISTS, "tag '%s' of %s is at %s and was not moved to %s", r->tag, r->repo, is->text,
                        wanted->text);
     return mlr_error_hint(err, rc, "push under another tag, or ask for the tag to be moved");

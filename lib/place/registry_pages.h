@@ -13,7 +13,7 @@ typedef struct mlr_pages {
     int status;                      /* of the last answer */
 } mlr_pages;
 
-int  mlr_pages_next(mlr_pages *p, mlr_op *op, mlr_json **page, mlreg_error **err);   /* 1: *page, mlr_json_free; 0: no more */
+int  mlr_pages_next(mlr_pages *p, mlr_op *op, mlr_json **page, mlreg_error **err);   /* 1: *page is yours; 0: no more */
 int  mlr_pages_after(mlr_pages *p, const char *last, mlreg_error **err);   /* the next begins behind the name `last` */
 void mlr_pages_done(mlr_pages *p);
 #endif

@@ -1,4 +1,4 @@
-/* place/registry_reader.c - a blob of a registry as it arrives: in one answer as long as that goes, asked for again after. */
+/* place/registry_reader.c - a blob of a registry as it arrives: one answer while that lasts, then asked for again. */
 #include "place/registry.h"
 
 #include <inttypes.h>
@@ -24,7 +24,7 @@ typedef struct blob_reader {
     uint64_t      end;        /* … and of the first that it does not */
     uint64_t      last;       /* where the last read ended: reading on from here is worth a long answer */
     uint64_t      since;      /* where this run of reads began, or was last resumed */
-    mlr_retry     retry;      /* of what breaks off and of asking for the rest, which the client does not repeat as well */
+    mlr_retry     retry;      /* of what breaks off and of asking for the rest; the client does not repeat that */
     char          retry_after[MLR_RETRY_AFTER_MAX];
     char          name[MLR_DIGEST_TEXT + 8];
 } blob_reader;

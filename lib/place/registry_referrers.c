@@ -172,7 +172,7 @@ static bool lists(const mlr_manifest *index, const mlr_digest *digest)
     return false;
 }
 
-/* The `manifests` of the new index: the old ones byte for byte, without `entry`; that comes last if it is to be there. */
+/* The `manifests` of the new index: the old ones byte for byte, without `entry`, which is last if it is to be there. */
 static void put_entries(mlr_json_out *o, const mlr_manifest *old, const mlr_descriptor *entry, bool there)
 {
     mlr_json_open(o, "manifests", '[');
