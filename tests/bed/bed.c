@@ -117,10 +117,32 @@ void bed_server_stop(bed_server *s)
     memset(s, 0, sizeof *s);
 }
 
+static const char *python(void)
+{
+    return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
+}
+
+bool bed_nginx_start(bed_server *s, const char *root, const char *server, const char *cert_file, const char *key_file)
+{
+    const char *argv[] = {python(), BED_DIR "/nginx.py", "--root", root, "--server", server, NULL, NULL, NULL, NULL};
+
+    memset(s, 0, sizeof *s);
+    if (access("/usr/sbin/nginx", X_OK) != 0 && access("/usr/bin/nginx", X_OK) != 0)
+        return false;
+    if (cert_file != NULL) {
+        argv[6] = "--tls";
+        argv[7] = cert_file;
+        argv[8] = key_file;
+    }
+    bed_server_start(s, argv);
+    if (cert_file != NULL)
+        snprintf(s->url, sizeof s->url, "https://%s", s->host);
+    return true;
+}
+
 static void evil_start(bed_server *s, const char *script, const char *cert_file, const char *key_file, const char *client_ca)
 {
-    const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
-    const char *argv[] = {python,   BED_DIR "/evil.py", "--script", script,   "--log",
+    const char *argv[] = {python(), BED_DIR "/evil.py", "--script", script,   "--log",
                           s->log,   NULL,               NULL,       NULL,     NULL,   NULL,
                           NULL};
 

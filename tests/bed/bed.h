@@ -24,6 +24,8 @@ void bed_server_stop(bed_server *s);                                  /* ends it
 void bed_evil_start(bed_server *s, const char *script);
 /* `client_ca` not NULL: clients must show a certificate that it signed. */
 void bed_evil_start_tls(bed_server *s, const char *script, const char *cert_file, const char *key_file, const char *client_ca);
+/* nginx.py on the files of `root`; `server` is the inside of its server block. With a certificate: TLS and HTTP/2. False: there is no nginx here. */
+bool bed_nginx_start(bed_server *s, const char *root, const char *server, const char *cert_file, const char *key_file);
 char *bed_log_text(const bed_server *s);                              /* all lines so far; free() */
 char *bed_log_line(const bed_server *s, size_t i);                    /* the i-th request; NULL past the last; free() */
 size_t bed_log_count(const bed_server *s, const char *text);          /* lines that contain `text`; "" : all */

@@ -94,6 +94,8 @@ static int begin(const mlr_call *call, mlr_exchange **x)
     if (x != NULL)
         *x = answer;
     else
+        mlr_exchange_settle(answer, t.b.op);          /* read to its end, so that the connection is kept */
+    if (x == NULL)
         mlr_exchange_free(answer);
     return rc;
 }
@@ -488,6 +490,64 @@ static void test_client__leaves_the_body_of_a_refusal(void **state)
     mlr_buf_done(&body);
 }
 
+/* ---- memory ---- */
+
+struct scarce {
+    int left;                              /* allocations until one fails; 0: it has */
+};
+
+static void *scarce_resize(void *user, void *p, size_t bytes)
+{
+    struct scarce *s = user;
+
+    if (s->left > 0 && --s->left == 0)
+        return NULL;
+    return realloc(p, bytes);
+}
+
+static void scarce_release(void *user, void *p)
+{
+    (void)user;
+    free(p);
+}
+
+/* Every allocation of a request that is authenticated, redirected, read and refused fails once. */
+static void test_client__survives_lack_of_memory(void **state)
+{
+    struct scarce       scarce = {1};
+    const mlr_allocator allocator = {scarce_resize, scarce_release, &scarce};
+    int                 failures = 0;
+
+    (void)state;
+    open_client("[{'path':'/v2/x','header':{'Authorization':'Basic .*'},'status':307,'headers':{'Location':'@/blob'}}," ASKS
+                ",{'path':'/no','status':403,'body':'{^errors^:[{^code^:^DENIED^}]}'}]", NULL);
+    for (int n = 1; scarce.left == 0 || n == 1; n++) {
+        mlr_buf       body = MLR_BUF_INIT(100);
+        mlr_exchange *x = NULL;
+        int           rc, status = 0;
+
+        http_bed_clear(&t.b);
+        mlr_client_free(t.client);
+        t.client = NULL;
+        scarce.left = n;
+        mlr_alloc_use(&allocator);
+        rc = mlr_client_new(t.b.rt, t.b.evil.url, t.b.evil.host, &as_ann, &t.client, &t.b.err);
+        if (rc == 0)
+            rc = fetch("/v2/x", &body, &status, NULL);
+        if (rc == 0)
+            rc = fetch("/no", &body, &status, &x);
+        if (rc == 0)
+            assert_int_equal(mlr_client_refused(t.client, x, "no", t.b.op, NULL), MLREG_EDENIED);
+        mlr_exchange_free(x);
+        mlr_alloc_use(NULL);
+        if (rc != 0)
+            assert_int_equal(rc, MLREG_ENOMEM);
+        failures += rc != 0;
+        mlr_buf_done(&body);
+    }
+    assert_true(failures > 30);
+}
+
 /* ---- the log ---- */
 
 static void test_client__logs_without_secrets(void **state)
@@ -554,6 +614,7 @@ int main(void)
         TEST(a_body_that_is_always_cut_short_fails),
         TEST(a_body_over_its_limit_fails_at_once),
         TEST(leaves_the_body_of_a_refusal),
+        TEST(survives_lack_of_memory),
         TEST(logs_without_secrets),
         TEST(shows_each_warning_once_and_clean),
     };
