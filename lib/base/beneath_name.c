@@ -26,7 +26,10 @@ static const char *first_broken(const char *path, component_rule rule)
 
 static int refuse(mlreg_error **err, const char *path, const char *rule)
 {
-    return mlr_error_subject(err, mlr_error_set(err, MLREG_EINVAL, "path \"%s\" %s", path, rule), path);
+    int rc = mlr_error_set(err, MLREG_EINVAL, "path \"%s\" %s", path, rule);
+
+    mlr_error_hint(err, rc, "names in artifacts stay within their folder and work on every system: the file has to be renamed where it comes from");
+    return mlr_error_subject(err, rc, path);
 }
 
 /* ---- the form ---- */

@@ -414,6 +414,7 @@ static void test_name__bad_ones_are_refused_by_their_rule(void **state)
 
         assert_int_equal(mlr_beneath_check_name(bad[i].path, &e), MLREG_EINVAL);
         assert_non_null(strstr(e->message, bad[i].rule));
+        assert_non_null(strstr(e->hint, "renamed"));
         mlr_error_done(e);
     }
 }
