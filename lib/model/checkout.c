@@ -129,12 +129,24 @@ static int plan(struct checkout *c, const mlr_manifest *m, mlr_op *op, mlreg_err
     return rc;
 }
 
+/* One folder is made, but no path to it: where even the parent is missing, the path is more likely a slip. */
+static int make_root(const char *dir, mlreg_error **err)
+{
+    char *parent = mlr_path_dir(dir);
+    int rc = parent != NULL ? 0 : mlr_error_nomem(err);
+
+    if (rc == 0 && !mlr_fs_exists(parent)) {
+        rc = mlr_error_set(err, MLREG_ENOTFOUND, "%s cannot be made: there is no folder %s", dir, parent);
+        mlr_error_hint(err, rc, "check the path, or make it first: mkdir -p %s", parent);
+    }
+    mlr_free(parent);
+    return rc < 0 ? rc : mlr_fs_mkdirs(dir, 0755, err);
+}
+
 static int open_root(const char *dir, int *fd, mlreg_error **err)
 {
-    int rc = 0;
+    int rc = mlr_fs_exists(dir) ? 0 : make_root(dir, err);
 
-    if (!mlr_fs_exists(dir))
-        rc = mlr_fs_mkdirs(dir, 0755, err);
     return rc < 0 ? rc : mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, fd, err);
 }
 
