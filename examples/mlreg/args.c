@@ -1,7 +1,6 @@
 /* args.c - the command line: words and options, in any order. */
 #include "cli.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct option {
@@ -12,10 +11,11 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-/* The option's entry for this cli; NULL if there is no such option. */
-static const option *find(cli *c, const char *name, option *room)
+#define N_OPTIONS 22
+
+static void list_options(cli *c, option out[N_OPTIONS])
 {
-    const option all[] = {
+    const option all[N_OPTIONS] = {
         { "--store", NULL, &c->store, NULL, NULL, true },
         { "--ca-file", NULL, &c->ca_file, NULL, NULL, true },
         { "--plain-http", &c->plain_http, NULL, NULL, NULL, true },
@@ -40,12 +40,7 @@ static const option *find(cli *c, const char *name, option *room)
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
     };
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (strcmp(all[i].name, name) == 0) {
-            *room = all[i];
-            return room;
-        }
-    return NULL;
+    memcpy(out, all, sizeof all);
 }
 
 bool args_listed(const char *list, const char *name)
@@ -60,22 +55,91 @@ bool args_listed(const char *list, const char *name)
     return false;
 }
 
-/* "--name=value" is cut in two; `value` is NULL for "--name". */
-static int take_option(cli *c, char *name, char *value, const command *cmd, char ***next)
-{
-    option room;
-    const option *o = find(c, name, &room);
+/* ---- what was probably meant ---- */
 
-    if (o == NULL || (!o->common && cmd != NULL && !args_listed(cmd->options, name)))
-        return fail_usage("`mlreg --help` lists the commands, `mlreg COMMAND --help` its options", "%s%s%s has no option %s",
-            "mlreg", cmd != NULL ? " " : "", cmd != NULL ? cmd->name : "", name);
+#define WORD_MAX 24
+
+/* How many letters differ, are missing or too many. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1], n = strlen(b);
+
+    if (strlen(a) > WORD_MAX || n > WORD_MAX)
+        return WORD_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t corner = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = corner + (a[i - 1] != b[j - 1]);
+
+            corner = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+        }
+    }
+    return row[n];
+}
+
+typedef struct guess { const char *word; size_t off; } guess;
+
+static void consider(guess *g, const char *word, const char *candidate)
+{
+    size_t off = distance(word, candidate);
+
+    if (off < g->off) {
+        g->word = candidate;
+        g->off = off;
+    }
+}
+
+static int fail_command(const char *word)
+{
+    guess g = { NULL, 3 };
+    char hint[100];
+
+    for (const command *x = commands; x->name != NULL; x++)
+        consider(&g, word, x->name);
+    snprintf(hint, sizeof hint, g.word != NULL ? "did you mean %s? `mlreg --help` lists the commands" : "`mlreg --help` lists the commands", g.word);
+    return fail_usage(hint, "there is no command \"%s\"", word);
+}
+
+static int fail_option(const option all[N_OPTIONS], const char *name, const command *cmd)
+{
+    guess g = { NULL, 3 };
+    const char *of = cmd != NULL ? cmd->name : "";
+    char hint[100];
+
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (all[i].common || (cmd != NULL && args_listed(cmd->options, all[i].name)))
+            consider(&g, name, all[i].name);
+    snprintf(hint, sizeof hint, "%s%s%s`mlreg %s%s--help` lists the options", g.word != NULL ? "did you mean " : "", g.word != NULL ? g.word : "",
+        g.word != NULL ? "? " : "", of, cmd != NULL ? " " : "");
+    return fail_usage(hint, "mlreg%s%s has no option %s", cmd != NULL ? " " : "", of, name);
+}
+
+/* ---- words and options ---- */
+
+/* `value` is what follows '=', or NULL. */
+static int take_option(cli *c, const char *name, const char *value, const command *cmd, char ***next)
+{
+    option all[N_OPTIONS];
+    const option *o = all;
+
+    list_options(c, all);
+    while (o < all + N_OPTIONS && strcmp(o->name, name) != 0)
+        o++;
+    if (o == all + N_OPTIONS || (!o->common && (cmd == NULL || !args_listed(cmd->options, name))))
+        return fail_option(all, name, cmd);
     if (o->flag != NULL) {
         *o->flag = true;
         return value == NULL ? EXIT_OK : fail_usage(NULL, "%s takes no value", name);
     }
     if (value == NULL && (value = **next) != NULL)
         ++*next;
-    if (value == NULL)
+    if (value == NULL || value[0] == '\0')
         return fail_usage(NULL, "%s needs a value", name);
     if (o->value != NULL) {
         *o->value = value;
@@ -93,42 +157,47 @@ static int take_word(cli *c, const char *word, const command **cmd)
         for (const command *x = commands; x->name != NULL; x++)
             if (strcmp(x->name, word) == 0)
                 *cmd = x;
-        c->command = word;
-        return *cmd != NULL ? EXIT_OK : fail_usage("`mlreg --help` lists the commands", "there is no command \"%s\"", word);
+        return *cmd != NULL ? EXIT_OK : fail_command(word);
     }
     if (c->n_words == (*cmd)->most)
-        return fail_usage("`mlreg COMMAND --help` shows its arguments", "\"%s\" is one argument too many: mlreg %s %s", word, (*cmd)->name, (*cmd)->arguments);
+        return fail_usage("quote a name that holds blanks", "\"%s\" is one argument too many: mlreg %s %s", word, (*cmd)->name, (*cmd)->arguments);
     c->words[c->n_words++] = word;
     return EXIT_OK;
 }
 
-int args_parse(cli *c, int argc, char **argv, const command **out)
+static int take(cli *c, char *word, bool *words_only, const command **cmd, char ***next)
+{
+    char *equals;
+
+    if (*words_only || word[0] != '-' || word[1] == '\0')
+        return take_word(c, word, cmd);
+    if (strcmp(word, "--") == 0) {
+        *words_only = true;
+        return EXIT_OK;
+    }
+    if (strncmp(word, "--", 2) == 0 && (equals = strchr(word, '=')) != NULL) {
+        *equals = '\0';
+        return take_option(c, word, equals + 1, *cmd, next);
+    }
+    return take_option(c, word, NULL, *cmd, next);
+}
+
+int args_parse(cli *c, char **argv, const command **out)
 {
     char **next = argv + 1;
     bool words_only = false;
     int status = EXIT_OK;
 
-    (void)argc;
-    if (*next == NULL) {
-        usage(stderr);
-        return EXIT_USAGE;
-    }
     while (*next != NULL && status == EXIT_OK) {
-        char *word = *next++, *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
+        char *word = *next++;
 
-        if (words_only || word[0] != '-' || word[1] == '\0') {
-            status = take_word(c, word, out);
-        } else if (strcmp(word, "--") == 0) {
-            words_only = true;
-        } else {
-            if (equals != NULL)
-                *equals = '\0';
-            status = take_option(c, word, equals != NULL ? equals + 1 : NULL, *out, &next);
-        }
+        status = take(c, word, &words_only, out, &next);
     }
-    if (status != EXIT_OK || c->help || *out == NULL)
-        return status == EXIT_OK && *out == NULL && !c->help ? fail_usage("`mlreg --help` lists the commands", "no command is given") : status;
+    if (status != EXIT_OK || c->help)
+        return status;
+    if (*out == NULL)
+        return fail_usage("`mlreg --help` lists the commands", "no command is given");
     if (c->n_words < (*out)->least)
-        return fail_usage("`mlreg COMMAND --help` shows its options", "too few arguments: mlreg %s %s", (*out)->name, (*out)->arguments);
+        return fail_usage((*out)->what, "arguments are missing: mlreg %s %s", (*out)->name, (*out)->arguments);
     return EXIT_OK;
 }

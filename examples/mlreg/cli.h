@@ -6,10 +6,11 @@
 #include <stdio.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-#define MAX_WORDS 16   /* words of one command line, and values of one option */
+#define MAX_WORDS  16      /* words of one command line, and values of one option */
+#define NAME_BYTES 1200    /* room for any name: host, repository, tag, digest */
+#define HINT_BYTES 1400    /* and for a sentence with one */
 
 typedef struct cli {
-    const char *command;
     const char *words[MAX_WORDS]; size_t n_words;          /* what is no option */
     const char *store, *output, *range, *user, *grace, *ca_file;
     const char *tags[MAX_WORDS]; size_t n_tags;            /* -t */
@@ -17,56 +18,85 @@ typedef struct cli {
     const char *exclude[MAX_WORDS]; size_t n_exclude;
     const char *annotations[MAX_WORDS]; size_t n_annotations;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, help;
-    char store_buf[4096];
 } cli;
 
 typedef struct command {
     const char *name, *arguments, *what;
     size_t least, most;                                    /* words */
     const char *options;                                   /* beside the common ones, as in "-t --move" */
+    const char *json;                                      /* the shape of what --json prints; NULL: no data */
     int (*run)(cli *c);
 } command;
-extern const command commands[];
-int  args_parse(cli *c, int argc, char **argv, const command **out);   /* EXIT_OK, or EXIT_USAGE with the reason said */
+extern const command commands[];                           /* ends with a NULL name */
+int  args_parse(cli *c, char **argv, const command **out); /* EXIT_OK, or EXIT_USAGE with the reason said */
 bool args_listed(const char *list, const char *name);      /* whether the blank-separated list holds name's first word */
 void usage(FILE *to);
 void usage_of(FILE *to, const command *cmd);
 
-/* A place that a name or option stands for. */
+/* A place that a word stands for, opened, and the name within it. */
 typedef struct spot {
     mlreg_session *session;
     mlreg_name *name;                                      /* NULL for a folder */
-    const char *folder;                                    /* "dir:…", else NULL */
-    char ref[1024];                                        /* within the session */
-    char shown[1100];                                      /* what people call it */
+    const char *folder;                                    /* what "dir:" names, else NULL */
+    char ref[NAME_BYTES], repository[NAME_BYTES];          /* within the session */
+    char shown[NAME_BYTES];                                /* for people: as it was written */
     bool remote;                                           /* a registry: tags move only when asked */
-    bool in_store;
+    bool stored;                                           /* the store of this program */
 } spot;
-enum { SPOT_READ = 0, SPOT_WRITE = 1 << 0, SPOT_NEEDS_TAG = 1 << 1, SPOT_REGISTRY = 1 << 2, SPOT_FOLDER = 1 << 3 };
-int  spot_open(cli *c, const char *text, unsigned how, spot *out);     /* EXIT_*; said on stderr */
-int  spot_open_stored(cli *c, const mlreg_name *n, unsigned how, spot *out);  /* the same name in the store */
-int  store_open(cli *c, bool write, mlreg_session **out);
+enum {
+    SPOT_WRITE     = 1 << 0,   /* made if it is not there */
+    SPOT_NEEDS_ONE = 1 << 1,   /* a tag or a digest */
+    SPOT_NEEDS_TAG = 1 << 2,   /* a digest will not do: it is not known yet */
+    SPOT_REGISTRY  = 1 << 3,   /* nothing else will do */
+    SPOT_FOLDER    = 1 << 4,   /* "dir:DIR" will do, too */
+    SPOT_STORED    = 1 << 5    /* the store, whatever host is written: the name is kept whole */
+};
+int  spot_open(cli *c, const char *text, unsigned how, spot *out);     /* EXIT_*, said on stderr; close it whatever came */
+void spot_take_tag(spot *to, const spot *from);            /* where `to` has neither tag nor digest it takes from's */
+/* What to do if what failed is that the name is not there; else NULL. */
+const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
+int  store_open(cli *c, bool write, mlreg_session **out);
 
-/* Progress and the end of a long call. */
-typedef struct job { mlreg_op *op; cli *c; const char *verb; uint64_t shown_ms; bool live; } job;
-int  job_begin(job *j, cli *c, const char *verb);
-void job_end(job *j, mlreg_stats *stats);                  /* clears the live line; stats may be NULL */
+/* The three ways of moving; each says what came of it. */
+int  move_copy(cli *c, const char *verb, const spot *from, const spot *to);
+int  move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent);
+int  move_files(cli *c, const char *verb, const spot *from, const char *folder);
+void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
+void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
+const char *digest_of(const mlreg_artifact *a);
 
-/* Says an error as a good compiler does (what, where, what to do), frees it, gives the exit status. */
-int  fail(mlreg_error *err, const char *doing);
+/* Progress of a long call; Ctrl-C cancels it. */
+typedef struct job {
+    mlreg_op *op;
+    const cli *c;
+    const char *verb;
+    uint64_t shown_ms, shown_bytes, per_s;                 /* when something was last said, and how much had moved by then */
+    bool live;                                             /* one line that changes; else a line now and then */
+} job;
+int  job_begin(job *j, const cli *c, const char *verb);
+void job_end(job *j, mlreg_stats *stats);                  /* clears the live line */
+
+/* Says an error as a good compiler does (what, where, what to do), frees it, gives the exit status. A hint given here takes the place of
+ * the library's. `format` ends the sentence "cannot …". */
+int  fail(mlreg_error *err, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int  fail_usage(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int  fail_plainly(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* to stderr, unless -q */
+bool plain_terminal(void);                                 /* stderr takes neither colours nor a changing line */
 
-/* Output. */
+/* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
 const char *human(uint64_t bytes, char out[32]);           /* "90.9 MB" */
-void print_plain(const char *text, size_t len);           /* a stranger's text: what could steer a terminal becomes '?' */
+void write_text(FILE *to, const char *text);
+void print_text(const char *text);                         /* to stdout; NULL: "-" */
+uint64_t artifact_bytes(const mlreg_artifact *a);          /* config and layers */
 void json_string(const char *text);                        /* NULL: null */
 void json_field(const char *name, const char *value, bool first);
 void json_number(const char *name, uint64_t value, bool first);
-void print_config(const char *json);                     /* an artifact's config, a line a value */
-uint64_t artifact_bytes(const mlreg_artifact *a);          /* config and layers */
-void print_moved(const cli *c, const char *verb, const char *name, const mlreg_artifact *a, const mlreg_stats *stats);
+/* Whether the text is JSON from end to end; calls `leaf` for each string, number and literal on the way ("a.b" for {"a": {"b": …}} and
+ * {"a": [{"b": …}]} alike; strings as they are escaped). */
+typedef void (*json_leaf_fn)(const char *path, const char *value, void *user);
+bool json_walk(const char *text, size_t len, json_leaf_fn leaf, void *user);
 
 int cmd_build(cli *c);   int cmd_push(cli *c);    int cmd_pull(cli *c);   int cmd_copy(cli *c);
 int cmd_ls(cli *c);      int cmd_tags(cli *c);    int cmd_tag(cli *c);    int cmd_inspect(cli *c);

@@ -4,55 +4,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- tag and rm ---- */
+
 static bool same_place(const spot *a, const spot *b)
 {
-    const char *x = mlreg_name_location(a->name), *y = mlreg_name_location(b->name);
+    return a->stored == b->stored && (a->stored || strcmp(mlreg_name_location(a->name), mlreg_name_location(b->name)) == 0);
+}
 
-    if (a->in_store || b->in_store)
-        return a->in_store && b->in_store;
-    return x == y || (x != NULL && y != NULL && strcmp(x, y) == 0);
+static void print_tagged(const cli *c, const spot *to, const char *before, const mlreg_artifact *a)
+{
+    if (c->json) {
+        printf("{");
+        json_field("reference", to->shown, true);
+        json_field("digest", digest_of(a), false);
+        json_field("was", before[0] != '\0' ? before : NULL, false);
+        printf("}\n");
+    } else if (c->quiet) {
+        printf("%s\n", digest_of(a));
+    } else {
+        printf("tagged %s\n  %s\n", to->shown, digest_of(a));
+    }
+}
+
+static int give_tag(cli *c, const spot *from, const spot *to)
+{
+    mlreg_copy_options o;
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    char before[80], hint[HINT_BYTES];
+    int rc;
+
+    MLREG_INIT(o);
+    o.flags = !to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
+    digest_now(to, before);
+    if ((rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, NULL, &a, &err)) < 0)
+        return fail(err, rc == MLREG_EEXISTS ? "another tag, or --move to let this one go" : spot_hint(from, err, hint), "tag %s as %s", from->shown, to->shown);
+    say_moved(c, to, before, a);
+    print_tagged(c, to, before, a);
+    mlreg_artifact_free(a);
+    return EXIT_OK;
 }
 
 int cmd_tag(cli *c)
 {
-    spot from = { 0 }, to = { 0 };
-    mlreg_copy_options o;
-    mlreg_artifact *a = NULL, *before = NULL;
-    mlreg_error *err = NULL;
-    int rc, status;
+    spot from, to = { 0 };
+    int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &from);
 
-    MLREG_INIT(o);
-    if ((status = spot_open(c, c->words[0], SPOT_NEEDS_TAG, &from)) != EXIT_OK ||
-        (status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) != EXIT_OK)
-        goto out;
-    if (!same_place(&from, &to)) {
-        status = fail_usage("`mlreg copy FROM TO` copies from place to place", "\"%s\" and \"%s\" are not in one place", c->words[0], c->words[1]);
-        goto out;
-    }
-    if (!to.remote && mlreg_session_resolve(to.session, to.ref, NULL, NULL, &before, NULL) < 0)
-        before = NULL;
-    o.flags = !to.remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
-    rc = mlreg_copy(from.session, from.ref, to.session, to.ref, &o, NULL, &a, &err);
-    if (rc == MLREG_EEXISTS)
-        note(c, "mlreg: --move moves the tag");
-    if (rc < 0) {
-        status = fail(err, "tag it");
-        goto out;
-    }
-    const char *now = mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
-    if (before != NULL && strcmp(mlreg_descriptor_digest(mlreg_artifact_at(before, MLREG_PART_SELF, 0)), now) != 0)
-        note(c, "%s was %.19s… and is now %.19s…", c->words[1], mlreg_descriptor_digest(mlreg_artifact_at(before, MLREG_PART_SELF, 0)), now);
-    if (c->json) {
-        printf("{");
-        json_field("reference", c->words[1], true);
-        json_field("digest", now, false);
-        printf("}\n");
-    } else {
-        printf("%s\n  %s\n", c->words[1], now);
-    }
-out:
-    mlreg_artifact_free(a);
-    mlreg_artifact_free(before);
+    if (status == EXIT_OK && (status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) == EXIT_OK)
+        status = same_place(&from, &to) ? give_tag(c, &from, &to)
+            : fail_usage("`mlreg copy FROM TO` goes from place to place", "%s and %s are not in one place", from.shown, to.shown);
     spot_close(&from);
     spot_close(&to);
     return status;
@@ -60,19 +60,25 @@ out:
 
 int cmd_rm(cli *c)
 {
-    spot at = { 0 };
+    spot at;
     mlreg_error *err = NULL;
-    int status = spot_open(c, c->words[0], SPOT_NEEDS_TAG, &at);
+    char hint[HINT_BYTES];
+    int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
 
     if (status == EXIT_OK && mlreg_session_delete(at.session, at.ref, NULL, &err) < 0)
-        status = fail(err, "remove it");
-    if (status == EXIT_OK && c->json)
-        printf("{\"removed\":"), json_string(c->words[0]), printf("}\n");
-    else if (status == EXIT_OK)
-        printf("removed %s\n", c->words[0]);
+        status = fail(err, spot_hint(&at, err, hint), "remove %s", at.shown);
+    if (status == EXIT_OK && c->json) {
+        printf("{");
+        json_field("removed", at.shown, true);
+        printf("}\n");
+    } else if (status == EXIT_OK) {
+        printf("removed %s\n", at.shown);
+    }
     spot_close(&at);
     return status;
 }
+
+/* ---- gc ---- */
 
 static int parse_grace(const char *text, uint64_t *ms)
 {
@@ -103,42 +109,64 @@ int cmd_gc(cli *c)
     if ((status = parse_grace(c->grace, &o.grace_ms)) != EXIT_OK || (status = store_open(c, false, &s)) != EXIT_OK)
         return status;
     if (mlreg_session_gc(s, &o, NULL, &r, &err) < 0)
-        status = fail(err, "collect");
+        status = fail(err, mlreg_error_code(err) == MLREG_EPROTO ? "`mlreg fsck` names what is broken" : NULL, "collect what nothing names");
     else if (c->json)
         printf("{\"blobs\":%llu,\"bytes\":%llu,\"dry_run\":%s}\n", (unsigned long long)r.blobs, (unsigned long long)r.bytes, c->dry_run ? "true" : "false");
     else
-        printf("%s %llu blobs, %s\n", c->dry_run ? "would remove" : "removed", (unsigned long long)r.blobs, human(r.bytes, size));
+        printf("%s %llu blob%s, %s\n", c->dry_run ? "would remove" : "removed", (unsigned long long)r.blobs, r.blobs == 1 ? "" : "s", human(r.bytes, size));
     mlreg_session_free(s);
     return status;
 }
 
-int cmd_fsck(cli *c)
-{
-    mlreg_session *s = NULL;
-    mlreg_list *problems = NULL;
-    mlreg_error *err = NULL;
-    int status = store_open(c, false, &s);
+/* ---- fsck ---- */
 
-    if (status != EXIT_OK)
-        return status;
-    if (mlreg_session_fsck(s, c->repair ? MLREG_FSCK_REPAIR : 0, NULL, &problems, &err) < 0) {
-        mlreg_session_free(s);
-        return fail(err, "check the store");
-    }
-    printf("%s", c->json ? "[" : "");
+static void print_problems(const cli *c, const mlreg_list *problems, bool sound)
+{
+    if (c->json)
+        printf("{\"sound\":%s,\"problems\":[", sound ? "true" : "false");
     for (size_t i = 0; i < mlreg_list_count(problems); i++) {
         if (c->json) {
             printf("%s", i > 0 ? "," : "");
             json_string(mlreg_list_name(problems, i));
         } else {
-            printf("%s\n", mlreg_list_name(problems, i));
+            print_text(mlreg_list_name(problems, i));
+            printf("\n");
         }
     }
-    printf("%s", c->json ? "]\n" : "");
-    status = mlreg_list_count(problems) > 0 ? EXIT_FAILED : EXIT_OK;
-    if (status == EXIT_OK && !c->json)
-        printf("the store is sound\n");
+    if (c->json)
+        printf("]}\n");
+    else if (sound)
+        printf("the store is sound%s\n", mlreg_list_count(problems) > 0 ? " now" : "");
+}
+
+/* After a repair the store is looked at again: what could not be mended decides. */
+static int check(const cli *c, mlreg_session *s)
+{
+    mlreg_list *problems = NULL, *left = NULL;
+    mlreg_error *err = NULL;
+    int rc = mlreg_session_fsck(s, c->repair ? MLREG_FSCK_REPAIR : 0, NULL, &problems, &err);
+    bool sound = rc == 0 && mlreg_list_count(problems) == 0;
+
+    if (rc == 0 && !sound && c->repair && (rc = mlreg_session_fsck(s, 0, NULL, &left, &err)) == 0)
+        sound = mlreg_list_count(left) == 0;
+    if (rc < 0)
+        fail(err, NULL, "check the store");
+    else
+        print_problems(c, problems, sound);
+    if (rc == 0 && !sound && !c->repair)
+        note(c, "mlreg fsck --repair mends what can be mended");
     mlreg_list_free(problems);
+    mlreg_list_free(left);
+    return sound ? EXIT_OK : EXIT_FAILED;
+}
+
+int cmd_fsck(cli *c)
+{
+    mlreg_session *s = NULL;
+    int status = store_open(c, false, &s);
+
+    if (status == EXIT_OK)
+        status = check(c, s);
     mlreg_session_free(s);
     return status;
 }

@@ -5,16 +5,19 @@
 #include <termios.h>
 #include <unistd.h>
 
-static int open_host(cli *c, const char *host, spot *out)
+/* Any repository will do: the session is the host's. */
+static int open_host(cli *c, const char *text, spot *out)
 {
-    char text[600];
+    const char *scheme = strstr(text, "://"), *host = scheme != NULL ? scheme + 3 : text;
+    size_t n = strcspn(host, "/");
+    char name[NAME_BYTES];
 
-    if (strstr(host, "://") == NULL && strchr(host, '/') != NULL)
-        return fail_usage("credentials belong to a whole registry", "\"%s\" is more than a host", host);
-    if (strchr(host, '.') == NULL && strchr(host, ':') == NULL && strcmp(host, "localhost") != 0)
-        return fail_usage("write ghcr.io, docker.io, 127.0.0.1:5000", "\"%s\" is no registry's host", host);
-    snprintf(text, sizeof text, "%s/x", host); /* any repository: the session is the host's */
-    return spot_open(c, text, SPOT_READ, out);
+    if (host[n] != '\0' && host[n + 1] != '\0')
+        return fail_usage("credentials belong to a whole registry: leave out what follows its host", "\"%s\" is more than a host", text);
+    if (n == 0 || host[0] == '.' || (scheme == NULL && strpbrk(host, ".:") == NULL && strncmp(host, "localhost", 10) != 0))
+        return fail_usage("write ghcr.io, docker.io or 127.0.0.1:5000, for example", "\"%s\" is no registry's host", text);
+    snprintf(name, sizeof name, "%.*s/x", (int)(host - text) + (int)n, text);
+    return spot_open(c, name, SPOT_REGISTRY, out);
 }
 
 /* One line without its newline; false at the end of the input or past the room. */
@@ -57,7 +60,7 @@ static int ask(cli *c, char *name, int name_room, char *secret, int secret_room)
     bool terminal = isatty(STDIN_FILENO) != 0;
 
     if (c->user == NULL && (!terminal || c->password_stdin))
-        return fail_usage("give -u NAME", "login needs a user");
+        return fail_usage("give -u NAME", "login needs a user, and there is no terminal to ask on");
     if (c->user == NULL) {
         fprintf(stderr, "User: ");
         if (!read_line(name, name_room))
@@ -66,10 +69,11 @@ static int ask(cli *c, char *name, int name_room, char *secret, int secret_room)
         snprintf(name, (size_t)name_room, "%s", c->user);
     }
     if (!terminal && !c->password_stdin)
-        return fail_usage("pipe it in and give --password-stdin", "login needs a password");
+        return fail_usage("pipe it in and give --password-stdin", "login needs a password, and there is no terminal to ask on");
     if (!c->password_stdin)
         fprintf(stderr, "Password: ");
-    return (c->password_stdin ? read_line : read_hidden)(secret, secret_room) ? EXIT_OK : fail_usage(NULL, "no password was given, or one of over 64 kB");
+    return (c->password_stdin ? read_line : read_hidden)(secret, secret_room) ? EXIT_OK
+        : fail_usage("it is one line, of at most 64 kB", "no password was given");
 }
 
 static void print_where(const cli *c, const char *what, const char *host, const mlreg_list *where)
@@ -80,7 +84,9 @@ static void print_where(const cli *c, const char *what, const char *host, const 
         json_field("where", mlreg_list_name(where, 0), false);
         printf("}\n");
     } else {
-        printf("%s: %s %s\n", host, what, mlreg_list_name(where, 0));
+        printf("%s %s: ", what, host);
+        print_text(mlreg_list_name(where, 0));
+        printf("\n");
     }
 }
 
@@ -94,10 +100,10 @@ int cmd_login(cli *c)
 
     if (status == EXIT_OK && (status = ask(c, name, sizeof name, secret, sizeof secret)) == EXIT_OK &&
         mlreg_session_login(at.session, name, secret, NULL, &where, &err) < 0)
-        status = fail(err, "log in");
+        status = fail(err, mlreg_error_code(err) == MLREG_EAUTH ? "check the name and the password; nothing was kept" : NULL, "log in to %s", c->words[0]);
     explicit_bzero(secret, sizeof secret);
     if (status == EXIT_OK)
-        print_where(c, "kept in", c->words[0], where);
+        print_where(c, "logged in to", c->words[0], where);
     mlreg_list_free(where);
     spot_close(&at);
     return status;
@@ -111,9 +117,9 @@ int cmd_logout(cli *c)
     int status = open_host(c, c->words[0], &at);
 
     if (status == EXIT_OK && mlreg_session_logout(at.session, NULL, &where, &err) < 0)
-        status = fail(err, "log out");
+        status = fail(err, NULL, "log out of %s", c->words[0]);
     if (status == EXIT_OK)
-        print_where(c, "removed from", c->words[0], where);
+        print_where(c, "logged out of", c->words[0], where);
     mlreg_list_free(where);
     spot_close(&at);
     return status;

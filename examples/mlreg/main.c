@@ -1,25 +1,29 @@
 /* main.c - mlreg, the command-line program: which command, and what it says of itself. */
 #include "cli.h"
 
+#include <errno.h>
 #include <string.h>
 
+#define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
+
 const command commands[] = {
-    { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", cmd_build },
-    { "push", "[DIR|NAME] REF", "send an artifact of the store, or a folder, to a registry", 1, 3, "--move --referrers --annotation", cmd_push },
-    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers", cmd_pull },
-    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --include --exclude", cmd_copy },
-    { "ls", "[NAME]", "list what the store holds", 0, 1, "", cmd_ls },
-    { "tags", "REPO", "list the tags of a repository", 1, 1, "", cmd_tags },
-    { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", cmd_tag },
-    { "inspect", "REF", "show what an artifact is made of", 1, 1, "", cmd_inspect },
-    { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified", cmd_cat },
-    { "rm", "REF", "remove a tag, or with a digest a manifest and its tags", 1, 1, "", cmd_rm },
-    { "gc", "", "remove blobs of the store that nothing names", 0, 0, "--dry-run --grace", cmd_gc },
-    { "fsck", "", "check the store, byte by byte", 0, 0, "--repair", cmd_fsck },
-    { "login", "HOST", "check and keep credentials for a registry", 1, 1, "-u --password-stdin", cmd_login },
-    { "logout", "HOST", "forget the credentials for a registry", 1, 1, "", cmd_logout },
-    { "version", "", "print the version of the library", 0, 0, "", cmd_version },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL },
+    { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", MOVED_JSON, cmd_build },
+    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation", MOVED_JSON, cmd_push },
+    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers", MOVED_JSON, cmd_pull },
+    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude", MOVED_JSON, cmd_copy },
+    { "ls", "[REPO]", "list what the store holds", 0, 1, "", "[{name, digest, bytes}]", cmd_ls },
+    { "tags", "REPO", "list the tags of a repository", 1, 1, "", "[tag]", cmd_tags },
+    { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", "{reference, digest, was}", cmd_tag },
+    { "inspect", "REF", "show what an artifact is made of", 1, 1, "",
+        "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, referrers}", cmd_inspect },
+    { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified", NULL, cmd_cat },
+    { "rm", "REF", "remove a tag, or with a digest a manifest and its tags", 1, 1, "", "{removed}", cmd_rm },
+    { "gc", "", "remove blobs of the store that nothing names", 0, 0, "--dry-run --grace", "{blobs, bytes, dry_run}", cmd_gc },
+    { "fsck", "", "check the store, byte by byte", 0, 0, "--repair", "{sound, problems}", cmd_fsck },
+    { "login", "HOST", "check and keep credentials for a registry", 1, 1, "-u --password-stdin", "{registry, where}", cmd_login },
+    { "logout", "HOST", "forget the credentials for a registry", 1, 1, "", "{registry, where}", cmd_logout },
+    { "version", "", "print the version of the library", 0, 0, "", "{version}", cmd_version },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };
 
 static const char *const option_help[][2] = {
@@ -27,7 +31,7 @@ static const char *const option_help[][2] = {
     { "-o DIR", "write the files into this folder, straight from the registry" },
     { "--move", "let a tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
-    { "--annotation KEY=VALUE", "annotate the manifest; may be repeated" },
+    { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
     { "--include GLOB", "only files that match; may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },
     { "--range A-B", "only bytes A to B, both included, as in HTTP" },
@@ -52,9 +56,13 @@ void usage(FILE *to)
     fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
     for (const command *cmd = commands; cmd->name != NULL; cmd++)
         fprintf(to, "  mlreg %-8s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
-    fprintf(to, "\nPlaces: host/repo:tag is a registry's; NAME:TAG the store's, and store:host/repo:tag what it keeps of a\n"
-                "registry; oci:DIR:TAG an OCI layout's; dir:DIR (copy) a folder. @sha256:… works wherever a tag does.\n"
-                "`mlreg COMMAND --help` shows a command's options.\n\n%s", common_help);
+    fprintf(to, "\nHow places are written:\n"
+                "  host/repo:tag            a registry's; the first part has a dot or a colon, or is localhost\n"
+                "  NAME:TAG                 the store's; store:host/repo:tag is what a pull from there left in it\n"
+                "  oci:DIR:TAG              an OCI image layout's\n"
+                "  dir:DIR                  a folder, for copy\n"
+                "  …@sha256:…               a digest, wherever a tag may stand\n"
+                "\nOptions of every command; `mlreg COMMAND --help` shows its own:\n%s", common_help);
 }
 
 void usage_of(FILE *to, const command *cmd)
@@ -64,6 +72,8 @@ void usage_of(FILE *to, const command *cmd)
         if (args_listed(cmd->options, option_help[i][0]))
             fprintf(to, "  %-25s%s\n", option_help[i][0], option_help[i][1]);
     fprintf(to, "%s", common_help);
+    if (cmd->json != NULL)
+        fprintf(to, "\nwith --json: %s\n", cmd->json);
 }
 
 int cmd_version(cli *c)
@@ -78,21 +88,18 @@ int main(int argc, char **argv)
 {
     static cli c;
     const command *cmd = NULL;
-    int status = args_parse(&c, argc, argv, &cmd);
+    int status = argc > 1 ? args_parse(&c, argv, &cmd) : EXIT_USAGE;
 
-    if (status != EXIT_OK)
-        return status;
-    if (cmd == NULL || c.help) {
-        if (cmd != NULL)
-            usage_of(stdout, cmd);
-        else
-            usage(stdout);
-        return EXIT_OK;
-    }
-    status = cmd->run(&c);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "mlreg: error: cannot write to stdout\n");
-        return EXIT_FAILED;
-    }
+    if (argc <= 1)
+        usage(stderr);
+    else if (status == EXIT_OK && c.help && cmd != NULL)
+        usage_of(stdout, cmd);
+    else if (status == EXIT_OK && c.help)
+        usage(stdout);
+    else if (status == EXIT_OK)
+        status = cmd->run(&c);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return fail_plainly(NULL, "cannot write to stdout%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
     return status;
 }

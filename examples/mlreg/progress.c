@@ -1,4 +1,4 @@
-/* progress.c - one live line on a terminal, sparse lines elsewhere; Ctrl-C cancels cleanly. */
+/* progress.c - how far a long call is: one live line on a terminal, sparse lines elsewhere; Ctrl-C cancels it. */
 #include "cli.h"
 
 #include <signal.h>
@@ -17,16 +17,39 @@ static void on_interrupt(int signal_number)
     interrupted = 1;
 }
 
+/* The rate follows the last few seconds, so that the time left is true after a slow start. */
+static void measure(job *j, const mlreg_stats *s)
+{
+    uint64_t moved = s->bytes_done - s->bytes_reused, ms = s->elapsed_ms - j->shown_ms, now;
+
+    if (ms == 0)
+        return;
+    now = moved > j->shown_bytes ? (moved - j->shown_bytes) * 1000 / ms : 0;
+    j->per_s = j->shown_bytes == 0 || !j->live ? now : (j->per_s * 9 + now) / 10;
+    j->shown_ms = s->elapsed_ms;
+    j->shown_bytes = moved;
+}
+
+static void say_left(const job *j, const mlreg_stats *s)
+{
+    unsigned long long seconds;
+
+    if (j->per_s == 0 || s->bytes_total <= s->bytes_done)
+        return;
+    seconds = (s->bytes_total - s->bytes_done) / j->per_s + 1;
+    if (seconds < 60)
+        fprintf(stderr, ", %llu s left", seconds);
+    else if (seconds < 360000)
+        fprintf(stderr, ", %llu:%02llu min left", seconds / 60, seconds % 60);
+}
+
 static void say(const job *j, const mlreg_stats *s)
 {
     char done[32], total[32], rate[32];
-    uint64_t moved = s->bytes_done - s->bytes_reused;
-    uint64_t per_s = s->elapsed_ms > 0 ? moved * 1000 / s->elapsed_ms : 0;
 
     fprintf(stderr, "%s%s: %s of %s, %u of %u files, %s/s", j->live ? "\r\033[K" : "", j->verb, human(s->bytes_done, done),
-        human(s->bytes_total, total), s->blobs_done, s->blobs_total, human(per_s, rate));
-    if (per_s > 0 && s->bytes_total > s->bytes_done)
-        fprintf(stderr, ", %llu s left", (unsigned long long)((s->bytes_total - s->bytes_done) / per_s + 1));
+        human(s->bytes_total, total), s->blobs_done, s->blobs_total, human(j->per_s, rate));
+    say_left(j, s);
     fprintf(stderr, "%s", j->live ? "" : "\n");
     fflush(stderr);
 }
@@ -37,22 +60,22 @@ static int on_progress(mlreg_op *op, void *user)
     mlreg_stats s;
 
     MLREG_INIT(s);
-    if (mlreg_op_stats(op, &s, NULL) == 0 && !j->c->quiet && s.bytes_total > 0 &&
+    if (!j->c->quiet && mlreg_op_stats(op, &s, NULL) == 0 && s.bytes_total > 0 &&
         s.elapsed_ms >= j->shown_ms + (j->live ? LIVE_MS : SPARSE_MS)) {
-        j->shown_ms = s.elapsed_ms;
+        measure(j, &s);
         say(j, &s);
     }
     return interrupted;
 }
 
-int job_begin(job *j, cli *c, const char *verb)
+int job_begin(job *j, const cli *c, const char *verb)
 {
     struct sigaction on = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
     mlreg_error *err = NULL;
 
-    *j = (job){ .c = c, .verb = verb, .live = isatty(STDERR_FILENO) != 0 };
+    *j = (job){ .c = c, .verb = verb, .live = !plain_terminal() };
     if (mlreg_op_new(&j->op, &err) < 0)
-        return fail(err, verb);
+        return fail(err, NULL, "%s", verb);
     mlreg_op_on_progress(j->op, on_progress, j, LIVE_MS);
     sigaction(SIGINT, &on, NULL);
     sigaction(SIGTERM, &on, NULL);
@@ -61,10 +84,8 @@ int job_begin(job *j, cli *c, const char *verb)
 
 void job_end(job *j, mlreg_stats *stats)
 {
-    if (stats != NULL) {
-        MLREG_INIT(*stats);
-        (void)mlreg_op_stats(j->op, stats, NULL);
-    }
+    MLREG_INIT(*stats);
+    (void)mlreg_op_stats(j->op, stats, NULL);
     if (j->live && j->shown_ms > 0) {
         fprintf(stderr, "\r\033[K");
         fflush(stderr);

@@ -1,146 +1,150 @@
-/* report.c - what the program says: errors with their hints, sizes for people, JSON for programs. */
+/* report.c - what the program says on stderr: errors with their hints, and notes. */
 #include "cli.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* The subject and the place are said only where the message does not name them already. */
-static void say_where(const char *what, const char *where, const char *message)
+#define TEXT_BYTES  4096   /* a longer sentence is cut */
+#define DIGEST_HINT "nothing of it was kept; try again, then have it pushed again; in a store `mlreg fsck` looks for more"
+
+bool plain_terminal(void)
 {
-    if (where != NULL && where[0] != '\0' && strstr(message, where) == NULL)
-        fprintf(stderr, "  %s: %s\n", what, where);
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) == 0 || (no_color != NULL && no_color[0] != '\0') || term == NULL || strcmp(term, "dumb") == 0;
 }
 
-int fail(mlreg_error *err, const char *doing)
+static void say_head(void)
+{
+    fflush(stdout);                    /* what was printed so far stands before the reason why it ends */
+    fprintf(stderr, plain_terminal() ? "mlreg: error: " : "mlreg: \033[1;31merror:\033[0m ");
+}
+
+/* `text` may hold what was written on the command line, by whatever program wrote that. */
+static void say_text(const char *text)
+{
+    write_text(stderr, text);
+    fprintf(stderr, "\n");
+}
+
+static void say_line(const char *what, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return;
+    fprintf(stderr, plain_terminal() ? "  %s: " : "  \033[1m%s:\033[0m ", what);
+    say_text(text);
+}
+
+/* The subject and the place are said only where the first line does not name them. */
+static const char *unless_said(const char *where, const char *doing, const char *message)
+{
+    return where == NULL || strstr(doing, where) != NULL || strstr(message, where) != NULL ? NULL : where;
+}
+
+/* The library speaks of its options; here they have other names. */
+static const char *in_our_words(const char *hint, char *room, size_t bytes)
+{
+    static const char *const words[][2] = {
+        { "ca_file", "--ca-file" }, { "MLREG_OPEN_PLAIN_HTTP", "--plain-http" }, { "MLREG_STREAM_UNVERIFIED", "--unverified" },
+        { "MLREG_COPY_MOVE_TAG", "--move" }, { "mlreg_session_fsck", "`mlreg fsck`" }, { "mlreg_session_gc", "`mlreg gc`" },
+    };
+
+    for (size_t i = 0; hint != NULL && i < sizeof words / sizeof *words; i++) {
+        const char *at = strstr(hint, words[i][0]);
+
+        if (at != NULL && strstr(hint, words[i][1]) == NULL) {
+            snprintf(room, bytes, "%.*s%s%s", (int)(at - hint), hint, words[i][1], at + strlen(words[i][0]));
+            return room;
+        }
+    }
+    return hint;
+}
+
+/* What is left to do where neither the command nor the library knows better. */
+static const char *usual_hint(const mlreg_error *err)
+{
+    static const struct { int code; const char *there, *here; } hints[] = {   /* a server's answer is behind it, or none */
+        { MLREG_ENOTFOUND, "what names it is there, but it is not: have it pushed again", "check how it is written" },
+        { MLREG_EDENIED, "log in with an account that may do this", "check who owns it, and its permissions" },
+        { MLREG_EDIGEST, DIGEST_HINT, DIGEST_HINT },
+        { MLREG_ENET, "check the network; run it again to go on: what arrived is kept", "check the host's name and the network; run it again to go on" },
+        { MLREG_ETIMEDOUT, "run it again to go on: what arrived is kept", "check the network; run it again to go on: what arrived is kept" },
+        { MLREG_EPROTO, "whoever made or serves it has to mend that", "whoever made it has to mend that" },
+        { MLREG_ELIMIT, "limits like this keep hostile content out; nothing of it was kept", "limits like this keep hostile content out; nothing of it was kept" },
+        { MLREG_EIO, "check the disk, then run it again", "check the disk, then run it again" },
+        { MLREG_ECANCELLED, "run it again to go on: what arrived is kept", "run it again to go on: what arrived is kept" },
+    };
+
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (hints[i].code == mlreg_error_code(err))
+            return mlreg_error_http_status(err) != 0 ? hints[i].there : hints[i].here;
+    return NULL;
+}
+
+int fail(mlreg_error *err, const char *hint, const char *format, ...)
 {
     const char *message = mlreg_error_message(err);
+    char doing[TEXT_BYTES], ours[TEXT_BYTES];
+    va_list args;
 
-    fprintf(stderr, "mlreg: error: cannot %s: %s\n", doing, message);
-    say_where("what", mlreg_error_subject(err), message);
-    say_where("where", mlreg_error_place(err), message);
-    if (mlreg_error_hint(err) != NULL)
-        fprintf(stderr, "  hint: %s\n", mlreg_error_hint(err));
+    va_start(args, format);
+    vsnprintf(doing, sizeof doing, format, args);
+    va_end(args);
+    say_head();
+    fprintf(stderr, "cannot ");
+    write_text(stderr, doing);
+    fprintf(stderr, ": ");
+    say_text(message);
+    say_line("what", unless_said(mlreg_error_subject(err), doing, message));
+    say_line("where", unless_said(mlreg_error_place(err), doing, message));
+    if (hint == NULL)
+        hint = in_our_words(mlreg_error_hint(err), ours, sizeof ours);
+    say_line("hint", hint != NULL ? hint : usual_hint(err));
     mlreg_error_free(err);
     return EXIT_FAILED;
+}
+
+static void say_plainly(const char *hint, const char *format, va_list args)
+{
+    char text[TEXT_BYTES];
+
+    vsnprintf(text, sizeof text, format, args);
+    say_head();
+    say_text(text);
+    say_line("hint", hint);
 }
 
 int fail_usage(const char *hint, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "mlreg: error: ");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say_plainly(hint, format, args);
     va_end(args);
-    fprintf(stderr, "\n");
-    if (hint != NULL)
-        fprintf(stderr, "  hint: %s\n", hint);
     return EXIT_USAGE;
+}
+
+int fail_plainly(const char *hint, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say_plainly(hint, format, args);
+    va_end(args);
+    return EXIT_FAILED;
 }
 
 void note(const cli *c, const char *format, ...)
 {
+    char text[TEXT_BYTES];
     va_list args;
 
     if (c->quiet)
         return;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "\n");
-}
-
-const char *human(uint64_t bytes, char out[32])
-{
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-    double x = (double)bytes;
-    size_t unit = 0;
-
-    while (x >= 999.5 && unit < 5) {
-        x /= 1000;
-        unit++;
-    }
-    snprintf(out, 32, unit == 0 || x >= 99.5 ? "%.0f %s" : "%.1f %s", x, units[unit]);
-    return out;
-}
-
-void print_plain(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool c1 = c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0; /* U+0080 to U+009F */
-
-        putchar(c < 0x20 || c == 0x7f || c1 ? '?' : c);
-        i += c1;
-    }
-}
-
-void json_string(const char *text)
-{
-    if (text == NULL) {
-        printf("null");
-        return;
-    }
-    putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
-        else if (*c < 0x20)
-            printf("\\u%04x", *c);
-        else
-            putchar(*c);
-    }
-    putchar('"');
-}
-
-static void json_name(const char *name, bool first)
-{
-    if (!first)
-        putchar(',');
-    json_string(name);
-    putchar(':');
-}
-
-void json_field(const char *name, const char *value, bool first)
-{
-    json_name(name, first);
-    json_string(value);
-}
-
-void json_number(const char *name, uint64_t value, bool first)
-{
-    json_name(name, first);
-    printf("%llu", (unsigned long long)value);
-}
-
-uint64_t artifact_bytes(const mlreg_artifact *a)
-{
-    uint64_t sum = mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_CONFIG, 0));
-
-    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER); i++)
-        sum += mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_LAYER, i));
-    return sum;
-}
-
-void print_moved(const cli *c, const char *verb, const char *name, const mlreg_artifact *a, const mlreg_stats *s)
-{
-    const char *digest = mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
-    uint64_t moved = s->bytes_done - s->bytes_reused;
-    char m[32], r[32];
-
-    if (c->json) {
-        printf("{");
-        json_field("reference", name, true);
-        json_field("digest", digest, false);
-        json_number("bytes", s->bytes_done, false);
-        json_number("bytes_moved", moved, false);
-        json_number("bytes_reused", s->bytes_reused, false);
-        json_number("elapsed_ms", s->elapsed_ms, false);
-        printf("}\n");
-        return;
-    }
-    printf("%s %s\n  %s\n  moved %s", verb, name, digest, human(moved, m));
-    if (s->bytes_reused > 0)
-        printf("; %s %s there already", human(s->bytes_reused, r), s->bytes_reused == 1 ? "was" : "were");
-    printf("\n");
+    say_text(text);
 }

@@ -1,0 +1,190 @@
+/* move.c - the three ways of moving an artifact: copied from place to place, built from a folder, written into a folder. */
+#include "cli.h"
+
+#include <string.h>
+
+#define MOVES_HINT "another tag, or --move to let this one go to what is sent now"
+
+const char *digest_of(const mlreg_artifact *a)
+{
+    return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
+}
+
+void digest_now(const spot *at, char out[80])
+{
+    mlreg_artifact *a = NULL;
+
+    out[0] = '\0';
+    if (!at->remote && mlreg_name_tag(at->name) != NULL && mlreg_session_resolve(at->session, at->ref, NULL, NULL, &a, NULL) == 0)
+        snprintf(out, 80, "%s", digest_of(a));
+    mlreg_artifact_free(a);
+}
+
+void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now)
+{
+    if (before[0] != '\0' && strcmp(before, digest_of(now)) != 0)
+        note(c, "note: %s was %.19s… and is now %.19s…", at->shown, before, digest_of(now));
+}
+
+static const char *past(const char *verb)
+{
+    static const char *const words[][2] = { { "build", "built" }, { "copy", "copied" }, { "push", "pushed" }, { "pull", "pulled" } };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][0], verb) == 0)
+            return words[i][1];
+    return verb;
+}
+
+static void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const mlreg_stats *s)
+{
+    uint64_t moved = s->bytes_done - s->bytes_reused;
+    char text[32];
+
+    if (c->json) {
+        printf("{");
+        json_field("reference", name, true);
+        json_field("digest", digest_of(a), false);
+        json_field("was", before[0] != '\0' ? before : NULL, false);
+        json_number("bytes", s->bytes_done, false);
+        json_number("bytes_moved", moved, false);
+        json_number("bytes_reused", s->bytes_reused, false);
+        json_number("elapsed_ms", s->elapsed_ms, false);
+        printf("}\n");
+    } else if (c->quiet) {
+        printf("%s\n", digest_of(a));
+    } else {
+        printf("%s %s\n  %s\n  ", past(verb), name, digest_of(a));
+        if (moved > 0 || s->bytes_reused == 0)
+            printf("%s moved%s", human(moved, text), s->bytes_reused > 0 ? ", " : "\n");
+        if (s->bytes_reused > 0)
+            printf("%s there already\n", human(s->bytes_reused, text));
+    }
+}
+
+static const char *hint_of(const mlreg_error *err, const spot *from, char room[HINT_BYTES])
+{
+    return mlreg_error_code(err) == MLREG_EEXISTS ? MOVES_HINT : spot_hint(from, err, room);
+}
+
+int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
+{
+    mlreg_copy_options o;
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    mlreg_stats stats;
+    char before[80], hint[HINT_BYTES];
+    job j;
+    int rc;
+
+    MLREG_INIT(o);
+    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0);
+    digest_now(to, before);
+    if (job_begin(&j, c, verb) != EXIT_OK)
+        return EXIT_FAILED;
+    rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, j.op, &a, &err);
+    job_end(&j, &stats);
+    if (rc < 0)
+        return fail(err, hint_of(err, from, hint), "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : from->shown);
+    say_moved(c, to, before, a);
+    print_moved(c, verb, to->shown, before, a, &stats);
+    mlreg_artifact_free(a);
+    return EXIT_OK;
+}
+
+/* ---- from a folder ---- */
+
+static int annotate(const cli *c, mlreg_builder *b, mlreg_error **err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < c->n_annotations && rc == 0; i++) {
+        size_t key_bytes = strcspn(c->annotations[i], "=");
+        char key[256];
+
+        snprintf(key, sizeof key, "%.*s", (int)key_bytes, c->annotations[i]);
+        rc = mlreg_builder_set_annotation(b, key, c->annotations[i] + key_bytes + 1, err);
+    }
+    return rc;
+}
+
+static int check_annotations(const cli *c)
+{
+    for (size_t i = 0; i < c->n_annotations; i++) {
+        size_t key_bytes = strcspn(c->annotations[i], "=");
+
+        if (key_bytes == 0 || key_bytes > 255 || c->annotations[i][key_bytes] == '\0')
+            return fail_usage("write --annotation KEY=VALUE", "\"%s\" is no annotation", c->annotations[i]);
+    }
+    return EXIT_OK;
+}
+
+static int build(cli *c, const char *folder, const spot *to, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_commit_options o;
+    mlreg_builder *b = NULL;
+    int rc;
+
+    MLREG_INIT(o);
+    o.flags = !to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
+    if ((rc = mlreg_builder_new(to->session, MLREG_BUILD_ARTIFACT, NULL, &b, err)) == 0 && (rc = annotate(c, b, err)) == 0 &&
+        (rc = mlreg_builder_add_tree(b, NULL, folder, op, err)) == 0)
+        rc = mlreg_builder_commit(b, to->ref, &o, op, out, err);
+    mlreg_builder_free(b);
+    return rc;
+}
+
+int move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent)
+{
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    mlreg_stats stats;
+    char before[80];
+    job j;
+    int rc;
+
+    if (check_annotations(c) != EXIT_OK)
+        return EXIT_USAGE;
+    digest_now(to, before);
+    if (job_begin(&j, c, verb) != EXIT_OK)
+        return EXIT_FAILED;
+    rc = build(c, folder, to, j.op, &a, &err);
+    job_end(&j, &stats);
+    if (rc < 0)
+        return fail(err, rc == MLREG_EEXISTS ? MOVES_HINT : NULL, "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : folder);
+    say_moved(c, to, before, a);
+    if (!silent)
+        print_moved(c, verb, to->shown, before, a, &stats);
+    mlreg_artifact_free(a);
+    return EXIT_OK;
+}
+
+/* ---- into a folder ---- */
+
+int move_files(cli *c, const char *verb, const spot *from, const char *folder)
+{
+    mlreg_checkout_options o;
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    mlreg_stats stats;
+    char hint[HINT_BYTES];
+    job j;
+    int rc;
+
+    MLREG_INIT(o);
+    o.include = c->include;
+    o.n_include = c->n_include;
+    o.exclude = c->exclude;
+    o.n_exclude = c->n_exclude;
+    if (job_begin(&j, c, verb) != EXIT_OK)
+        return EXIT_FAILED;
+    if ((rc = mlreg_session_resolve(from->session, from->ref, NULL, j.op, &a, &err)) == 0)
+        rc = mlreg_checkout(a, folder, &o, j.op, &err);
+    job_end(&j, &stats);
+    if (rc == 0)
+        print_moved(c, verb, from->shown, "", a, &stats);
+    else
+        fail(err, a == NULL ? spot_hint(from, err, hint) : NULL, "%s %s", verb, from->shown);
+    mlreg_artifact_free(a);
+    return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
