@@ -216,7 +216,7 @@ static void test_client__one_connection_is_enough(void **state)
 static void test_client__a_redirect_elsewhere_takes_nothing_along(void **state)
 {
     mlr_header    headers[] = {{"Range", "bytes=0-3"}, {"Accept", "a/b"}, {"X-Secret", "hunter2"}, {"Cookie", "c"}};
-    mlr_exchange *x;
+    mlr_exchange *x = NULL;
     char         *line;
 
     (void)state;
@@ -361,7 +361,7 @@ static void test_client__what_must_not_be_repeated_is_not(void **state)
 
 static void test_client__after_the_last_try_the_answer_stands(void **state)
 {
-    mlr_exchange *x;
+    mlr_exchange *x = NULL;
 
     (void)state;
     open_client("[{'status':503,'body':'closed for today'}]", NULL);
