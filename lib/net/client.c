@@ -15,7 +15,8 @@ static uint32_t retries_of(uint32_t asked)
     return asked == 0 ? DEFAULT_RETRIES : asked == (uint32_t)MLREG_NONE ? 0 : asked;
 }
 
-int mlr_client_new(mlr_runtime *rt, const char *base, const char *host, const mlr_client_options *o, mlr_client **out, mlreg_error **err)
+int mlr_client_new(mlr_runtime *rt, const char *base, const char *host, const mlr_client_options *o, mlr_client **out,
+                   mlreg_error **err)
 {
     mlr_auth_options auth = {host, o->auth, o->auth_user};
     mlr_client      *c = mlr_alloc(sizeof *c);
@@ -28,7 +29,8 @@ int mlr_client_new(mlr_runtime *rt, const char *base, const char *host, const ml
     c->log = o->log;
     c->log_user = o->log_user;
     rc = (c->host = mlr_strdup(host)) != NULL ? 0 : mlr_error_nomem(err);
-    if (rc < 0 || (rc = mlr_url_parse(base, &c->base, err)) < 0 || (rc = mlr_http_new(rt, &o->http, &c->http, err)) < 0 ||
+    if (rc < 0 || (rc = mlr_url_parse(base, &c->base, err)) < 0 ||
+        (rc = mlr_http_new(rt, &o->http, &c->http, err)) < 0 ||
         (rc = mlr_auth_new(c->http, &c->base, &auth, &c->auth, err)) < 0) {
         mlr_client_free(c);
         return rc;
@@ -96,7 +98,8 @@ static void log_again(const mlr_client *c, mlr_op *op, int status, const mlreg_e
         mlr_client_log(c, op, MLREG_LOG_INFO, "trying again: %s answered %d", c->host, status);
 }
 
-static int begin(mlr_client *c, const mlr_call *call, mlr_retry *retry, mlr_op *op, mlr_exchange **out, mlreg_error **err)
+static int begin(mlr_client *c, const mlr_call *call, mlr_retry *retry, mlr_op *op, mlr_exchange **out,
+                 mlreg_error **err)
 {
     for (;;) {
         mlreg_error  *why = NULL;
@@ -148,7 +151,8 @@ static void cut_back(mlr_buf *body, size_t len)
         body->data[len] = '\0';
 }
 
-int mlr_client_fetch(mlr_client *c, const mlr_call *call, mlr_op *op, int *status, mlr_buf *body, mlr_exchange **out, mlreg_error **err)
+int mlr_client_fetch(mlr_client *c, const mlr_call *call, mlr_op *op, int *status, mlr_buf *body, mlr_exchange **out,
+                     mlreg_error **err)
 {
     mlr_retry retry = retry_begin(c);
     size_t    before = body->len;

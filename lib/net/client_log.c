@@ -87,7 +87,9 @@ static char *warning_text(const char *value)
     size_t prefix = sizeof WARNING_PREFIX - 1;
     char  *text, *to;
 
-    if (strncmp(value, WARNING_PREFIX, prefix) != 0 || strlen(value) > WARNING_MAX_BYTES || (text = mlr_strdup(value + prefix)) == NULL)
+    if (strncmp(value, WARNING_PREFIX, prefix) != 0 || strlen(value) > WARNING_MAX_BYTES)
+        return NULL;
+    if ((text = mlr_strdup(value + prefix)) == NULL)
         return NULL;
     to = text;
     for (const char *from = text; *from != '\0' && *from != '"'; from++) {

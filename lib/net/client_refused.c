@@ -1,4 +1,4 @@
-/* net/client_refused.c - what an unwelcome answer means: its status first, then what its body says, as far as that can be shown. */
+/* net/client_refused.c - what an unwelcome answer means: its status first, then what its body says. */
 #include "net/client_parts.h"
 
 #include <string.h>
@@ -91,7 +91,8 @@ static void refusal_done(struct refusal *r)
 
 static bool is_rate_limit(const struct refusal *r)
 {
-    return r->status == 429 || (r->code != NULL && strcmp(r->code, "TOOMANYREQUESTS") == 0);   /* GHCR sends it with 403 */
+    /* GHCR sends the code with 403 */
+    return r->status == 429 || (r->code != NULL && strcmp(r->code, "TOOMANYREQUESTS") == 0);
 }
 
 static int code_of(const struct refusal *r)
@@ -116,8 +117,9 @@ static int say(const mlr_client *c, const mlr_exchange *x, const char *what, con
 {
     const char *who = r->is_ours ? c->host : mlr_exchange_host(x);
     const char *code = r->code != NULL ? r->code : "", *message = r->message != NULL ? r->message : "";
-    int         rc = mlr_error_set(err, code_of(r), "%s: %s answered %d%s%s%s%.*s", what, who, r->status, *code != '\0' ? " " : "", code,
-                                   *message != '\0' ? ": " : "", SHOWN_MAX_BYTES, message);
+    int         rc = mlr_error_set(err, code_of(r), "%s: %s answered %d%s%s%s%.*s", what, who, r->status,
+                                   *code != '\0' ? " " : "", code, *message != '\0' ? ": " : "", SHOWN_MAX_BYTES,
+                                   message);
 
     return mlr_error_http(err, rc, r->status, r->code);
 }
@@ -130,7 +132,8 @@ static int hint_rate(const mlr_client *c, const mlr_exchange *x, int rc, mlreg_e
     if (ms > 0)
         return mlr_error_hint(err, rc, "%s asks to wait for %lld s", c->host, (long long)(ms + 999) / 1000);
     if (limit != NULL)       /* Docker Hub: "100;w=21600" */
-        return mlr_error_hint(err, rc, "the limit of %s is %.40s requests (w: per so many seconds): log in for more, or try again later", c->host, limit);
+        return mlr_error_hint(err, rc, "%s limits requests to %.40s (w: in seconds): log in, or try again later",
+                              c->host, limit);
     return mlr_error_hint(err, rc, "%s asks to go slower: log in, or try again later", c->host);
 }
 
@@ -141,7 +144,7 @@ static int hint(mlr_client *c, const mlr_exchange *x, const struct refusal *r, i
     if (r->is_ours && (rc == MLREG_EAUTH || rc == MLREG_EDENIED))
         return mlr_auth_hint(c->auth, rc, err);
     if (r->status == 413)
-        return mlr_error_hint(err, rc, "the registry, or a proxy in front of it, takes no bodies of this size: have its limit raised");
+        return mlr_error_hint(err, rc, "the registry, or a proxy before it, takes nothing so large: have its limit raised");
     if (r->status >= 500 && rc == MLREG_ENET)
         return mlr_error_hint(err, rc, "the server has trouble of its own: try again later");
     if (r->is_html)

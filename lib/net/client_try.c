@@ -29,8 +29,8 @@ static size_t choose_headers(const mlr_call *call, bool ours, const char *author
     return n;
 }
 
-static int send_with(mlr_client *c, const mlr_call *call, const mlr_url *to, bool ours, const char *authorization, mlr_op *op,
-                     mlr_exchange **out, mlreg_error **err)
+static int send_with(mlr_client *c, const mlr_call *call, const mlr_url *to, bool ours, const char *authorization,
+                     mlr_op *op, mlr_exchange **out, mlreg_error **err)
 {
     mlr_request r = call->request;
     mlr_header *headers = mlr_alloc_array(r.n_headers + 1, sizeof *headers);
@@ -74,8 +74,8 @@ static int guard(const mlr_client *c, const char *authorization, mlreg_error **e
 }
 
 /* The registry itself: with credentials, asked for as its answers say. */
-static int send_ours(mlr_client *c, const mlr_call *call, const mlr_url *to, mlr_op *op, bool *final, mlr_exchange **out,
-                     mlreg_error **err)
+static int send_ours(mlr_client *c, const mlr_call *call, const mlr_url *to, mlr_op *op, bool *final,
+                     mlr_exchange **out, mlreg_error **err)
 {
     mlr_exchange *x = NULL;
     int           rc = 1;
@@ -84,7 +84,8 @@ static int send_ours(mlr_client *c, const mlr_call *call, const mlr_url *to, mlr
         char *authorization = NULL;
 
         *final = true;                 /* the token server was tried again where that could help */
-        if ((rc = mlr_auth_header(c->auth, call->scope, op, &authorization, err)) == 0 && (rc = guard(c, authorization, err)) == 0) {
+        if ((rc = mlr_auth_header(c->auth, call->scope, op, &authorization, err)) == 0 &&
+            (rc = guard(c, authorization, err)) == 0) {
             *final = false;
             rc = send_with(c, call, to, true, authorization, op, &x, err);
         }
@@ -115,7 +116,8 @@ static int check_downgrade(const char *from_scheme, const char *from_host, const
 {
     if (strcmp(from_scheme, "https") != 0 || strcmp(to->scheme, "https") == 0)
         return 0;
-    return mlr_error_set(err, MLREG_EDENIED, "%s leads from https to plain http at %s, which is not followed", from_host, to->host);
+    return mlr_error_set(err, MLREG_EDENIED, "%s leads from https to plain http at %s, which is not followed",
+                         from_host, to->host);
 }
 
 /* Moves `at` to where the answer says; that is the server's text, so its faults are the server's. */
@@ -127,7 +129,8 @@ static int next_hop(const mlr_exchange *x, mlr_url *at, mlreg_error **err)
     int          rc;
 
     if (location == NULL)
-        return mlr_error_set(err, MLREG_EPROTO, "%s answered %d without saying where to", at->host, mlr_exchange_status(x));
+        return mlr_error_set(err, MLREG_EPROTO, "%s answered %d without saying where to", at->host,
+                             mlr_exchange_status(x));
     if ((rc = mlr_url_resolve(at, location, &next, &why)) == MLREG_EINVAL)
         rc = mlr_error_set(err, MLREG_EPROTO, "%s redirects to nowhere: %s", at->host, why->message);
     else

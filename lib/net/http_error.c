@@ -26,7 +26,9 @@ static int untrusted(const char *text, const char *host, mlreg_error **err)
 {
     int rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, text);
 
-    return mlr_error_hint(err, rc, "if %s has a certificate authority of its own, name its PEM file as ca_file or in SSL_CERT_FILE", host);
+    return mlr_error_hint(err, rc,
+                          "if %s has an authority of its own, name that one's PEM file as ca_file or in SSL_CERT_FILE",
+                          host);
 }
 
 /* What TLS libraries say when the other side speaks in the clear. */
@@ -46,15 +48,19 @@ static int no_tls(const char *text, const char *host, mlreg_error **err)
 
 static int no_ca_file(const mlr_http *h, mlreg_error **err)
 {
-    int rc = mlr_error_set(err, MLREG_EIO, "cannot read certificate authorities from %s", h->ca_file != NULL ? h->ca_file : "the system's file");
+    const char *file = h->ca_file;
+    int         rc = mlr_error_set(err, MLREG_EIO, "cannot read certificate authorities from %s",
+                                   file != NULL ? file : "the system's file");
 
-    return mlr_error_hint(err, rc, h->ca_file != NULL ? "it is named by ca_file, SSL_CERT_FILE or CURL_CA_BUNDLE and must be PEM"
-                                                      : "install the package ca-certificates, or name a PEM file in SSL_CERT_FILE");
+    if (file != NULL)
+        return mlr_error_hint(err, rc, "it is named by ca_file, SSL_CERT_FILE or CURL_CA_BUNDLE and must be PEM");
+    return mlr_error_hint(err, rc, "install the package ca-certificates, or name a PEM file in SSL_CERT_FILE");
 }
 
 static int no_client_certificate(const mlr_http *h, const char *text, mlreg_error **err)
 {
-    int rc = mlr_error_set(err, MLREG_EIO, "cannot use the client certificate %s: %s", h->client_cert_file != NULL ? h->client_cert_file : "", text);
+    const char *file = h->client_cert_file != NULL ? h->client_cert_file : "";
+    int         rc = mlr_error_set(err, MLREG_EIO, "cannot use the client certificate %s: %s", file, text);
 
     return mlr_error_hint(err, rc, "client_cert_file and client_key_file must be PEM and belong together");
 }
@@ -78,7 +84,8 @@ int mlr_http_error(const mlr_http *h, CURL *easy, CURLcode code, const char *tex
     case CURLE_COULDNT_RESOLVE_HOST:
         return cannot_resolve(host, err);
     case CURLE_OPERATION_TIMEDOUT:       /* libcurl has one time limit from us */
-        return mlr_error_set(err, MLREG_ETIMEDOUT, "no connection to %s within %.3g s", host, h->connect_timeout_ms / 1000.0);
+        return mlr_error_set(err, MLREG_ETIMEDOUT, "no connection to %s within %.3g s", host,
+                             h->connect_timeout_ms / 1000.0);
     case CURLE_PEER_FAILED_VERIFICATION:
         return untrusted(text, host, err);
     case CURLE_SSL_CONNECT_ERROR:

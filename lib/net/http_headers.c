@@ -85,7 +85,9 @@ void mlr_headers_done(mlr_headers *h)
 /* RFC 9110 §5.6.2 */
 static bool is_token(const char *s)
 {
-    return *s != '\0' && s[strspn(s, "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] == '\0';
+    static const char of_tokens[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    return *s != '\0' && s[strspn(s, of_tokens)] == '\0';
 }
 
 static bool is_value(const char *s)
@@ -102,7 +104,8 @@ int mlr_headers_check_sent(const mlr_header *headers, size_t n, mlreg_error **er
         if (!is_token(headers[i].name))
             return mlr_error_set(err, MLREG_EINVAL, "\"%s\" is no name of an HTTP header", headers[i].name);
         if (!is_value(headers[i].value))     /* not shown: it may be a credential */
-            return mlr_error_set(err, MLREG_EINVAL, "the value of the HTTP header %s holds a control character", headers[i].name);
+            return mlr_error_set(err, MLREG_EINVAL, "the value of the HTTP header %s holds a control character",
+                                 headers[i].name);
     }
     return 0;
 }

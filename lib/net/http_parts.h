@@ -30,7 +30,7 @@ struct mlr_http {
 };
 
 /* ---- http_pool.c ---- */
-/* A line to `origin`, an idle one where there is one. Counts against the runtime's connections until it is given back. */
+/* A line to `origin`, an idle one where there is one. Counts among the runtime's connections until it is given back. */
 int  mlr_http_line_take(mlr_http *h, const char *origin, mlr_op *op, mlr_http_line **out, mlreg_error **err);
 void mlr_http_line_give(mlr_http *h, mlr_http_line *l, bool keep);
 bool mlr_http_is_mine(const mlr_http *h);   /* false in a forked child */
@@ -44,17 +44,26 @@ typedef struct mlr_headers {
     size_t   n;
     size_t   seen_bytes;             /* of all heads of the exchange, interim ones included */
 } mlr_headers;
-void mlr_headers_begin(mlr_headers *h);                                              /* a new head replaces the last */
-int  mlr_headers_add(mlr_headers *h, const char *line, size_t len, mlreg_error **err); /* one line as it came. EPROTO over the limits */
-int  mlr_headers_over_limit(mlreg_error **err);                                      /* EPROTO */
+void mlr_headers_begin(mlr_headers *h);      /* a new head replaces the last */
+/* One line as it came. EPROTO over the limits. */
+int  mlr_headers_add(mlr_headers *h, const char *line, size_t len, mlreg_error **err);
+int  mlr_headers_over_limit(mlreg_error **err);
 const char *mlr_headers_get(const mlr_headers *h, const char *name, size_t i);
-bool mlr_headers_length(const mlr_headers *h, uint64_t *out);                        /* Content-Length, where it counts */
+bool mlr_headers_length(const mlr_headers *h, uint64_t *out);   /* Content-Length, where it counts */
 void mlr_headers_done(mlr_headers *h);
-int  mlr_headers_check_sent(const mlr_header *headers, size_t n, mlreg_error **err); /* EINVAL for what would be no header, or two */
+/* EINVAL for what would be no header, or two. */
+int  mlr_headers_check_sent(const mlr_header *headers, size_t n, mlreg_error **err);
 
 /* ---- http_setup.c ---- */
+/* Sets an option of `easy` unless one failed before; the first failure stays in `rc`. */
+#define MLR_HTTP_SET(option, value)                                                                                   \
+    do {                                                                                                              \
+        if (rc == CURLE_OK)                                                                                           \
+            rc = curl_easy_setopt(easy, option, value);                                                               \
+    } while (0)
 /* The options that do not depend on the exchange's own callbacks. *headers is the caller's (curl_slist_free_all). */
-int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, struct curl_slist **headers, mlreg_error **err);
+int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, struct curl_slist **headers,
+                   mlreg_error **err);
 
 /* ---- http_socket.c ---- */
 /* What an opening socket has to know; also tells why it was refused. */
@@ -73,4 +82,61 @@ int mlr_http_unsent(const mlr_http_line *l);   /* bytes that the peer has not ac
 /* ---- http_error.c ---- */
 /* `text` is libcurl's error buffer, `host` goes into the message. */
 int mlr_http_error(const mlr_http *h, CURL *easy, CURLcode code, const char *text, const char *host, mlreg_error **err);
+
+/* ---- the exchange ---- */
+/* What happens to the bytes of the answer: they wait, go to the caller, are kept until he asks, or are dropped. */
+typedef enum mlr_http_mode { MLR_HTTP_HOLD, MLR_HTTP_DELIVER, MLR_HTTP_SETTLE, MLR_HTTP_DISCARD } mlr_http_mode;
+
+struct mlr_exchange {
+    mlr_http *http;
+    mlr_http_line *line;                    /* NULL once the exchange is over and the connection went to others */
+    CURL *easy;
+    struct curl_slist *sent_headers;
+    mlr_http_gate gate;
+    char *host;
+    mlr_headers headers;
+    int  status;                            /* of the last head, interim ones included */
+    bool head_done, is_connected;
+
+    const unsigned char *body;              /* what is sent: this, … */
+    mlr_reader *source;                     /* … or this from source_offset on; both NULL once the answer is here */
+    uint64_t source_offset, total_bytes, sent_bytes;
+    bool repeatable, commit;
+
+    mlr_http_mode mode;
+    unsigned char *into;                    /* to deliver: where to, and how much room is left there */
+    size_t room;
+    mlr_buf spill;                          /* what came when there was no room; read from spill_at on */
+    size_t spill_at;
+    bool paused, cut;                       /* cut: bytes were lost, by settling or discarding */
+
+    bool over;                              /* libcurl is done with it, as `result` says */
+    CURLcode result;
+    int  failed;                            /* what reading fails with from now on; 0: nothing */
+    mlr_op *op;                             /* of the call that is running, for callbacks */
+    mlreg_error *cause;                     /* why a callback stopped the transfer, with its code: */
+    int  cause_rc;
+
+    curl_off_t sent_seen, received_seen;    /* what was counted and paced */
+    int  unsent_seen;
+    uint64_t quiet_since_ms, settle_until_ms;
+    char text[CURL_ERROR_SIZE];             /* libcurl's words for `result` */
+};
+
+/* ---- http_callbacks.c ---- */
+#define MLR_HTTP_SETTLE_BYTES (64u << 10)
+int  mlr_http_set_callbacks(mlr_exchange *x, bool fresh, mlreg_error **err);
+/* The answer says no, and nothing more of the body is sent. */
+bool mlr_http_is_refused(const mlr_exchange *x);
+int  mlr_http_no_answer(const mlr_exchange *x, mlreg_error **err);
+
+/* ---- http_drive.c ---- */
+/* Lets libcurl work until `enough` says so or the transfer is over; a negative code says how it failed. */
+int  mlr_http_drive(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op *op, mlreg_error **err);
+/* One turn of libcurl's, without waiting. */
+int  mlr_http_turn(mlr_exchange *x, mlreg_error **err);
+void mlr_http_resume(mlr_exchange *x);      /* after a pause, in the mode that is set now */
+/* Lets go of the transfer and, if it is in order, leaves the connection to others. In a forked child libcurl is left
+ * alone. */
+void mlr_http_release(mlr_exchange *x);
 #endif

@@ -171,8 +171,9 @@ static mlr_http_line *idle_give(mlr_http *h, mlr_http_line *l)
     pthread_mutex_lock(&h->lock);
     l->next = h->idle;
     h->idle = l;
-    for (at = &h->idle; *at != NULL && n < IDLE_MAX && l->idle_since_ms - (*at)->idle_since_ms <= IDLE_MAX_MS; at = &(*at)->next)
-        n++;
+    for (at = &h->idle; *at != NULL && n < IDLE_MAX; at = &(*at)->next, n++)
+        if (l->idle_since_ms - (*at)->idle_since_ms > IDLE_MAX_MS)
+            break;
     rest = *at;
     *at = NULL;
     pthread_mutex_unlock(&h->lock);

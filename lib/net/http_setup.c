@@ -12,30 +12,23 @@
 #define SEND_BUFFER_LEAST    (16L << 10)
 #define KEPT_MAX_S           60L            /* an idle connection of that age is not tried again */
 
-/* The first failure stays in `rc`. */
-#define SET(option, value)                                                                                            \
-    do {                                                                                                              \
-        if (rc == CURLE_OK)                                                                                           \
-            rc = curl_easy_setopt(easy, option, value);                                                               \
-    } while (0)
-
 static CURLcode set_manners(const mlr_http *h, CURL *easy)
 {
     CURLcode rc = CURLE_OK;
 
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_timeout_ms);
-    SET(CURLOPT_MAXAGE_CONN, KEPT_MAX_S);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
-    SET(CURLOPT_USERAGENT, "libmlreg");
+    MLR_HTTP_SET(CURLOPT_NOSIGNAL, 1L);
+    MLR_HTTP_SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    MLR_HTTP_SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    MLR_HTTP_SET(CURLOPT_PATH_AS_IS, 1L);
+    MLR_HTTP_SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    MLR_HTTP_SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    MLR_HTTP_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_timeout_ms);
+    MLR_HTTP_SET(CURLOPT_MAXAGE_CONN, KEPT_MAX_S);
+    MLR_HTTP_SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    MLR_HTTP_SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+    MLR_HTTP_SET(CURLOPT_USERAGENT, "libmlreg");
 #if LIBCURL_VERSION_NUM >= 0x075700
-    SET(CURLOPT_QUICK_EXIT, 1L);            /* a name that resolves slowly must not hold up a cancel */
+    MLR_HTTP_SET(CURLOPT_QUICK_EXIT, 1L);            /* a name that resolves slowly must not hold up a cancel */
 #endif
     return rc;
 }
@@ -44,18 +37,19 @@ static CURLcode set_tls(const mlr_http *h, CURL *easy, bool foreign)
 {
     CURLcode rc = CURLE_OK;
 
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);   /* a libcurl without HTTP/2 may refuse */
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    /* a libcurl without HTTP/2 may refuse */
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    MLR_HTTP_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    MLR_HTTP_SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    MLR_HTTP_SET(CURLOPT_SSL_VERIFYHOST, 2L);
     if (h->ca_file != NULL)
-        SET(CURLOPT_CAINFO, h->ca_file);
+        MLR_HTTP_SET(CURLOPT_CAINFO, h->ca_file);
     if (h->ca_alone)
-        SET(CURLOPT_CAPATH, NULL);
+        MLR_HTTP_SET(CURLOPT_CAPATH, NULL);
     if (h->client_cert_file != NULL && !foreign)
-        SET(CURLOPT_SSLCERT, h->client_cert_file);
+        MLR_HTTP_SET(CURLOPT_SSLCERT, h->client_cert_file);
     if (h->client_key_file != NULL && !foreign)
-        SET(CURLOPT_SSLKEY, h->client_key_file);
+        MLR_HTTP_SET(CURLOPT_SSLKEY, h->client_key_file);
     return rc;
 }
 
@@ -72,12 +66,12 @@ static CURLcode set_method(CURL *easy, const mlr_request *r)
 
     if (strcmp(r->method, "HEAD") == 0)
         return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    SET(CURLOPT_CUSTOMREQUEST, r->method);
+    MLR_HTTP_SET(CURLOPT_CUSTOMREQUEST, r->method);
     if (!takes_body(r->method) && bytes == 0)
         return rc;
-    SET(CURLOPT_UPLOAD, 1L);
-    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)bytes);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer < SEND_BUFFER_LEAST ? SEND_BUFFER_LEAST : buffer);
+    MLR_HTTP_SET(CURLOPT_UPLOAD, 1L);
+    MLR_HTTP_SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)bytes);
+    MLR_HTTP_SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer < SEND_BUFFER_LEAST ? SEND_BUFFER_LEAST : buffer);
     return rc;
 }
 
@@ -115,12 +109,14 @@ int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const ml
 
     if (text != NULL && (rc = set_manners(h, easy)) == CURLE_OK && (rc = set_tls(h, easy, r->foreign)) == CURLE_OK &&
         (rc = set_method(easy, r)) == CURLE_OK && (rc = set_headers(easy, r, headers)) == CURLE_OK) {
-        SET(CURLOPT_URL, text);
+        MLR_HTTP_SET(CURLOPT_URL, text);
         if (mlr_url_is_loopback(url))
-            SET(CURLOPT_PROXY, "");          /* no proxy, whatever the environment says */
+            MLR_HTTP_SET(CURLOPT_PROXY, "");          /* no proxy, whatever the environment says */
     }
     mlr_free(text);
     if (rc == CURLE_OUT_OF_MEMORY)
         return mlr_error_nomem(err);
-    return rc == CURLE_OK ? 0 : mlr_error_set(err, MLREG_ENOTSUP, "libcurl refuses a setting: %s", curl_easy_strerror(rc));
+    if (rc != CURLE_OK)
+        return mlr_error_set(err, MLREG_ENOTSUP, "libcurl refuses a setting: %s", curl_easy_strerror(rc));
+    return 0;
 }

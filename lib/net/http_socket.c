@@ -31,32 +31,37 @@ static uint32_t mapped_v4(const struct in6_addr *a)
     return ntohl(v4);
 }
 
+static const struct in_addr *in4(const struct curl_sockaddr *a)
+{
+    return &((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr;
+}
+
+static const struct in6_addr *in6(const struct curl_sockaddr *a)
+{
+    return &((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr;
+}
+
 static bool is_loopback(const struct curl_sockaddr *a)
 {
     if (a->family == AF_INET)
-        return is_loopback_v4(ntohl(((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr.s_addr));
-    return a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr);
+        return is_loopback_v4(ntohl(in4(a)->s_addr));
+    return a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(in6(a));
 }
 
 static bool is_near(const struct curl_sockaddr *a)
 {
-    const struct in6_addr *v6;
-
     if (a->family == AF_INET)
-        return is_near_v4(ntohl(((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr.s_addr));
+        return is_near_v4(ntohl(in4(a)->s_addr));
     if (a->family != AF_INET6)
         return true;
-    v6 = &((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(v6))
-        return is_near_v4(mapped_v4(v6));
-    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_LINKLOCAL(v6) || IN6_IS_ADDR_UNSPECIFIED(v6);
+    if (IN6_IS_ADDR_V4MAPPED(in6(a)))
+        return is_near_v4(mapped_v4(in6(a)));
+    return IN6_IS_ADDR_LOOPBACK(in6(a)) || IN6_IS_ADDR_LINKLOCAL(in6(a)) || IN6_IS_ADDR_UNSPECIFIED(in6(a));
 }
 
 static curl_socket_t refuse(mlr_http_gate *g, const struct curl_sockaddr *a)
 {
-    const void *raw = a->family == AF_INET
-                          ? (const void *)&((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr
-                          : (const void *)&((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr;
+    const void *raw = a->family == AF_INET ? (const void *)in4(a) : (const void *)in6(a);
 
     g->refused = true;
     if (inet_ntop(a->family, raw, g->address, sizeof g->address) == NULL)

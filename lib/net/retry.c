@@ -1,4 +1,4 @@
-/* net/retry.c - when to try again and how long to wait: jittered backoff, Retry-After, a budget that progress renews. */
+/* net/retry.c - when to try again and how long to wait: backoff with chance, Retry-After, a budget. */
 #include "net/retry.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #define LONGEST_WAIT_MS     30000
 #define RETRY_AFTER_MAX_MS  60000
 #define NO_PROGRESS_MS      120000
-#define TRY_MS              30000       /* what a try costs that stalls: none begins that could end past NO_PROGRESS_MS */
+#define TRY_MS              30000       /* what a stalling try costs: none begins that could end past NO_PROGRESS_MS */
 #define PROGRESS_BYTES      (1u << 20)
 
 bool mlr_retry_status(int http_status)
@@ -107,7 +107,9 @@ static int64_t date_wall_ms(const char *value)
     memset(&tm, 0, sizeof tm);
     if (sscanf(value, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d %3s", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour,
                &tm.tm_min, &tm.tm_sec, zone) != 7 ||
-        strcmp(zone, "GMT") != 0 || strlen(month) != 3 || (found = strstr(months, month)) == NULL || (found - months) % 3 != 0)
+        strcmp(zone, "GMT") != 0 || strlen(month) != 3)
+        return -1;
+    if ((found = strstr(months, month)) == NULL || (found - months) % 3 != 0)
         return -1;
     if (tm.tm_year < 1970 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
         tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
