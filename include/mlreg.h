@@ -167,7 +167,7 @@ MLREG_API void mlreg_op_free(mlreg_op *op);
  * How people write where something is: "ghcr.io/team/llama:v1" is a registry's (the first part holds a dot or a colon,
  * or is "localhost"; a scheme before it is honoured, without one loopback hosts are http and all others https),
  * "oci:DIR[:TAG]" a layout's, "llama:v1" a store's. "@sha256:<hex>" works wherever a tag does. */
-/** Take a name apart. Codes: EINVAL (with the rule it breaks and a hint). OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+/** Take a name apart. Codes: EINVAL (with the rule it breaks and a hint); ENOTSUP (a digest that is not sha256). OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
 MLREG_API int mlreg_name_parse(const char *text, mlreg_name **out, mlreg_error **err);
 /** What to give to mlreg_session_open: "https://ghcr.io", "oci:DIR"; NULL: no host was written, so a store is meant. Since 0.1. */
 MLREG_API const char *mlreg_name_location(const mlreg_name *n);

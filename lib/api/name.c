@@ -46,6 +46,16 @@ static char *location_of(const char *scheme, const char *host)
     return mlr_asprintf("%s%s", scheme != NULL ? scheme : is_loopback(host) ? "http://" : "https://", host);
 }
 
+/* "host/repository", as one: the grammar of both. */
+static int check_stored(const char *host, const char *repo, mlreg_error **err)
+{
+    char *both = mlr_asprintf("%s/%s", host, repo);
+    int rc = both != NULL ? mlr_ref_check_repo(both, true, err) : mlr_error_nomem(err);
+
+    mlr_free(both);
+    return rc;
+}
+
 static int take_registry(mlreg_name *n, const char *scheme, const char *text, size_t host_bytes, mlreg_error **err)
 {
     char *host = mlr_strndup(text, host_bytes);
@@ -55,13 +65,14 @@ static int take_registry(mlreg_name *n, const char *scheme, const char *text, si
         *c = (char)tolower((unsigned char)*c);
     if (host == NULL)
         return mlr_error_nomem(err);
-    n->location = location_of(scheme, host);
-    if ((rc = mlr_ref_parse(text + host_bytes + 1, &n->ref, err)) == 0) {
+    if ((rc = mlr_ref_parse(text + host_bytes + 1, &n->ref, err)) == 0 && n->ref.repo[0] == '\0')
+        rc = mlr_error_set(err, MLREG_EINVAL, "\"%s\" names no repository behind the host", text);
+    if (rc == 0 && (rc = check_stored(host, n->ref.repo, err)) == 0) {
+        n->location = location_of(scheme, host);
         n->text = mlr_ref_text(&n->ref);
         n->stored = n->text != NULL ? mlr_asprintf("%s/%s", host, n->text) : NULL;
+        rc = n->location == NULL ? mlr_error_nomem(err) : 0;
     }
-    if (rc == 0 && n->ref.repo[0] == '\0')
-        rc = mlr_error_set(err, MLREG_EINVAL, "\"%s\" names no repository behind the host", text);
     mlr_free(host);
     return rc;
 }
@@ -76,6 +87,8 @@ static int take_layout(mlreg_name *n, const char *text, mlreg_error **err)
     for (const char *c = text; c < end; c++)
         colon = *c == ':' ? c : *c == '/' ? NULL : colon;
     n->location = mlr_asprintf("%s%.*s", LAYOUT, (int)((colon != NULL ? colon : end) - text), text);
+    if (n->location == NULL)
+        return mlr_error_nomem(err);
     if ((colon != NULL ? colon : end) == text)
         return mlr_error_set(err, MLREG_EINVAL, "\"%s%s\" names no folder", LAYOUT, text);
     if ((word = mlr_strdup(colon != NULL ? colon : end)) == NULL)
@@ -136,6 +149,7 @@ int mlreg_name_parse(const char *text, mlreg_name **out, mlreg_error **err)
         rc = mlr_error_nomem(err);
     if (rc < 0) {
         mlreg_name_free(n);
+        mlr_error_hint(err, rc, "write host/NAME:TAG, NAME:TAG or oci:DIR:TAG, with @sha256:<64 hex digits> where a digest is meant");
         return mlr_error_subject(err, rc, text);
     }
     *out = n;
