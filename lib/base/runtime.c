@@ -36,6 +36,8 @@ struct mlreg_runtime {
     pid_t pid;                   /* of the process that made it */
     mlr_limits limits;
     struct budget connections, memory;
+    pthread_t *holders;          /* of connections, each as often as it holds one; guarded by connections.lock */
+    size_t n_holders, cap_holders;
     pthread_mutex_t pace_lock;   /* guards the next */
     double paid_ns;              /* until when the bytes that were let through use up the rate */
 };
@@ -140,6 +142,7 @@ void mlr_runtime_unref(mlr_runtime *rt)
     pthread_mutex_destroy(&rt->pace_lock);
     budget_done(&rt->memory);
     budget_done(&rt->connections);
+    mlr_free(rt->holders);
     mlr_free(rt);
 }
 
@@ -153,15 +156,60 @@ const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt)
     return &rt->limits;
 }
 
-int mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err)
+/* Where `thread` stands among those that hold a connection; their number if it does not. */
+static size_t find_holder(const mlr_runtime *rt, pthread_t thread)
 {
-    return rt == NULL ? mlr_op_check(op, err) : budget_take(&rt->connections, 1, op, err);
+    size_t i = 0;
+
+    while (i < rt->n_holders && !pthread_equal(rt->holders[i], thread))
+        i++;
+    return i;
 }
 
-void mlr_runtime_connection_give(mlr_runtime *rt)
+/* Notes that this thread holds one more; with `beyond` only if it holds one already, and then without asking for it.
+ * 1 noted; 0 not; ENOMEM. */
+static int note_holder(mlr_runtime *rt, bool beyond, mlreg_error **err)
 {
-    if (rt != NULL)
+    pthread_t self = pthread_self();
+    int       rc = 1;
+
+    pthread_mutex_lock(&rt->connections.lock);
+    if (beyond && find_holder(rt, self) == rt->n_holders)
+        rc = 0;
+    else if (mlr_grow(&rt->holders, &rt->cap_holders, rt->n_holders, sizeof *rt->holders) < 0)
+        rc = mlr_error_nomem(err);
+    else
+        rt->holders[rt->n_holders++] = self;
+    if (rc == 1 && beyond)
+        rt->connections.used++;
+    pthread_mutex_unlock(&rt->connections.lock);
+    return rc;
+}
+
+int mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_op_check(op, err);
+
+    if (rc < 0 || rt == NULL || (rc = note_holder(rt, true, err)) != 0)
+        return rc < 0 ? rc : 0;
+    if ((rc = budget_take(&rt->connections, 1, op, err)) < 0)
+        return rc;
+    if ((rc = note_holder(rt, false, err)) < 0)
         budget_give(&rt->connections, 1);
+    return rc < 0 ? rc : 0;
+}
+
+void mlr_runtime_connection_give(mlr_runtime *rt, pthread_t taker)
+{
+    size_t i;
+
+    if (rt == NULL)
+        return;
+    pthread_mutex_lock(&rt->connections.lock);
+    if ((i = find_holder(rt, taker)) < rt->n_holders)
+        rt->holders[i] = rt->holders[--rt->n_holders];
+    pthread_mutex_unlock(&rt->connections.lock);
+    budget_give(&rt->connections, 1);
 }
 
 int mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err)

@@ -14,6 +14,7 @@ typedef struct mlr_http_line {
     char  *origin;                   /* "https://host:port": a line is used for one origin only */
     curl_socket_t socket;            /* the last that was opened and is not closed yet, or CURL_SOCKET_BAD */
     uint64_t idle_since_ms;
+    pthread_t taker;                 /* in whose name it counts, while it is no idle one */
     struct mlr_http_line *next;
 } mlr_http_line;
 

@@ -154,10 +154,12 @@ int mlr_http_line_take(mlr_http *h, const char *origin, mlr_op *op, mlr_http_lin
 
     if ((rc = mlr_runtime_connection_take(h->rt, op, err)) < 0)
         return rc;
-    if ((*out = idle_take(h, origin)) != NULL)
-        return 0;
-    if ((rc = line_new(origin, out, err)) < 0)
-        mlr_runtime_connection_give(h->rt);
+    if ((*out = idle_take(h, origin)) == NULL)
+        rc = line_new(origin, out, err);
+    if (rc < 0)
+        mlr_runtime_connection_give(h->rt, pthread_self());
+    else
+        (*out)->taker = pthread_self();
     return rc;
 }
 
@@ -182,9 +184,11 @@ static mlr_http_line *idle_give(mlr_http *h, mlr_http_line *l)
 
 void mlr_http_line_give(mlr_http *h, mlr_http_line *l, bool keep)
 {
+    pthread_t taker = l->taker;
+
     if (keep)
         lines_free(idle_give(h, l));
     else
         line_free(l);
-    mlr_runtime_connection_give(h->rt);
+    mlr_runtime_connection_give(h->rt, taker);
 }

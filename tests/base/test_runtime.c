@@ -100,7 +100,7 @@ static void test_runtime__none_means_no_limits(void **state)
 {
     (void)state;
     assert_int_equal(mlr_runtime_connection_take(NULL, NULL, NULL), 0);
-    mlr_runtime_connection_give(NULL);
+    mlr_runtime_connection_give(NULL, pthread_self());
     assert_int_equal(mlr_runtime_memory_take(NULL, UINT64_MAX, NULL, NULL), 0);
     mlr_runtime_memory_give(NULL, UINT64_MAX);
     assert_int_equal(mlr_runtime_pace(NULL, UINT64_MAX, NULL, NULL), 0);
@@ -134,7 +134,7 @@ static int take_one(void *arg, mlr_op *op, mlreg_error **err)
     if (c->bytes > 0)
         mlr_runtime_memory_give(c->rt, c->bytes);
     else
-        mlr_runtime_connection_give(c->rt);
+        mlr_runtime_connection_give(c->rt, pthread_self());
     return rc;
 }
 
@@ -227,26 +227,82 @@ static void *cancel(void *arg)
     return NULL;
 }
 
+struct taker { mlr_runtime *rt; mlr_op *op; mlreg_error *err; int rc; };
+
+static void *take_and_keep(void *arg)
+{
+    struct taker *t = arg;
+
+    t->rc = mlr_runtime_connection_take(t->rt, t->op, &t->err);
+    return NULL;
+}
+
+/* On a thread of its own, which has ended when this returns; its name is in *thread. */
+static int take_elsewhere(mlr_runtime *rt, mlr_op *op, pthread_t *thread)
+{
+    struct taker t = {.rt = rt, .op = op};
+
+    assert_int_equal(pthread_create(thread, NULL, take_and_keep, &t), 0);
+    pthread_join(*thread, NULL);
+    assert_null(t.err);
+    return t.rc;
+}
+
 static void test_runtime__cancel_ends_the_wait_and_leaves_the_queue(void **state)
 {
     mlr_runtime *rt = new_runtime((mlr_limits){.connections = 1});
-    mlreg_error *err = NULL;
-    pthread_t other;
     mlr_op *op;
+    struct taker waits = {.rt = rt};
+    pthread_t waiting;
 
     (void)state;
     assert_int_equal(mlr_op_begin(NULL, &op, NULL), 0);
+    waits.op = op;
     assert_int_equal(mlr_runtime_connection_take(rt, op, NULL), 0);
-    assert_int_equal(pthread_create(&other, NULL, cancel, op), 0);
-    assert_int_equal(mlr_runtime_connection_take(rt, op, &err), MLREG_ECANCELLED);
-    assert_int_equal(err->code, MLREG_ECANCELLED);
-    pthread_join(other, NULL);
-    mlr_runtime_connection_give(rt);
+    assert_int_equal(pthread_create(&waiting, NULL, take_and_keep, &waits), 0);
+    (void)mlr_op_sleep(NULL, 30, NULL);
+    mlr_op_cancel(op);
+    pthread_join(waiting, NULL);
+    assert_int_equal(waits.rc, MLREG_ECANCELLED);
+    assert_int_equal(waits.err->code, MLREG_ECANCELLED);
+    mlr_runtime_connection_give(rt, pthread_self());
     assert_int_equal(mlr_runtime_connection_take(rt, op, NULL), MLREG_ECANCELLED);
     assert_int_equal(mlr_runtime_connection_take(rt, NULL, NULL), 0);
-    mlr_runtime_connection_give(rt);
-    mlr_error_done(err);
+    mlr_runtime_connection_give(rt, pthread_self());
+    mlr_error_done(waits.err);
     mlr_op_end(op);
+    mlr_runtime_unref(rt);
+}
+
+static void test_runtime__who_holds_a_connection_gets_another_at_once(void **state)
+{
+    mlr_runtime *rt = new_runtime((mlr_limits){.connections = 1});
+    struct taker waits = {.rt = rt};
+    pthread_t other;
+
+    (void)state;
+    assert_int_equal(mlr_runtime_connection_take(rt, NULL, NULL), 0);
+    assert_int_equal(mlr_runtime_connection_take(rt, NULL, NULL), 0);
+    assert_int_equal(pthread_create(&other, NULL, take_and_keep, &waits), 0);
+    mlr_runtime_connection_give(rt, pthread_self());
+    (void)mlr_op_sleep(NULL, 30, NULL);
+    mlr_runtime_connection_give(rt, pthread_self());   /* only now is one free for the other */
+    pthread_join(other, NULL);
+    assert_int_equal(waits.rc, 0);
+    mlr_runtime_connection_give(rt, other);
+    mlr_runtime_unref(rt);
+}
+
+static void test_runtime__a_connection_may_be_given_back_by_another_thread(void **state)
+{
+    mlr_runtime *rt = new_runtime((mlr_limits){.connections = 1});
+    pthread_t other;
+
+    (void)state;
+    assert_int_equal(take_elsewhere(rt, NULL, &other), 0);
+    mlr_runtime_connection_give(rt, other);
+    assert_int_equal(mlr_runtime_connection_take(rt, NULL, NULL), 0);
+    mlr_runtime_connection_give(rt, pthread_self());
     mlr_runtime_unref(rt);
 }
 
@@ -354,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_runtime__the_whole_budget_fits_exactly),
         cmocka_unit_test(test_runtime__a_large_claim_is_not_overtaken),
         cmocka_unit_test(test_runtime__cancel_ends_the_wait_and_leaves_the_queue),
+        cmocka_unit_test(test_runtime__who_holds_a_connection_gets_another_at_once),
+        cmocka_unit_test(test_runtime__a_connection_may_be_given_back_by_another_thread),
         cmocka_unit_test_setup_teardown(test_runtime__pace_keeps_the_rate, use_fake_clock, use_real_clock),
         cmocka_unit_test_setup_teardown(test_runtime__pace_lets_a_burst_through_after_a_pause, use_fake_clock,
                                         use_real_clock),

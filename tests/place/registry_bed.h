@@ -22,7 +22,7 @@ typedef struct registry_bed {
     mlr_runtime *rt;
     mlr_place   *place;
     mlreg_error *err;
-    uint32_t     stall_ms;          /* the session's limit; 0: the default */
+    uint32_t     stall_ms, connections;   /* limits; 0: the default */
 } registry_bed;
 
 static inline int registry_bed_credentials(mlreg_auth *a, const char *host, const char *scope, void *user)
@@ -74,7 +74,7 @@ static inline void registry_bed_place(registry_bed *b)
     o.max_retries = 2;
     o.stall_timeout_ms = b->stall_ms;
     o.auth = registry_bed_credentials;
-    assert_int_equal(mlr_runtime_new(NULL, &b->rt, NULL), 0);
+    assert_int_equal(mlr_runtime_new(&(mlr_limits){.connections = b->connections}, &b->rt, NULL), 0);
     assert_int_equal(mlr_registry_open(b->evil.url, &o, b->rt, NULL, &b->place, &b->err), 0);
 }
 

@@ -95,10 +95,55 @@ static void test_registry__serves_many_threads(void **state)
     free(coded);
 }
 
+/* From a registry to a registry: each holds a connection to read from while it wants one to write to. */
+static int copy(void *arg, mlr_op *op, mlreg_error **err)
+{
+    const work *w = arg;
+    mlr_reader *r = NULL;
+    int         rc = mlr_place_blob_open(w->place, &w->blob, op, &r, err);
+
+    if (rc == 0)
+        rc = mlr_place_blob_write(w->place, &w->blob, r, op, err);
+    mlr_reader_free(r);
+    return rc;
+}
+
+static void test_registry__copies_with_fewer_connections_than_threads(void **state)
+{
+    registry_bed *b = *state;
+    work          w = {.blob = {REPO, digest_of_pattern(SIZE), SIZE, NULL}};
+    mlr_group    *group = NULL;
+
+    b->connections = 2;
+    bed_registry(b, "[{'method':'GET','size':50000},{'method':'POST','status':202,'headers':{'Location':'/up?a=b'}},"
+                    "{'method':'PUT','status':201}]");
+    w.place = b->place;
+    assert_int_equal(mlr_group_new(b->rt, NULL, THREADS, &group, NULL), 0);
+    for (int i = 0; i < THREADS * ROUNDS; i++)
+        assert_int_equal(mlr_group_add(group, copy, &w, NULL), 0);
+    if (mlr_group_wait(group, &b->err) < 0)
+        fail_msg("%s", b->err->message);
+    mlr_group_free(group);
+}
+
+static void test_registry__copies_over_one_connection_at_a_time(void **state)
+{
+    registry_bed *b = *state;
+    work          w = {.blob = {REPO, digest_of_pattern(SIZE), SIZE, NULL}};
+
+    b->connections = 1;
+    bed_registry(b, "[{'method':'GET','size':50000},{'method':'POST','status':202,'headers':{'Location':'/up?a=b'}},"
+                    "{'method':'PUT','status':201}]");
+    w.place = b->place;
+    assert_int_equal(copy(&w, NULL, &b->err), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         registry_test(test_registry__serves_many_threads),
+        registry_test(test_registry__copies_with_fewer_connections_than_threads),
+        registry_test(test_registry__copies_over_one_connection_at_a_time),
     };
 
     return cmocka_run_group_tests_name("place/registry_threads", tests, NULL, NULL);
