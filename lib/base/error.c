@@ -111,6 +111,9 @@ static const char *hint_of_errno(int errnum)
     case EDQUOT: return "the disk quota is used up: delete files or have it raised, and try again";
     case EMFILE: return "the process has too many files open: raise its limit (ulimit -n)";
     case EROFS:  return "the file system is mounted read-only: mount it writable or choose another directory";
+    case ENOTDIR: return "a file stands where that path needs a directory";
+    case ENAMETOOLONG: return "choose a shorter path";
+    case ELOOP:  return "links on that path lead round in a circle";
     default:     return NULL;
     }
 }

@@ -96,7 +96,7 @@ static void test_error__errno_becomes_a_code(void **state)
     } cases[] = {
         {ENOMEM, MLREG_ENOMEM, 0},  {ENOENT, MLREG_ENOTFOUND, 0}, {EACCES, MLREG_EDENIED, 0}, {EPERM, MLREG_EDENIED, 0},
         {EROFS, MLREG_EDENIED, 1},  {EEXIST, MLREG_EEXISTS, 0},   {EIO, MLREG_EIO, 0},        {ENOSPC, MLREG_EIO, 1},
-        {EDQUOT, MLREG_EIO, 1},     {EMFILE, MLREG_EIO, 1},       {ENOTDIR, MLREG_EIO, 0},
+        {EDQUOT, MLREG_EIO, 1},     {EMFILE, MLREG_EIO, 1},       {ENOTDIR, MLREG_EIO, 1}, {ELOOP, MLREG_EIO, 1},
     };
 
     (void)state;
