@@ -130,6 +130,11 @@ static int read_exactly(mlr_reader *r, uint64_t offset, void *buf, size_t len, m
     return (uint64_t)got == len ? 0 : mlr_error_set(err, MLREG_EIO, "%s: changed while it was read", r->name);
 }
 
+static int not_one(mlreg_error **err, int rc)
+{
+    return mlr_error_hint(err, rc, "what git-lfs leaves in place of a file looks like this, and a download that was cut short: fetch it again");
+}
+
 static int read_text(mlr_reader *r, mlr_op *op, mlr_buf *text, mlreg_error **err)
 {
     uint8_t  le[LENGTH_BYTES];
@@ -137,14 +142,14 @@ static int read_text(mlr_reader *r, mlr_op *op, mlr_buf *text, mlreg_error **err
     int      rc;
 
     if (r->bytes < LENGTH_BYTES)
-        return mlr_error_set(err, MLREG_EPROTO, "%s: too short for a safetensors file", r->name);
+        return not_one(err, mlr_error_set(err, MLREG_EPROTO, "%s: too short for a safetensors file", r->name));
     if ((rc = read_exactly(r, 0, le, sizeof le, op, err)) < 0)
         return rc;
     for (int i = LENGTH_BYTES; i-- > 0;)
         len = len << 8 | le[i];
     if (len > HEADER_MAX_BYTES || len > r->bytes - LENGTH_BYTES)
-        return mlr_error_set(err, MLREG_EPROTO, "%s: a header of %" PRIu64 " bytes, more than %s", r->name, len,
-                             len > HEADER_MAX_BYTES ? "100,000,000" : "the file has");
+        return not_one(err, mlr_error_set(err, MLREG_EPROTO, "%s: a header of %" PRIu64 " bytes, more than %s", r->name, len,
+                                          len > HEADER_MAX_BYTES ? "100,000,000" : "the file has"));
     if ((rc = mlr_buf_reserve(text, (size_t)len, err)) < 0 ||
         (rc = read_exactly(r, LENGTH_BYTES, text->data, (size_t)len, op, err)) < 0)
         return rc;
