@@ -80,6 +80,19 @@ int cmd_rm(cli *c)
 
 /* ---- gc ---- */
 
+/* The store, or the layout that is named. */
+static int open_kept(cli *c, spot *at)
+{
+    int status;
+
+    memset(at, 0, sizeof *at);
+    if (c->n_words == 0)
+        return store_open(c, false, &at->session);
+    if ((status = spot_open(c, c->words[0], 0, at)) == EXIT_OK && (at->remote || at->stored))
+        return fail_usage("name a layout as oci:DIR, or nothing for the store; --store DIR says which", "\"%s\" is no layout", c->words[0]);
+    return status;
+}
+
 static int parse_grace(const char *text, uint64_t *ms)
 {
     char *end;
@@ -96,7 +109,7 @@ static int parse_grace(const char *text, uint64_t *ms)
 
 int cmd_gc(cli *c)
 {
-    mlreg_session *s = NULL;
+    spot at = { 0 };
     mlreg_gc_options o;
     mlreg_gc_report r;
     mlreg_error *err = NULL;
@@ -106,15 +119,15 @@ int cmd_gc(cli *c)
     MLREG_INIT(o);
     MLREG_INIT(r);
     o.flags = c->dry_run ? MLREG_GC_DRY_RUN : 0;
-    if ((status = parse_grace(c->grace, &o.grace_ms)) != EXIT_OK || (status = store_open(c, false, &s)) != EXIT_OK)
-        return status;
-    if (mlreg_session_gc(s, &o, NULL, &r, &err) < 0)
+    if ((status = parse_grace(c->grace, &o.grace_ms)) != EXIT_OK || (status = open_kept(c, &at)) != EXIT_OK)
+        ; /* said */
+    else if (mlreg_session_gc(at.session, &o, NULL, &r, &err) < 0)
         status = fail(err, mlreg_error_code(err) == MLREG_EPROTO ? "`mlreg fsck` names what is broken" : NULL, "collect what nothing names");
     else if (c->json)
         printf("{\"blobs\":%llu,\"bytes\":%llu,\"dry_run\":%s}\n", (unsigned long long)r.blobs, (unsigned long long)r.bytes, c->dry_run ? "true" : "false");
     else
         printf("%s %llu blob%s, %s\n", c->dry_run ? "would remove" : "removed", (unsigned long long)r.blobs, r.blobs == 1 ? "" : "s", human(r.bytes, size));
-    mlreg_session_free(s);
+    spot_close(&at);
     return status;
 }
 
@@ -136,7 +149,7 @@ static void print_problems(const cli *c, const mlreg_list *problems, bool sound)
     if (c->json)
         printf("]}\n");
     else if (sound)
-        printf("the store is sound%s\n", mlreg_list_count(problems) > 0 ? " now" : "");
+        printf("all is sound%s\n", mlreg_list_count(problems) > 0 ? " now" : "");
 }
 
 /* After a repair the store is looked at again: what could not be mended decides. */
@@ -150,7 +163,7 @@ static int check(const cli *c, mlreg_session *s)
     if (rc == 0 && !sound && c->repair && (rc = mlreg_session_fsck(s, 0, NULL, &left, &err)) == 0)
         sound = mlreg_list_count(left) == 0;
     if (rc < 0)
-        fail(err, NULL, "check the store");
+        fail(err, NULL, "check it");
     else
         print_problems(c, problems, sound);
     if (rc == 0 && !sound && !c->repair)
@@ -162,11 +175,11 @@ static int check(const cli *c, mlreg_session *s)
 
 int cmd_fsck(cli *c)
 {
-    mlreg_session *s = NULL;
-    int status = store_open(c, false, &s);
+    spot at;
+    int status = open_kept(c, &at);
 
     if (status == EXIT_OK)
-        status = check(c, s);
-    mlreg_session_free(s);
+        status = check(c, at.session);
+    spot_close(&at);
     return status;
 }

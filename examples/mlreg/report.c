@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define TEXT_BYTES  4096   /* a longer sentence is cut */
+#define NOTFOUND_HINT "what names it is there, but it is not: have it pushed again"
 #define DIGEST_HINT "nothing of it was kept; try again, then have it pushed again; in a store `mlreg fsck` looks for more"
 
 bool plain_terminal(void)
@@ -48,7 +49,7 @@ static const char *in_our_words(const char *hint, char *room, size_t bytes)
 {
     static const char *const words[][2] = {
         { "ca_file", "--ca-file" }, { "MLREG_OPEN_PLAIN_HTTP", "--plain-http" }, { "MLREG_STREAM_UNVERIFIED", "--unverified" },
-        { "MLREG_COPY_MOVE_TAG", "--move" }, { "mlreg_session_fsck", "`mlreg fsck`" }, { "mlreg_session_gc", "`mlreg gc`" },
+        { "MLREG_COPY_MOVE_TAG", "--move" }, { "fsck with repair", "`mlreg fsck --repair`" },
     };
 
     for (size_t i = 0; hint != NULL && i < sizeof words / sizeof *words; i++) {
@@ -66,7 +67,7 @@ static const char *in_our_words(const char *hint, char *room, size_t bytes)
 static const char *usual_hint(const mlreg_error *err)
 {
     static const struct { int code; const char *there, *here; } hints[] = {   /* a server's answer is behind it, or none */
-        { MLREG_ENOTFOUND, "what names it is there, but it is not: have it pushed again", "check how it is written" },
+        { MLREG_ENOTFOUND, NOTFOUND_HINT, "check how it is written" },
         { MLREG_EDENIED, "log in with an account that may do this", "check who owns it, and its permissions" },
         { MLREG_EDIGEST, DIGEST_HINT, DIGEST_HINT },
         { MLREG_ENET, "check the network; run it again to go on: what arrived is kept", "check the host's name and the network; run it again to go on" },
@@ -77,6 +78,10 @@ static const char *usual_hint(const mlreg_error *err)
         { MLREG_ECANCELLED, "run it again to go on: what arrived is kept", "run it again to go on: what arrived is kept" },
     };
 
+    const char *subject = mlreg_error_subject(err);
+
+    if (mlreg_error_code(err) == MLREG_ENOTFOUND && subject != NULL && strncmp(subject, "sha256:", 7) == 0)
+        return NOTFOUND_HINT;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (hints[i].code == mlreg_error_code(err))
             return mlreg_error_http_status(err) != 0 ? hints[i].there : hints[i].here;

@@ -51,7 +51,7 @@ static char *store_path(const cli *c)
     if (begin[0] == '\0' || (path = malloc(strlen(begin) + strlen(end) + 3)) == NULL)
         return NULL;
     /* What looks like another kind of place ("oci:x", "https://x") is still a directory here. */
-    sprintf(path, "%s%s%s", begin[0] == '/' || begin[0] == '.' ? "" : "./", begin, end);
+    sprintf(path, "%s%s%s", begin[0] != '/' && strchr(begin, ':') != NULL ? "./" : "", begin, end);
     return path;
 }
 
