@@ -201,6 +201,11 @@ class Case(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
+    def as_nobody(self):
+        """What makes a run that of a user without rights, for tests that root runs."""
+        os.chmod(self.top, 0o755)
+        return {"user": 65534, "group": 65534, "extra_groups": []}
+
     def assertSameFiles(self, a, b):
         self.assertEqual(self.snapshot(a), self.snapshot(b))
 

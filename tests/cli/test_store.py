@@ -285,3 +285,13 @@ class Store(Case):
         self.assertEqual([a["name"] for a in self.json("ls")], ["m:ours", "m:theirs", "m:v1"])
         self.assertEqual({a["digest"] for a in self.json("ls")}, {digest})
         self.assertSound()
+
+    def test_store__layouts_are_kept_in_order_alike(self):
+        folder, _ = self.built("m:v1")
+        self.mlreg("copy", "m:v1", "oci:layout:v1")
+        self.assertEqual(self.json("fsck", "oci:layout"), {"sound": True, "problems": []})
+        self.assertEqual(self.mlreg("fsck", "oci:layout").stdout, "all is sound\n")
+        self.mlreg("rm", "oci:layout:v1")
+        self.assertGreater(self.json("gc", "oci:layout", "--grace", "0")["bytes"], 200_000)
+        for bad in "m:v1", "127.0.0.1:9/m":
+            self.fails("fsck", bad, says="is no layout", hint="oci:DIR", status=USAGE)
