@@ -121,7 +121,8 @@ static int copy(const mlr_folder *from, const mlr_folder *to, const mlr_digest *
     char       *dir = mlr_folder_path(to, MLR_BLOBDIR);
     int         rc = dir != NULL ? 0 : mlr_error_nomem(err);
 
-    if (rc == 0 && (rc = mlr_blobdir_open(from, d, true, &r, err)) == 0 && (rc = mlr_temp_open(&t, dir, mode, err)) == 0 &&
+    if (rc == 0 && (rc = mlr_blobdir_open(from, d, true, &r, err)) == 0 &&
+        (rc = mlr_temp_open(&t, dir, mode, err)) == 0 &&
         (rc = mlr_fs_clone(r->fd, t.fd, bytes, r->name, err)) == 0)
         rc = mlr_blobdir_publish(to, d, bytes, &t, err);
     mlr_temp_done(&t);
@@ -148,7 +149,8 @@ int mlr_blobdir_link(const mlr_folder *from, const mlr_folder *to, const mlr_dig
     char *source = path_of(from, d), *target = path_of(to, d);
     int   rc = source != NULL && target != NULL ? clear_way(to, d, bytes, err) : mlr_error_nomem(err);
 
-    /* Too many links, another file system, a foreign owner: whatever it is, a copy serves as well, or says better why not. */
+    /* Too many links, another file system, a foreign owner: whatever it is, a copy serves as well, or says better why
+     * not. */
     if (rc == 0 && (rc = mlr_fs_link(source, target, NULL)) < 0 && rc != MLREG_EEXISTS)
         rc = copy(from, to, d, bytes, mode, err);
     mlr_free(source);

@@ -26,7 +26,8 @@ static int take_if_wanted(void *user, const mlr_descriptor *d, const mlr_manifes
 static int find_child(const mlr_catalog *c, const mlr_digest *d, mlr_op *op, mlr_descriptor *out, mlreg_error **err)
 {
     search         s = { d, out };
-    const mlr_walk w = { .fetch = c->fetch, .fetch_user = c->user, .named = take_if_wanted, .user = &s, .indexes_only = true };
+    const mlr_walk w = { .fetch = c->fetch, .fetch_user = c->user, .named = take_if_wanted, .user = &s,
+                         .indexes_only = true };
     return mlr_walk_index(&w, c->index, op, err);
 }
 
@@ -40,7 +41,8 @@ static int not_there(const mlr_ref *r, mlreg_error **err)
 int mlr_catalog_resolve(const mlr_catalog *c, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err)
 {
     bool                  by_digest = r->digest.text[0] != 0;
-    const mlr_descriptor *entry = by_digest ? mlr_index_by_digest(c->index, &r->digest) : mlr_index_by_tag(c->index, r->tag);
+    const mlr_descriptor *entry =
+        by_digest ? mlr_index_by_digest(c->index, &r->digest) : mlr_index_by_tag(c->index, r->tag);
     int                   rc;
 
     if (entry != NULL)
@@ -57,8 +59,8 @@ int mlr_catalog_remove(mlr_catalog *c, const mlr_ref *r, mlr_op *op, mlreg_error
     if (mlr_index_remove(c->index, r->tag, &r->digest) > 0)
         return 0;
     if (r->tag != NULL)
-        return mlr_error_set(err, MLREG_ENOTFOUND, "tag '%s' is not there%s%s", r->tag, r->digest.text[0] != 0 ? " at " : "",
-                             r->digest.text);
+        return mlr_error_set(err, MLREG_ENOTFOUND, "tag '%s' is not there%s%s", r->tag,
+                             r->digest.text[0] != 0 ? " at " : "", r->digest.text);
     if ((rc = find_child(c, &r->digest, op, &child, err)) <= 0)
         return rc < 0 ? rc : not_there(r, err);
     mlr_descriptor_done(&child);
@@ -90,8 +92,8 @@ static int check_part(const mlr_descriptor *d, const char *what, mlr_catalog_has
     int rc = has(user, d, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    rc = mlr_error_set(err, MLREG_ENOTFOUND, "the manifest names %s %s of %llu bytes, which is not there", what, d->digest.text,
-                       (unsigned long long)d->bytes);
+    rc = mlr_error_set(err, MLREG_ENOTFOUND, "the manifest names %s %s of %llu bytes, which is not there", what,
+                       d->digest.text, (unsigned long long)d->bytes);
     return mlr_error_hint(err, rc, "write what a manifest names before the manifest");
 }
 

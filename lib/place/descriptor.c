@@ -1,7 +1,6 @@
-/* place/descriptor.c - descriptors read strictly, written byte for byte, and lists of them. */
+/* place/descriptor.c - descriptors read strictly, written back byte for byte. */
 #include "place/descriptor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -21,7 +20,7 @@ static int copy_text(const char *s, char **out, mlreg_error **err)
     return s != NULL && (*out = mlr_strdup(s)) == NULL ? mlr_error_nomem(err) : 0;
 }
 
-/* Media types travel in headers: printable ASCII, of bounded length. Nothing else about an unknown one is our affair. */
+/* Media types travel in headers: printable ASCII, of bounded length. What else an unknown one is, is not our affair. */
 static bool is_media_type(const char *s)
 {
     size_t len = strlen(s);
@@ -276,21 +275,24 @@ int mlr_descriptor_annotate(mlr_descriptor *d, const char *key, const char *valu
     return 0;
 }
 
+static size_t part_len(const char *s)
+{
+    return strcspn(s, "/");
+}
+
 static void put_platform(mlr_json_out *o, const char *platform)
 {
-    const char *arch = strchr(platform, '/');
-    const char *variant = arch != NULL ? strchr(arch + 1, '/') : NULL;
-    char       *os = mlr_strndup(platform, arch != NULL ? (size_t)(arch - platform) : strlen(platform));
-    char       *cpu = arch == NULL ? NULL
-                                   : mlr_strndup(arch + 1, variant != NULL ? (size_t)(variant - arch - 1) : strlen(arch + 1));
+    const char *arch = platform + part_len(platform) + (platform[part_len(platform)] == '/');
+    const char *variant = arch + part_len(arch) + (arch[part_len(arch)] == '/');
+    char       *os = mlr_strndup(platform, part_len(platform)), *cpu = mlr_strndup(arch, part_len(arch));
 
-    if (os == NULL || (arch != NULL && cpu == NULL)) {
+    if (os == NULL || cpu == NULL) {
         o->rc = o->rc != 0 ? o->rc : mlr_error_nomem(o->err);
     } else {
         mlr_json_open(o, "platform", '{');
         mlr_json_put_string(o, "architecture", cpu);
         mlr_json_put_string(o, "os", os);
-        mlr_json_put_string(o, "variant", variant != NULL ? variant + 1 : NULL);
+        mlr_json_put_string(o, "variant", *variant != 0 ? variant : NULL);
         mlr_json_close(o, '}');
     }
     mlr_free(os);
@@ -360,74 +362,4 @@ const char *mlr_descriptor_title(const mlr_descriptor *d)
             return title;
     }
     return NULL;
-}
-
-int mlr_list_new(mlr_list **out, mlreg_error **err)
-{
-    return (*out = mlr_alloc(sizeof(**out))) == NULL ? mlr_error_nomem(err) : 0;
-}
-
-static void item_done(struct mlr_list_item *item)
-{
-    if (item->descriptor != NULL)
-        mlr_descriptor_done(item->descriptor);
-    mlr_free(item->descriptor);
-    mlr_free(item->name);
-}
-
-int mlr_list_add(mlr_list *l, const char *name, const mlr_descriptor *d, mlreg_error **err)
-{
-    struct mlr_list_item item = { NULL, NULL };
-    int                  rc = copy_text(name, &item.name, err);
-
-    if (rc == 0 && d != NULL) {
-        item.descriptor = mlr_alloc(sizeof(*item.descriptor));
-        rc = item.descriptor == NULL ? mlr_error_nomem(err) : mlr_descriptor_copy(d, item.descriptor, err);
-    }
-    if (rc == 0 && mlr_grow(&l->items, &l->cap, l->n, sizeof(*l->items)) < 0)
-        rc = mlr_error_nomem(err);
-    if (rc == 0)
-        l->items[l->n++] = item;
-    else
-        item_done(&item);
-    return rc;
-}
-
-static int compare_text(const char *a, const char *b)
-{
-    return strcmp(a != NULL ? a : "", b != NULL ? b : "");
-}
-
-static int compare_items(const void *left, const void *right)
-{
-    const struct mlr_list_item *a = left, *b = right;
-    int order = compare_text(a->name, b->name);
-    return order != 0 ? order
-                      : compare_text(a->descriptor != NULL ? a->descriptor->digest.text : NULL,
-                                     b->descriptor != NULL ? b->descriptor->digest.text : NULL);
-}
-
-void mlr_list_sort(mlr_list *l)
-{
-    size_t kept = 0;
-    if (l->n == 0)
-        return;
-    qsort(l->items, l->n, sizeof(*l->items), compare_items);
-    for (size_t i = 1; i < l->n; i++) {
-        if (compare_items(&l->items[kept], &l->items[i]) == 0)
-            item_done(&l->items[i]);
-        else
-            l->items[++kept] = l->items[i];
-    }
-    l->n = kept + 1;
-}
-
-void mlr_list_free(mlr_list *l)
-{
-    if (l == NULL)
-        return;
-    for (size_t i = 0; i < l->n; i++)
-        item_done(&l->items[i]);
-    mlr_free(l->items);
-    mlr_free(l);
 }

@@ -19,7 +19,7 @@ static int look_at(const char *dir, mlreg_error **err)
 {
     mlreg_error *why = NULL;
     struct stat  st;
-    int          fd, rc = mlr_fs_open(dir, O_PATH, 0, &fd, &why); /* the way to the top is the host's: links are followed */
+    int          fd, rc = mlr_fs_open(dir, O_PATH, 0, &fd, &why); /* links above the top are the host's own */
 
     if (rc == MLREG_ENOTFOUND) {
         mlr_error_done(why);
@@ -49,7 +49,8 @@ int mlr_disk_ready(const char *dir, bool create, mlreg_error **err)
 
 static bool is_nobodys(const char *name, const char *except)
 {
-    return strcmp(name, "lost+found") == 0 || strncmp(name, ".tmp-", 5) == 0 || (except != NULL && strcmp(name, except) == 0);
+    return strcmp(name, "lost+found") == 0 || strncmp(name, ".tmp-", 5) == 0 ||
+           (except != NULL && strcmp(name, except) == 0);
 }
 
 int mlr_disk_is_fresh(const char *dir, const char *except, mlreg_error **err)
@@ -86,8 +87,8 @@ static int note_identity(mlr_disk *disk, mlreg_error **err)
     return rc;
 }
 
-int mlr_disk_new(const char *dir, const mlr_place_ops *ops, const mlreg_session_options *o, mlr_runtime *rt, mlr_disk **out,
-                 mlreg_error **err)
+int mlr_disk_new(const char *dir, const mlr_place_ops *ops, const mlreg_session_options *o, mlr_runtime *rt,
+                 mlr_disk **out, mlreg_error **err)
 {
     mlr_disk *disk = mlr_alloc(sizeof(*disk));
     int       rc;
@@ -98,7 +99,9 @@ int mlr_disk_new(const char *dir, const mlr_place_ops *ops, const mlreg_session_
     disk->root = disk->pool = (mlr_folder)MLR_FOLDER_INIT;
     disk->place.rt = mlr_runtime_ref(rt);
     disk->place.ops = ops;
-    disk->place.can = MLREG_CAN_RANGE | MLREG_CAN_REFERRERS | MLREG_CAN_DELETE | (ops->mount != NULL ? MLREG_CAN_MOUNT : 0);
+    disk->place.can = MLREG_CAN_RANGE | MLREG_CAN_REFERRERS | MLREG_CAN_DELETE;
+    if (ops->mount != NULL)
+        disk->place.can |= MLREG_CAN_MOUNT;
     disk->place.read_only = o != NULL && (o->flags & MLREG_OPEN_READONLY);
     if ((disk->place.name = mlr_strdup(dir)) == NULL)
         rc = mlr_error_nomem(err);
@@ -206,7 +209,8 @@ int mlr_disk_repositories(mlr_place *p, mlr_op *op, mlr_list *out, mlreg_error *
     return rc;
 }
 
-int mlr_disk_manifest_read(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_buf *out, char **media_type, mlreg_error **err)
+int mlr_disk_manifest_read(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_buf *out, char **media_type,
+                           mlreg_error **err)
 {
     mlr_repodir d;
     int         rc = find(p, r->repo, &d, err);
@@ -243,7 +247,8 @@ int mlr_disk_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **er
     return rc;
 }
 
-int mlr_disk_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, mlr_op *op, mlr_list *out, mlreg_error **err)
+int mlr_disk_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, mlr_op *op, mlr_list *out,
+                       mlreg_error **err)
 {
     mlr_repodir d;
     int         rc = find(p, repo, &d, err);

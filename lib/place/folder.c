@@ -49,7 +49,8 @@ int mlr_folder_open(const mlr_folder *f, const char *name, int flags, int *fd, m
 
     if (path == NULL)
         return mlr_error_nomem(err);
-    rc = path[0] != 0 ? mlr_beneath_open(f->top, path, flags, 0, fd, err) : mlr_fs_openat(f->top, ".", flags, 0, fd, err);
+    rc = path[0] != 0 ? mlr_beneath_open(f->top, path, flags, 0, fd, err)
+                      : mlr_fs_openat(f->top, ".", flags, 0, fd, err);
     mlr_free(path);
     return rc;
 }
@@ -138,7 +139,8 @@ static int read_whole(int fd, const char *name, mlr_buf *out, mlreg_error **err)
     if (!S_ISREG(st.st_mode))
         return mlr_error_set(err, MLREG_EINVAL, "%s is not a regular file", name);
     if ((uint64_t)st.st_size > out->max - out->len)
-        return mlr_error_set(err, MLREG_ELIMIT, "%s has %lld bytes, %zu are allowed", name, (long long)st.st_size, out->max);
+        return mlr_error_set(err, MLREG_ELIMIT, "%s has %lld bytes, %zu are allowed", name, (long long)st.st_size,
+                             out->max);
     if ((rc = mlr_buf_reserve(out, (size_t)st.st_size, err)) < 0)
         return rc;
     if ((n = mlr_fs_read_at(fd, 0, out->data + out->len, (size_t)st.st_size, name, err)) < 0)

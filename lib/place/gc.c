@@ -1,4 +1,4 @@
-/* place/gc.c - mark and sweep over a place on disk: everything is read first and, if all could be read, removed after. */
+/* place/gc.c - mark and sweep over a place on disk: everything is read before anything is removed. */
 #include "place/gc.h"
 
 #include <dirent.h>
@@ -65,9 +65,9 @@ static int mark(void *user, const mlr_descriptor *d, const mlr_manifest *by, mlr
 {
     marking *m = user;
     (void)by;
-    return mlr_digestmap_add(&m->named, &d->digest, err) == NULL || mlr_digestmap_add(&m->s->named, &d->digest, err) == NULL
-               ? MLREG_ENOMEM
-               : 0;
+    if (mlr_digestmap_add(&m->named, &d->digest, err) == NULL)
+        return MLREG_ENOMEM;
+    return mlr_digestmap_add(&m->s->named, &d->digest, err) == NULL ? MLREG_ENOMEM : 0;
 }
 
 /* What an unreadable manifest names, nobody knows. But a child that never came with its index names nothing. */
@@ -78,8 +78,8 @@ static int stop(void *user, const mlr_descriptor *d, const mlr_manifest *by, con
 
     if (by != NULL && why->code == MLREG_ENOTFOUND)
         return 0;
-    rc = mlr_error_set(err, MLREG_EPROTO, "nothing was removed: in %s, manifest %s cannot be read: %s", m->repo->own.path,
-                       d->digest.text, why->message);
+    rc = mlr_error_set(err, MLREG_EPROTO, "nothing was removed: in %s, manifest %s cannot be read: %s",
+                       m->repo->own.path, d->digest.text, why->message);
     return mlr_error_hint(err, rc, "fsck names everything that is broken");
 }
 
@@ -127,7 +127,8 @@ static int may_go(sweep *s, const mlr_folder *f, const mlr_digest *d, const mlr_
 }
 
 /* A file that the pool holds too is only a name less; it counts with the pool's. */
-static int choose_from_repository(sweep *s, const mlr_repodir *r, const mlr_digest *d, const struct stat *st, mlreg_error **err)
+static int choose_from_repository(sweep *s, const mlr_repodir *r, const mlr_digest *d, const struct stat *st,
+                                  mlreg_error **err)
 {
     mlr_blobname name = mlr_blobdir_name(d);
     struct stat  pooled;
@@ -180,7 +181,8 @@ static int choose_leftovers(sweep *s, const mlr_folder *f, const char *dir, mlre
     return rc;
 }
 
-static int choose_blobs(sweep *s, const mlr_folder *f, const mlr_repodir *r, const mlr_digestmap *named, mlreg_error **err)
+static int choose_blobs(sweep *s, const mlr_folder *f, const mlr_repodir *r, const mlr_digestmap *named,
+                        mlreg_error **err)
 {
     mlr_dir_list names = { NULL, 0, 0 };
     int          rc = mlr_folder_list(f, MLR_BLOBDIR, &names, err);
@@ -239,7 +241,9 @@ static int remove_all(const sweep *s, bool dry_run, mlreg_gc_report *out, mlreg_
 
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         const victim *v = &s->victims[i];
-        if (!dry_run && ((rc = mlr_op_check(s->op, err)) < 0 || (rc = mlr_folder_remove(&s->disk->root, v->name, err)) < 0))
+        if (!dry_run && (rc = mlr_op_check(s->op, err)) == 0)
+            rc = mlr_folder_remove(&s->disk->root, v->name, err);
+        if (rc < 0)
             break;
         out->blobs += v->is_last;
         out->bytes += v->is_last ? v->bytes : 0;
@@ -264,13 +268,16 @@ static int close_gate(const mlr_disk *disk, mlr_op *op, mlr_lock *gate, mlreg_er
 
     if (rc == 0)
         rc = mlr_lock_take(gate, disk->gate, true, GATE_WAIT_MS, op, err);
-    return rc == MLREG_EBUSY ? mlr_error_hint(err, rc, "copies, an fsck or another gc are at work here: try again later") : rc;
+    if (rc == MLREG_EBUSY)
+        mlr_error_hint(err, rc, "copies, an fsck or another gc are at work here: try again later");
+    return rc;
 }
 
 int mlr_gc_run(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_report *out, mlreg_error **err)
 {
     const mlr_disk *disk = (const mlr_disk *)p;
-    uint64_t        grace_ms = o == NULL || o->grace_ms == 0 ? GRACE_DEFAULT_MS : o->grace_ms == MLREG_NONE ? 0 : o->grace_ms;
+    uint64_t        asked_ms = o != NULL ? o->grace_ms : 0;
+    uint64_t        grace_ms = asked_ms == 0 ? GRACE_DEFAULT_MS : asked_ms == MLREG_NONE ? 0 : asked_ms;
     sweep           s = { .disk = disk, .op = op, .grace_ms = grace_ms, .now_ms = mlr_clock_wall_ms() };
     mlreg_gc_report done = { 0 };
     mlr_lock        gate = MLR_LOCK_INIT;

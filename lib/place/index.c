@@ -1,4 +1,5 @@
-/* place/index.c - the list of manifests of one repository: read leniently, changed by rule, written with all that others put into it. */
+/* place/index.c - the list of manifests of one repository: read leniently, changed by rule, written with all in it. */
+
 #include "place/index.h"
 
 #include <string.h>
@@ -171,7 +172,8 @@ static int check_rule(const char *tag, const mlr_descriptor *now, const mlr_tag_
 {
     int rc;
     if (rule->expect.text[0] != 0 && now == NULL)
-        return mlr_error_set(err, MLREG_ENOTFOUND, "tag '%s' is not there; it was expected at %s", tag, rule->expect.text);
+        return mlr_error_set(err, MLREG_ENOTFOUND, "tag '%s' is not there; it was expected at %s", tag,
+                             rule->expect.text);
     if (now == NULL)
         return 0;
     if (rule->expect.text[0] != 0 && !mlr_digest_equal(&now->digest, &rule->expect)) {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 #define LOCK_WAIT_MS     60000
-#define BROKEN_TRIES     16    /* two seconds in all: a foreign writer truncates and writes in one go, but on a busy machine */
+#define BROKEN_TRIES     16    /* two seconds in all: a foreign writer needs a moment, but on a busy machine */
 #define BROKEN_FIRST_MS  5     /* then twice as long each time, */
 #define BROKEN_DOUBLINGS 5     /* so often */
 #define LAYOUT_MAX_BYTES 4096
@@ -36,8 +36,8 @@ static int read_version(const mlr_indexfile *f, const mlr_buf *text, mlreg_error
     if (version == NULL)
         rc = broken(f, MLR_LAYOUTFILE, "it names no version", err);
     else if (strncmp(version, "1.", 2) != 0)
-        rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is an OCI layout of version %.20s; versions 1.x are supported", f->at->path,
-                           version);
+        rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is an OCI layout of version %.20s; versions 1.x are supported",
+                           f->at->path, version);
     mlr_json_free(root);
     return rc;
 }
@@ -116,8 +116,9 @@ int mlr_indexfile_read(const mlr_indexfile *f, mlr_op *op, mlr_index **out, mlre
 
 int mlr_indexfile_lock(const mlr_indexfile *f, mlr_op *op, mlr_lock *lock, mlreg_error **err)
 {
-    /* The directory itself, so that a store's session and one that opened its repository as a layout exclude each other. "." keeps
-     * what a network file system needs in place of a lock inside the directory, beside which another repository's may stand. */
+    /* The directory itself, so that a store's session and one that opened its repository as a layout exclude each
+     * other. By its ".", so that what a network file system needs in place of a lock is kept inside the directory:
+     * beside it may stand another repository's. */
     char *path = mlr_folder_path(f->at, ".");
     int   rc = path != NULL ? mlr_lock_take(lock, path, true, LOCK_WAIT_MS, op, err) : mlr_error_nomem(err);
 
@@ -125,7 +126,8 @@ int mlr_indexfile_lock(const mlr_indexfile *f, mlr_op *op, mlr_lock *lock, mlreg
     return rc;
 }
 
-static int write_file(const mlr_folder *at, const char *name, const char *text, size_t len, unsigned mode, mlreg_error **err)
+static int write_file(const mlr_folder *at, const char *name, const char *text, size_t len, unsigned mode,
+                      mlreg_error **err)
 {
     char *path = mlr_folder_path(at, name);
     int   rc = path != NULL ? mlr_fs_write_file(path, text, len, mode, err) : mlr_error_nomem(err);
@@ -186,12 +188,22 @@ int mlr_indexfile_change(const mlr_indexfile *f, bool create, mlr_indexfile_edit
     return rc;
 }
 
+bool mlr_indexfile_has_copy(const mlr_indexfile *f)
+{
+    struct stat st;
+    return f->copy != NULL && mlr_folder_look(f->copy, MLR_INDEXFILE, &st, NULL) == 1;
+}
+
 int mlr_indexfile_restore(const mlr_indexfile *f, mlreg_error **err)
 {
     mlr_index *x = NULL;
     mlr_buf    text = MLR_BUF_INIT(MLR_JSON_MAX_BYTES);
     int        rc;
 
+    if (read_once(f->at, &x, NULL) == 0) { /* whoever was writing has finished */
+        mlr_index_free(x);
+        return 0;
+    }
     if (f->copy == NULL || read_once(f->copy, &x, NULL) < 0)
         return mlr_error_set(err, MLREG_ENOTFOUND, "there is no copy of %s/" MLR_INDEXFILE, f->at->path);
     if ((rc = mlr_index_print(x, &text, err)) == 0)

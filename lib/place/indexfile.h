@@ -28,5 +28,6 @@ int mlr_indexfile_change(const mlr_indexfile *f, bool create, mlr_indexfile_edit
 /* For fsck, under the lock that it gives. */
 int mlr_indexfile_lock(const mlr_indexfile *f, mlr_op *op, mlr_lock *lock, mlreg_error **err);
 int mlr_indexfile_write_layout(const mlr_indexfile *f, mlreg_error **err);
+bool mlr_indexfile_has_copy(const mlr_indexfile *f);
 int mlr_indexfile_restore(const mlr_indexfile *f, mlreg_error **err);      /* the copy becomes index.json; ENOTFOUND: there is none that can be read */
 #endif

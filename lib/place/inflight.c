@@ -13,6 +13,7 @@
 
 #define PREFIX          ".tmp-inflight-"
 #define GATE_WAIT_MS    60000
+#define OWN_WAIT_MS     10000          /* for the lock on new notes: someone who tidies may just hold it */
 #define NOTES_MAX_BYTES (256u << 20) /* 4 million lines */
 #define LIST_MAX        100000
 #define LINE_BYTES      (1 + MLR_DIGEST_HEX + 1) /* "+<hex>\n" or "-<hex>\n" */
@@ -78,6 +79,58 @@ int mlr_inflight_enter(mlr_inflight *l, mlr_op *op, mlr_lock *gate, mlreg_error 
     return rc == MLREG_EBUSY ? mlr_error_hint(err, rc, "a gc is running here: try again when it is done") : rc;
 }
 
+bool mlr_inflight_is_notes(const char *name)
+{
+    /* Of that length, for a lock may keep files of longer names beside it. */
+    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && strlen(name) == strlen(PREFIX) + 16;
+}
+
+typedef int (*notes_fn)(void *user, const char *path, mlr_op *op, mlreg_error **err);
+
+static int each_notes(const char *dir, notes_fn fn, void *user, mlr_op *op, mlreg_error **err)
+{
+    mlr_dir_list names = { NULL, 0, 0 };
+    int          rc = mlr_fs_list_path(dir, LIST_MAX, &names, err);
+
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        char *path;
+        if (!mlr_inflight_is_notes(names.items[i].name))
+            continue;
+        path = mlr_path_join(dir, names.items[i].name);
+        rc = path != NULL ? fn(user, path, op, err) : mlr_error_nomem(err);
+        mlr_free(path);
+    }
+    mlr_dir_list_done(&names);
+    return rc;
+}
+
+/* Removes notes whose writer has died. 1; 0: he lives. */
+static int remove_if_dead(const char *path, mlr_op *op, mlreg_error **err)
+{
+    mlr_lock     lock = MLR_LOCK_INIT;
+    mlreg_error *why = NULL;
+    int          rc = mlr_lock_take(&lock, path, true, 0, op, &why);
+
+    if (rc == 0) {
+        rc = mlr_fs_unlink(path, err);
+        mlr_lock_drop(&lock);
+        return rc < 0 ? rc : 1;
+    }
+    if (rc != MLREG_EBUSY)
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc == MLREG_EBUSY ? 0 : rc;
+}
+
+static int tidy_one(void *user, const char *path, mlr_op *op, mlreg_error **err)
+{
+    (void)user;
+    (void)err;
+    remove_if_dead(path, op, NULL); /* or gc will */
+    return 0;
+}
+
+/* Whoever begins to write tidies first: a layout shall not keep for ever what a killed process left in it. */
 static int open_file(mlr_inflight *l, mlreg_error **err)
 {
     char name[17];
@@ -85,12 +138,13 @@ static int open_file(mlr_inflight *l, mlreg_error **err)
 
     if (l->path != NULL)
         return 0;
+    each_notes(l->dir, tidy_one, NULL, NULL, NULL);
     mlr_random_name(name);
     if ((l->path = mlr_asprintf("%s/" PREFIX "%s", l->dir, name)) == NULL)
         return mlr_error_nomem(err);
     l->owner = getpid();
     /* Emptied, for a lock writes its holder into an empty file. */
-    if ((rc = mlr_lock_take(&l->alive, l->path, true, 0, NULL, err)) < 0 ||
+    if ((rc = mlr_lock_take(&l->alive, l->path, true, OWN_WAIT_MS, NULL, err)) < 0 ||
         (rc = mlr_fs_open(l->path, O_WRONLY | O_CREAT | O_TRUNC, 0600, &l->fd, err)) < 0)
         close_file(l);
     return rc;
@@ -197,42 +251,13 @@ static int read_notes(const char *path, mlr_digestmap *out, mlreg_error **err)
     return rc;
 }
 
-static int collect_one(const char *path, mlr_op *op, mlr_digestmap *out, mlreg_error **err)
+static int collect_one(void *user, const char *path, mlr_op *op, mlreg_error **err)
 {
-    mlr_lock     lock = MLR_LOCK_INIT;
-    mlreg_error *why = NULL;
-    int          rc = mlr_lock_take(&lock, path, true, 0, op, &why);
-
-    if (rc == 0) {
-        rc = mlr_fs_unlink(path, err);
-        mlr_lock_drop(&lock);
-    } else if (rc == MLREG_EBUSY)
-        rc = read_notes(path, out, err);
-    else
-        mlr_error_move(err, &why);
-    mlr_error_done(why);
-    return rc;
-}
-
-bool mlr_inflight_is_notes(const char *name)
-{
-    size_t len = strlen(name);
-    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && len == strlen(PREFIX) + 16; /* not what a lock keeps beside it */
+    int rc = remove_if_dead(path, op, err);
+    return rc == 0 ? read_notes(path, user, err) : rc < 0 ? rc : 0;
 }
 
 int mlr_inflight_collect(const char *dir, mlr_op *op, mlr_digestmap *out, mlreg_error **err)
 {
-    mlr_dir_list names = { NULL, 0, 0 };
-    int          rc = mlr_fs_list_path(dir, LIST_MAX, &names, err);
-
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        char *path;
-        if (!mlr_inflight_is_notes(names.items[i].name))
-            continue;
-        path = mlr_path_join(dir, names.items[i].name);
-        rc = path != NULL ? collect_one(path, op, out, err) : mlr_error_nomem(err);
-        mlr_free(path);
-    }
-    mlr_dir_list_done(&names);
-    return rc;
+    return each_notes(dir, collect_one, out, op, err);
 }

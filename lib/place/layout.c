@@ -81,7 +81,8 @@ static int make_layout(const mlr_disk *disk, mlr_op *op, mlreg_error **err)
 
 static int check_layout(const mlr_disk *disk, const char *dir, bool create, mlr_op *op, mlreg_error **err)
 {
-    int has_index = is_there(disk, MLR_INDEXFILE, err), has_version = is_there(disk, MLR_LAYOUTFILE, err), fresh = 1, rc;
+    int has_index = is_there(disk, MLR_INDEXFILE, err), has_version = is_there(disk, MLR_LAYOUTFILE, err);
+    int fresh = 1, rc;
 
     if (has_index < 0 || has_version < 0)
         return has_index < 0 ? has_index : has_version;
@@ -102,7 +103,8 @@ static int check_layout(const mlr_disk *disk, const char *dir, bool create, mlr_
 /* Both lie inside, and only while a session writes. */
 static int name_locks(mlr_disk *disk, mlreg_error **err)
 {
-    if ((disk->notes = mlr_strdup(disk->root.path)) == NULL || (disk->gate = mlr_folder_path(&disk->root, "blobs")) == NULL)
+    if ((disk->notes = mlr_strdup(disk->root.path)) == NULL ||
+        (disk->gate = mlr_folder_path(&disk->root, "blobs")) == NULL)
         return mlr_error_nomem(err);
     disk->quarantine = ".mlreg-quarantine";
     return disk->place.read_only ? 0 : mlr_disk_be_writable(disk, err);

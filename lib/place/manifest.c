@@ -11,7 +11,8 @@
 
 bool mlr_manifest_type_is_index(const char *media_type)
 {
-    return media_type != NULL && (strcmp(media_type, MLR_TYPE_INDEX) == 0 || strcmp(media_type, MLR_TYPE_DOCKER_LIST) == 0);
+    return media_type != NULL &&
+           (strcmp(media_type, MLR_TYPE_INDEX) == 0 || strcmp(media_type, MLR_TYPE_DOCKER_LIST) == 0);
 }
 
 bool mlr_manifest_type_known(const char *media_type)
@@ -23,7 +24,8 @@ bool mlr_manifest_type_known(const char *media_type)
 
 static int refuse_v1(mlreg_error **err)
 {
-    int rc = mlr_error_set(err, MLREG_ENOTSUP, "the manifest is of Docker's schema 1, which names no content by size and "
+    int rc = mlr_error_set(err, MLREG_ENOTSUP,
+                           "the manifest is of Docker's schema 1, which names no content by size and "
                                                "cannot be verified");
     return mlr_error_hint(err, rc, "pull it with a tool of its time and push it again as schema 2 or OCI");
 }
@@ -53,7 +55,9 @@ static int settle_type(const mlr_json *root, const char *came, const char **out,
         return mlr_error_set(err, MLREG_EPROTO, "the manifest came as %s and calls itself %s", came, body);
     if (!mlr_json_u64(mlr_json_get(root, "schemaVersion"), &version) || version != 2)
         return mlr_error_set(err, MLREG_EPROTO, "the manifest's schemaVersion is not 2");
-    type = body != NULL ? body : mlr_manifest_type_known(came) ? came : has(root, "manifests") ? MLR_TYPE_INDEX : MLR_TYPE_MANIFEST;
+    type = has(root, "manifests") ? MLR_TYPE_INDEX : MLR_TYPE_MANIFEST;
+    if (body != NULL || mlr_manifest_type_known(came))
+        type = body != NULL ? body : came;
     if (mlr_manifest_type_is_index(type) ? has(root, "layers") || has(root, "config") : has(root, "manifests"))
         return mlr_error_set(err, MLREG_EPROTO, "the manifest is an index and an image in one: readers would disagree");
     *out = type;
@@ -143,13 +147,15 @@ int mlr_manifest_parse(const void *json, size_t len, const char *media_type, mlr
     int           rc;
 
     if (len > MLR_MANIFEST_MAX_BYTES)
-        return mlr_error_set(err, MLREG_ELIMIT, "the manifest has %zu bytes, %u are allowed", len, MLR_MANIFEST_MAX_BYTES);
+        return mlr_error_set(err, MLREG_ELIMIT, "the manifest has %zu bytes, %u are allowed", len,
+                             MLR_MANIFEST_MAX_BYTES);
     if ((m = mlr_alloc(sizeof(*m))) == NULL || (m->json = mlr_strndup(json, len)) == NULL) {
         rc = mlr_error_nomem(err);
         goto out;
     }
     m->json_bytes = len;
-    if ((rc = mlr_json_parse(m->json, len, "manifest", &root, err)) < 0 || (rc = read_parts(root, media_type, m, err)) < 0)
+    if ((rc = mlr_json_parse(m->json, len, "manifest", &root, err)) < 0 ||
+        (rc = read_parts(root, media_type, m, err)) < 0)
         goto out;
     *out = m;
     m = NULL;

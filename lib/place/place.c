@@ -1,4 +1,4 @@
-/* place/place.c - the one door to every place: opening by location, checks that all kinds share, errors that say where. */
+/* place/place.c - the one door to every place: what a location opens, and checks that all kinds share. */
 #include "place/place.h"
 
 #include <string.h>
@@ -134,7 +134,8 @@ int mlr_place_repositories(mlr_place *p, mlr_op *op, mlr_list **out, mlreg_error
     mlr_list *list = NULL;
     int       rc = mlr_list_new(&list, err);
     if (rc == 0)
-        rc = p->ops->repositories != NULL ? p->ops->repositories(p, op, list, err) : cannot(p, "list repositories", err);
+        rc = p->ops->repositories != NULL ? p->ops->repositories(p, op, list, err)
+                                          : cannot(p, "list repositories", err);
     return finish_list(p, rc, list, out, err);
 }
 
@@ -148,7 +149,8 @@ static int read_manifest(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifes
     mlr_digest    got;
     int           rc;
 
-    if ((rc = mlr_buf_reserve(&bytes, 0, err)) < 0 || (rc = p->ops->manifest_read(p, r, op, &bytes, &media_type, err)) < 0)
+    if ((rc = mlr_buf_reserve(&bytes, 0, err)) < 0 || /* no bytes are bytes, too */
+        (rc = p->ops->manifest_read(p, r, op, &bytes, &media_type, err)) < 0)
         goto out;
     mlr_digest_of(bytes.data, bytes.len, &got);
     if ((r->digest.text[0] != 0 && (rc = mlr_digest_check(&got, &r->digest, "manifest", err)) < 0) ||
@@ -169,8 +171,8 @@ int mlr_place_manifest(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifest 
     return at_ref(p, r, rc, err);
 }
 
-int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule *rule, const mlr_manifest *m, mlr_op *op,
-                             mlreg_error **err)
+int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule *rule, const mlr_manifest *m,
+                             mlr_op *op, mlreg_error **err)
 {
     static const mlr_tag_rule keep = { false, { "" } };
     int rc = check_writable(p, err);
@@ -191,6 +193,11 @@ int mlr_place_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **e
     return at_ref(p, r, rc, err);
 }
 
+static bool is_of_type(const mlr_manifest *m, const char *artifact_type)
+{
+    return artifact_type == NULL || (m->self.artifact_type != NULL && strcmp(m->self.artifact_type, artifact_type) == 0);
+}
+
 /* Reads a candidate and adds it if it says itself that it refers to `subject` (THREATS.md F3). One that is gone or no
  * manifest refers to nothing; what keeps us from telling is a failure. */
 static int add_referrer(mlr_place *p, const char *repo, const mlr_digest *candidate, const mlr_digest *subject,
@@ -208,16 +215,15 @@ static int add_referrer(mlr_place *p, const char *repo, const mlr_digest *candid
         rc = 0;
     else if (rc < 0)
         mlr_error_move(err, &why);
-    else if (m->subject != NULL && mlr_digest_equal(&m->subject->digest, subject) &&
-             (artifact_type == NULL || (m->self.artifact_type != NULL && strcmp(m->self.artifact_type, artifact_type) == 0)))
+    else if (m->subject != NULL && mlr_digest_equal(&m->subject->digest, subject) && is_of_type(m, artifact_type))
         rc = mlr_list_add(list, NULL, &m->self, err);
     mlr_error_done(why);
     mlr_manifest_free(m);
     return rc;
 }
 
-int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, const char *artifact_type, mlr_op *op,
-                        mlr_list **out, mlreg_error **err)
+int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, const char *artifact_type,
+                        mlr_op *op, mlr_list **out, mlreg_error **err)
 {
     mlr_list *candidates = NULL, *list = NULL;
     int       rc;
@@ -281,7 +287,8 @@ int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_
     return at_blob(p, b, rc, err);
 }
 
-static int hash_then_write(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err)
+static int hash_then_write(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,
+                           mlreg_error **err)
 {
     mlr_blob b = { repo, { "" }, r->bytes, NULL };
     int      rc = mlr_intake(p->rt, r, NULL, NULL, op, &b.digest, err);
@@ -291,7 +298,8 @@ static int hash_then_write(mlr_place *p, const char *repo, mlr_reader *r, mlr_op
     return rc;
 }
 
-int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err)
+int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,
+                        mlreg_error **err)
 {
     int rc = check_writable(p, err);
     if (rc == 0 && (rc = check_repo(repo, err)) == 0)

@@ -112,14 +112,16 @@ static int explain_component(const char *repo, const char *c, size_t len, mlreg_
     else
         rc = mlr_error_set(err, MLREG_EINVAL, "repository '" SHOWN "': '%.*s' is no name", repo,
                            (int)(len > 100 ? 100 : len), c);
-    return mlr_error_hint(err, rc, "parts between '/' are lower-case letters and digits, joined by '.', '_', '__' or '-'");
+    return mlr_error_hint(err, rc,
+                          "parts between '/' are lower-case letters and digits, joined by '.', '_', '__' or '-'");
 }
 
 int mlr_ref_check_repo(const char *repo, bool with_host, mlreg_error **err)
 {
     int rc = 0;
     if (strlen(repo) > MLR_NAME_MAX)
-        rc = mlr_error_set(err, MLREG_EINVAL, "repository '" SHOWN "' is longer than %d characters", repo, MLR_NAME_MAX);
+        rc = mlr_error_set(err, MLREG_EINVAL, "repository '" SHOWN "' is longer than %d characters", repo,
+                           MLR_NAME_MAX);
     else if (is_hex_of_digest(repo)) {
         rc = mlr_error_set(err, MLREG_EINVAL, "repository '" SHOWN "' looks like a digest", repo);
         mlr_error_hint(err, rc, "a digest is written behind the repository: 'repo@sha256:%s'", repo);
@@ -149,7 +151,8 @@ int mlr_ref_check_tag(const char *tag, mlreg_error **err)
     for (size_t i = 0; rc == 0 && i < len; i++)
         if (!is_alnum(tag[i]) && strchr("_.-", tag[i]) == NULL)
             rc = mlr_error_set(err, MLREG_EINVAL, "tag '%s' has a character that is not allowed", tag);
-    return mlr_error_hint(err, rc, "a tag is 1 to %d letters, digits, '_', '.' and '-', beginning with a letter, digit or '_'",
+    return mlr_error_hint(err, rc,
+                          "a tag is 1 to %d letters, digits, '_', '.' and '-', beginning with a letter, digit or '_'",
                           MLR_TAG_MAX);
 }
 

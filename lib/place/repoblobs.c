@@ -62,7 +62,8 @@ static bool is_pooled(const mlr_repodir *r, const mlr_digest *d)
 {
     struct stat own, pooled;
     return r->pool != NULL && mlr_blobdir_look(&r->own, d, &own, NULL) == 1 &&
-           mlr_blobdir_look(r->pool, d, &pooled, NULL) == 1 && own.st_ino == pooled.st_ino && own.st_dev == pooled.st_dev;
+           mlr_blobdir_look(r->pool, d, &pooled, NULL) == 1 && own.st_ino == pooled.st_ino &&
+           own.st_dev == pooled.st_dev;
 }
 
 int mlr_repoblobs_open(const mlr_repodir *r, const mlr_digest *d, mlr_reader **out, mlreg_error **err)
@@ -102,7 +103,8 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
 }
 
 /* `want`: the digest that it must have, or NULL: then only now it shows whether it was there. */
-static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got, mlreg_error **err)
+static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got,
+                 mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
     int      rc = receive(r, from, op, &t, got, err);
@@ -151,7 +153,8 @@ int mlr_repoblobs_mount(const mlr_repodir *r, const mlr_repodir *from, const mlr
     return hold_and_look(r, d, bytes, link_from_pool, op, err);
 }
 
-int mlr_repoblobs_put(const mlr_repodir *r, const mlr_digest *d, const void *data, size_t len, mlr_op *op, mlreg_error **err)
+int mlr_repoblobs_put(const mlr_repodir *r, const mlr_digest *d, const void *data, size_t len, mlr_op *op,
+                      mlreg_error **err)
 {
     mlr_reader *from = NULL;
     mlr_temp    t = MLR_TEMP_INIT;

@@ -160,15 +160,16 @@ static void release_parts(mlr_inflight *l, const mlr_manifest *m)
         mlr_inflight_release(l, &m->layers[i].digest, NULL);
 }
 
-int mlr_repodir_manifest_write(const mlr_repodir *r, const mlr_ref *ref, const mlr_tag_rule *rule, const mlr_manifest *m,
-                               mlr_op *op, mlreg_error **err)
+int mlr_repodir_manifest_write(const mlr_repodir *r, const mlr_ref *ref, const mlr_tag_rule *rule,
+                               const mlr_manifest *m, mlr_op *op, mlreg_error **err)
 {
     writing       w = { r, ref, rule, m };
     mlr_indexfile file = mlr_repodir_index(r);
     mlr_lock      gate = MLR_LOCK_INIT;
     int           rc;
 
-    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0 || (rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
+    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0 ||
+        (rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
     if ((rc = mlr_indexfile_change(&file, true, put_manifest, &w, op, err)) == 0)
         release_parts(r->inflight, m);

@@ -62,7 +62,8 @@ static int add_subdirectory(const char *path, const char *name, mlr_list *paths,
     return rc;
 }
 
-/* Looks into one directory: adds its repository, if it is one, and queues its subdirectories, "blobs" and hidden ones excepted. */
+/* Looks into one directory: adds its repository, if it is one, and queues its subdirectories but "blobs" and hidden
+ * ones. */
 static int scan(const mlr_disk *disk, const char *path, mlr_list *paths, mlr_list *out, mlreg_error **err)
 {
     mlr_dir_list names = { NULL, 0, 0 };
@@ -149,7 +150,8 @@ static int check_format(const char *dir, const char *text, mlreg_error **err)
     }
     if (format == FORMAT_NOW)
         return 0;
-    rc = mlr_error_set(err, MLREG_ENOTSUP, "the store %s has format %lu; this library knows format %d", dir, format, FORMAT_NOW);
+    rc = mlr_error_set(err, MLREG_ENOTSUP, "the store %s has format %lu; this library knows format %d", dir, format,
+                       FORMAT_NOW);
     return mlr_error_hint(err, rc, "a newer libmlreg made it: use that one, or a newer one still");
 }
 

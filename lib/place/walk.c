@@ -57,16 +57,17 @@ static int read_manifest(walker *k, const mlr_descriptor *d, const mlr_manifest 
 static int name_digests(walker *k, const char *text, size_t len, mlreg_error **err)
 {
     static const char word[] = "sha256:";
-    int rc = 0;
+    const char *at = text, *end = text + len;
+    int         rc = 0;
 
-    for (const char *at = text; rc == 0 && len > 0 && (at = memmem(at, len - (size_t)(at - text), word, strlen(word))) != NULL; at++) {
+    while (rc == 0 && len > 0 && (at = memmem(at, (size_t)(end - at), word, strlen(word))) != NULL &&
+           end - at >= MLR_DIGEST_TEXT) {
         char           digest[MLR_DIGEST_TEXT + 1] = "";
         mlr_descriptor d = { 0 };
-        if (len - (size_t)(at - text) < MLR_DIGEST_TEXT)
-            break;
         memcpy(digest, at, MLR_DIGEST_TEXT);
         if (mlr_digest_parse(digest, &d.digest, NULL) == 0)
             rc = k->w->named(k->w->user, &d, NULL, err);
+        at++;
     }
     return rc;
 }

@@ -1,4 +1,5 @@
-/* place/test_blobdir.c - content by digest: only regular files of the right size are blobs, links fall back to copies. */
+/* place/test_blobdir.c - content by digest: only regular files of the right size are blobs, links fall back to
+ * copies. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

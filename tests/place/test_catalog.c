@@ -70,7 +70,8 @@ static int count_named(void *user, const mlr_descriptor *d, const mlr_manifest *
     return 0;
 }
 
-static int count_broken(void *user, const mlr_descriptor *d, const mlr_manifest *by, const mlreg_error *why, mlreg_error **err)
+static int count_broken(void *user, const mlr_descriptor *d, const mlr_manifest *by, const mlreg_error *why,
+                        mlreg_error **err)
 {
     counts *c = user;
     (void)d;
@@ -213,7 +214,8 @@ static int has_all_but(void *user, const mlr_descriptor *d, mlreg_error **err)
 static void test_catalog__is_complete_but_for_subject_and_layers_by_url(void **state)
 {
     mlr_manifest *subject = bed_image_text("subject", "t/u", NULL), *m = bed_image_text("a", "t/u", subject), *by_url;
-    absent        layer = { &m->layers[0].digest }, config = { &m->config->digest }, of_subject = { &subject->self.digest };
+    absent        layer = { &m->layers[0].digest }, config = { &m->config->digest },
+        of_subject = { &subject->self.digest };
     (void)state;
     bed_assert_rc(mlr_catalog_complete(m, has_all_but, &layer, &err), MLREG_ENOTFOUND);
     bed_assert_rc(mlr_catalog_complete(m, has_all_but, &config, &err), MLREG_ENOTFOUND);

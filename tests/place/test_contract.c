@@ -287,8 +287,10 @@ static void test_manifest__of_an_index_keeps_its_children(void **state)
 static void test_manifest__that_is_not_there_is_not_found(void **state)
 {
     fixture       *f = *state;
-    mlr_manifest  *m = bed_image(f->p, f->repo, "layer", NULL), *never = bed_image_text("never", "t/u", NULL), *out = NULL;
-    mlr_ref        tag = at_tag(f, "v2"), digest = at_digest(f, never), nowhere = { (char *)"contract/no-such/repository", (char *)"v1", { "" } };
+    mlr_manifest  *m = bed_image(f->p, f->repo, "layer", NULL), *never = bed_image_text("never", "t/u", NULL),
+        *out = NULL;
+    mlr_ref        tag = at_tag(f, "v2"), digest = at_digest(f, never),
+        nowhere = { (char *)"contract/no-such/repository", (char *)"v1", { "" } };
     mlr_descriptor d = { 0 };
     mlr_list      *tags = NULL;
     bed_tag(f->p, f->repo, "v1", m);
@@ -359,7 +361,8 @@ static void test_tag__moves_only_off_the_digest_that_was_expected(void **state)
 
 static void test_tags__are_listed_in_order(void **state)
 {
-    static const char *const names[] = { "v2", "V1", "latest", "v10", "_x" }, *const sorted[] = { "V1", "_x", "latest", "v10", "v2" };
+    static const char *const names[] = { "v2", "V1", "latest", "v10", "_x" }, *const sorted[] = { "V1", "_x", "latest",
+                                                                                                  "v10", "v2" };
     fixture      *f = *state;
     mlr_manifest *m = bed_image(f->p, f->repo, "layer", NULL);
     mlr_list     *tags = NULL;
@@ -482,7 +485,8 @@ static void test_referrers__are_those_whose_subject_it_is(void **state)
     mlr_manifest_free(typed);
 }
 
-/* One that mentions the digest elsewhere, and the fallback tag on the subject itself, as GitLab has it (THREATS.md F3). */
+/* One that mentions the digest elsewhere, and the fallback tag on the subject itself, as GitLab has it (THREATS.md
+ * F3). */
 static void test_referrers__that_lie_are_left_out(void **state)
 {
     fixture      *f = *state;

@@ -126,11 +126,14 @@ static void test_descriptor__refuses_and_names_the_member(void **state)
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":-1}", "size", MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2.5}", "size", MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":9223372036854775808}", "size", MLREG_EPROTO },
-        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"annotations\":[]}", "annotations", MLREG_EPROTO },
-        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"annotations\":{\"k\":1}}", "'k'", MLREG_EPROTO },
+        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"annotations\":[]}", "annotations",
+          MLREG_EPROTO },
+        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"annotations\":{\"k\":1}}", "'k'",
+          MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"urls\":[1]}", "urls", MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"platform\":1}", "platform", MLREG_EPROTO },
-        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"artifactType\":1}", "artifactType", MLREG_EPROTO },
+        { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"artifactType\":1}", "artifactType",
+          MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"data\":\"e31=\"}", "data", MLREG_EPROTO },
         { "{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":2,\"data\":\"!\"}", "data", MLREG_EPROTO },
     };
@@ -149,7 +152,8 @@ static void test_descriptor__sizes_are_exact_to_63_bits(void **state)
 {
     mlr_descriptor d;
     (void)state;
-    assert_int_equal(read_text("{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":9223372036854775807}", &d, NULL), 0);
+    assert_int_equal(read_text("{\"mediaType\":\"a/b\",\"digest\":\"" EMPTY "\",\"size\":9223372036854775807}", &d,
+                               NULL), 0);
     assert_true(d.bytes == INT64_MAX);
     mlr_descriptor_done(&d);
 }

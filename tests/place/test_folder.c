@@ -1,4 +1,5 @@
-/* place/test_folder.c - a directory below a trusted top: no link is followed, nothing hangs, missing is said plainly. */
+/* place/test_folder.c - a directory below a trusted top: no link is followed, nothing hangs, missing is said
+ * plainly. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* place/test_fsck.c - fsck names what is broken, one line each, and mends what can be mended. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,8 @@
 #include "base/clock.h"
 #include "bed/artifact.h"
 #include "bed/dir.h"
+#include "bed/failing_alloc.h"
+#include "bed/fs_fault.h"
 
 typedef struct fixture {
     bool         is_layout;
@@ -64,6 +67,7 @@ static int tear_down(void **state)
 {
     fixture *f = *state;
     mlr_clock_use(NULL);
+    mlr_fs_use(NULL, NULL);
     mlr_manifest_free(f->m);
     mlr_place_close(f->p);
     mlr_runtime_unref(f->rt);
@@ -116,7 +120,8 @@ static void assert_problems(fixture *f, uint32_t flags, const char *const *words
                      problems->n > 0 ? problems->items[0].name : "");
     }
     if (problems->n != n)
-        fail_msg("%zu problems, not %zu; the last is '%s'", problems->n, n, problems->n > 0 ? problems->items[problems->n - 1].name : "");
+        fail_msg("%zu problems, not %zu; the last is '%s'", problems->n, n, problems->n > 0
+                 ? problems->items[problems->n - 1].name : "");
     mlr_list_free(problems);
 }
 
@@ -229,6 +234,73 @@ static void test_fsck__restores_an_emptied_index(void **state)
     }
 }
 
+static void test_fsck__restores_an_index_that_is_gone(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(unlink(file_at(f, f->below, "index.json")), 0);
+    ASSERT_PROBLEMS(f, MLREG_FSCK_REPAIR, "restored as it was last written here");
+    assert_int_equal(unlink(file_at(f, f->below, "index.json")), 0);
+    assert_int_equal(unlink(file_at(f, f->below, "oci-layout")), 0);
+    ASSERT_PROBLEMS(f, MLREG_FSCK_REPAIR, "restored as it was last written here", "written anew");
+    assert_string_equal(bed_at_tag(f->p, f->repo, "v1").text, f->m->self.digest.text);
+    ASSERT_SOUND(f);
+}
+
+static int no_reading(mlr_fs_call call, const char *name, void *user)
+{
+    return call == MLR_FS_READ && strstr(name, user) != NULL ? EIO : 0;
+}
+
+static void test_fsck__tells_what_it_cannot_read_and_leaves_it_there(void **state)
+{
+    fixture   *f = *state;
+    mlr_digest d;
+    mlr_digest_of("layer", 5, &d);
+    mlr_fs_use(no_reading, (void *)mlr_digest_hex(&d));
+    if (f->is_layout)
+        ASSERT_PROBLEMS(f, MLREG_FSCK_REPAIR, "layout: blob sha256:");
+    else
+        ASSERT_PROBLEMS(f, MLREG_FSCK_REPAIR, "store: blob sha256:", "team/x: blob sha256:");
+    mlr_fs_use(NULL, NULL);
+    ASSERT_SOUND(f);
+}
+
+/* Whatever fails meanwhile: an error, or a line; and afterwards all is as sound as it was. */
+static void test_fsck__harms_nothing_whatever_fails(void **state)
+{
+    fixture *f = *state;
+    for (int n = 1, fired = 1; fired; n++) {
+        mlr_list    *problems = NULL;
+        mlreg_error *err = NULL;
+        fs_fault_arm(n, 0, EIO);
+        int rc = mlr_place_fsck(f->p, MLREG_FSCK_REPAIR, NULL, &problems, &err);
+        fired = fs_fault_disarm();
+        assert_int_equal(err != NULL, rc < 0);
+        assert_int_equal(problems != NULL, rc == 0);
+        mlr_list_free(problems);
+        mlr_error_done(err);
+        ASSERT_SOUND(f);
+    }
+}
+
+static void test_fsck__says_so_when_memory_is_out(void **state)
+{
+    fixture *f = *state;
+    bool     fired = true;
+    for (int n = 1; fired; n++) {
+        failing_alloc a;
+        mlr_list     *problems = NULL;
+        mlreg_error  *err = NULL;
+        failing_alloc_arm(&a, n, true);
+        int rc = mlr_place_fsck(f->p, MLREG_FSCK_REPAIR, NULL, &problems, &err);
+        fired = failing_alloc_disarm(&a);
+        assert_int_equal(rc, fired ? MLREG_ENOMEM : 0);
+        mlr_list_free(problems);
+        mlr_error_done(err);
+    }
+    ASSERT_SOUND(f);
+}
+
 static void test_fsck__mends_the_layout_file(void **state)
 {
     static const char *const damages[] = { "", "{\"imageLayoutVersion\":1}", NULL };
@@ -311,6 +383,10 @@ int main(void)
         IN_STORE(test_fsck__puts_the_stores_copy_in_place_of_a_bad_one),
         IN_STORE(test_fsck__takes_sound_content_of_others_into_the_pool),
         IN_BOTH(test_fsck__restores_an_emptied_index),
+        IN_STORE(test_fsck__restores_an_index_that_is_gone),
+        IN_BOTH(test_fsck__tells_what_it_cannot_read_and_leaves_it_there),
+        IN_BOTH(test_fsck__harms_nothing_whatever_fails),
+        IN_BOTH(test_fsck__says_so_when_memory_is_out),
         IN_BOTH(test_fsck__mends_the_layout_file),
         IN_BOTH(test_fsck__names_links_and_fifos_among_the_blobs),
         IN_BOTH(test_fsck__tells_when_a_size_disagrees),

@@ -1,4 +1,5 @@
 /* place/test_gc.c - gc takes what nothing names and nobody has in flight, and when in doubt, nothing. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,8 @@
 #include "base/clock.h"
 #include "bed/artifact.h"
 #include "bed/dir.h"
+#include "bed/failing_alloc.h"
+#include "bed/fs_fault.h"
 
 typedef struct fixture {
     bool         is_layout;
@@ -53,6 +56,7 @@ static int tear_down(void **state)
 {
     fixture *f = *state;
     mlr_clock_use(NULL);
+    mlr_fs_use(NULL, NULL);
     mlr_place_close(f->p);
     mlr_runtime_unref(f->rt);
     bed_dir_remove(f->dir);
@@ -320,7 +324,8 @@ static void test_gc__keeps_every_digest_in_a_document_it_does_not_know(void **st
     snprintf(text, sizeof(text), "{\"blobs\":[{\"hash\":\"%s\"}]}", part.digest.text);
     document = bed_put(f->p, f->repo, text);
     bed_put(f->p, f->repo, "named nowhere");
-    snprintf(entry, sizeof(entry), "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\",\"digest\":\"%s\",\"size\":%zu}",
+    snprintf(entry, sizeof(entry),
+             "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\",\"digest\":\"%s\",\"size\":%zu}",
              document.digest.text, strlen(text));
     write_index(f, entry);
     reopen(f);
@@ -332,14 +337,16 @@ static void test_gc__keeps_every_digest_in_a_document_it_does_not_know(void **st
 static void test_gc__goes_on_where_an_index_is_sparse(void **state)
 {
     fixture            *f = *state;
-    mlr_manifest       *here = bed_image(f->p, f->repo, "this platform", NULL), *absent = bed_image_text("another", "t/u", NULL);
+    mlr_manifest       *here = bed_image(f->p, f->repo, "this platform", NULL), *absent = bed_image_text("another",
+                                                                                                         "t/u", NULL);
     const mlr_manifest *children[] = { here, absent };
     mlr_manifest       *index = bed_index(children, 2);
     char                entry[512];
     bed_put(f->p, f->repo, here->json);
     bed_put(f->p, f->repo, index->json);
     bed_put(f->p, f->repo, "nobody's");
-    snprintf(entry, sizeof(entry), "{\"mediaType\":\"" MLR_TYPE_INDEX "\",\"digest\":\"%s\",\"size\":%zu}", index->self.digest.text,
+    snprintf(entry, sizeof(entry), "{\"mediaType\":\"" MLR_TYPE_INDEX "\",\"digest\":\"%s\",\"size\":%zu}",
+             index->self.digest.text,
              index->json_bytes);
     write_index(f, entry);
     reopen(f);
@@ -354,7 +361,8 @@ static void test_gc__takes_leftovers_of_yesterday(void **state)
 {
     static const mlr_clock later = { .wall_ms = two_days_from_now };
     fixture    *f = *state;
-    const char *left = bed_at(f->at, f->is_layout ? "blobs/sha256/.tmp-0123456789abcdef" : ".mlreg/partial/.tmp-0123456789abcdef");
+    const char *left = bed_at(f->at, f->is_layout ? "blobs/sha256/.tmp-0123456789abcdef"
+                              : ".mlreg/partial/.tmp-0123456789abcdef");
     bed_put(f->p, f->repo, "so that notes are there");
     bed_write(left, "half of a blob");
     assert_int_equal(gc(f), 0);
@@ -369,6 +377,54 @@ static void test_gc__of_a_place_with_nothing_in_it_is_nothing(void **state)
 {
     fixture *f = *state;
     assert_int_equal(gc(f), 0);
+}
+
+/* Whatever fails meanwhile: what is named stays. */
+static void test_gc__harms_nothing_whatever_fails(void **state)
+{
+    fixture  *f = *state;
+    mlr_list *problems = NULL;
+    tag_and_free(f, f->repo, "v1", bed_image(f->p, f->repo, "kept", NULL));
+    for (int for_good = 0; for_good <= 1; for_good++)
+        for (int n = 1, fired = 1; fired; n++) {
+            mlreg_gc_report report;
+            mlreg_error    *err = NULL;
+            char            text[32];
+            snprintf(text, sizeof(text), "garbage %d %d", for_good, n);
+            bed_put(f->p, f->repo, text);
+            reopen(f);
+            fs_fault_arm(n, for_good, EIO);
+            int rc = try_gc(f->p, 0, MLREG_NONE, &report, &err);
+            fired = fs_fault_disarm();
+            assert_true(rc == 0 || fired);
+            assert_int_equal(err != NULL, rc < 0);
+            mlr_error_done(err);
+            gc(f);
+        }
+    bed_assert_rc(mlr_place_fsck(f->p, 0, NULL, &problems, &err), 0);
+    assert_int_equal(problems->n, 0);
+    mlr_list_free(problems);
+    assert_int_equal(bed_has(f->p, f->repo, "kept"), 1);
+}
+
+static void test_gc__removes_nothing_when_memory_is_out(void **state)
+{
+    fixture *f = *state;
+    bool     fired = true;
+    tag_and_free(f, f->repo, "v1", bed_image(f->p, f->repo, "kept", NULL));
+    bed_put(f->p, f->repo, "garbage");
+    reopen(f);
+    for (int n = 1; fired; n++) {
+        failing_alloc   a;
+        mlreg_gc_report report;
+        mlreg_error    *err = NULL;
+        failing_alloc_arm(&a, n, true);
+        int rc = try_gc(f->p, MLREG_GC_DRY_RUN, MLREG_NONE, &report, &err);
+        fired = failing_alloc_disarm(&a);
+        assert_int_equal(rc, fired ? MLREG_ENOMEM : 0);
+        mlr_error_done(err);
+    }
+    assert_int_equal(gc(f), 1);
 }
 
 /* ---- at the same time ---- */
@@ -443,6 +499,8 @@ int main(void)
         IN_BOTH(test_gc__goes_on_where_an_index_is_sparse),
         IN_BOTH(test_gc__takes_leftovers_of_yesterday),
         IN_BOTH(test_gc__of_a_place_with_nothing_in_it_is_nothing),
+        IN_BOTH(test_gc__harms_nothing_whatever_fails),
+        IN_BOTH(test_gc__removes_nothing_when_memory_is_out),
         IN_BOTH(test_gc__at_the_same_time_as_a_copy_takes_nothing_of_it),
     };
     return cmocka_run_group_tests_name("place/gc", tests, NULL, NULL);

@@ -36,7 +36,8 @@ static int put(mlr_index *x, const char *tag, bool move, const mlr_manifest *m)
     return mlr_index_put(x, tag, &rule, m, NULL);
 }
 
-/* Odd blanks, unknown members, an entry of another algorithm, one without a type: as other tools may have written them. */
+/* Odd blanks, unknown members, an entry of another algorithm, one without a type: as other tools may have written
+ * them. */
 #define FOREIGN_A "{ \"mediaType\":\"" MLR_TYPE_MANIFEST "\" ,\"size\":7,\"digest\":\"" D1 "\",\"x-vram\": 1.50,\"annotations\":{\"" REF_NAME "\":\"v1\"}}"
 #define FOREIGN_B "{\"mediaType\":\"a/b\",\"digest\":\"blake3:1111111111111111111111111111111111111111111111111111111111111111\",\"size\":1}"
 #define FOREIGN_C "{\"digest\":\"" D2 "\"}"
@@ -78,8 +79,10 @@ static void test_index__that_is_new_is_an_oci_index(void **state)
 
 static void test_index__refuses_what_is_none(void **state)
 {
-    static const char *const texts[] = { "", "{", "[]", "{}", "{\"schemaVersion\":1,\"manifests\":[]}", "{\"schemaVersion\":2}",
-                                         "{\"schemaVersion\":2,\"manifests\":{}}", "{\"schemaVersion\":2,\"manifests\":[]} x",
+    static const char *const texts[] = { "", "{", "[]", "{}", "{\"schemaVersion\":1,\"manifests\":[]}",
+                                         "{\"schemaVersion\":2}",
+                                         "{\"schemaVersion\":2,\"manifests\":{}}",
+                                             "{\"schemaVersion\":2,\"manifests\":[]} x",
                                          "{\"schemaVersion\":2,\"manifests\":[],\"Manifests\":[]}" };
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -100,7 +103,8 @@ static void test_index__a_null_list_is_an_empty_one(void **state)
 static void test_index__a_tag_moves_in_place_and_leaves_nothing(void **state)
 {
     mlr_index    *x = NULL;
-    mlr_manifest *a = bed_image_text("a", "t/u", NULL), *b = bed_image_text("b", "t/u", NULL), *c = bed_image_text("c", "t/u", NULL);
+    mlr_manifest *a = bed_image_text("a", "t/u", NULL), *b = bed_image_text("b", "t/u", NULL), *c = bed_image_text("c",
+                                                                                                                   "t/u", NULL);
     (void)state;
     assert_int_equal(mlr_index_new(&x, NULL), 0);
     assert_int_equal(put(x, "v1", false, a), 1);

@@ -66,7 +66,8 @@ static void test_manifest__docker_types_are_read_alike(void **state)
 {
     mlr_manifest *m = NULL;
     (void)state;
-    assert_int_equal(parse("{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_DOCKER_MANIFEST "\"," IMAGE_BODY "}", NULL, &m, NULL), 0);
+    assert_int_equal(parse("{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_DOCKER_MANIFEST "\"," IMAGE_BODY "}", NULL,
+                           &m, NULL), 0);
     assert_false(m->is_index);
     mlr_manifest_free(m);
     assert_int_equal(parse("{\"schemaVersion\":2,\"manifests\":[" CHILD "]}", MLR_TYPE_DOCKER_LIST, &m, NULL), 0);
@@ -102,12 +103,16 @@ static void test_manifest__refuses_what_can_be_read_in_two_ways(void **state)
 {
     static const refusal cases[] = {
         { "{\"schemaVersion\":2,\"manifests\":[]," IMAGE_BODY "}", NULL, "index and an image", MLREG_EPROTO },
-        { "{\"schemaVersion\":2,\"manifests\":null," IMAGE_BODY "}", MLR_TYPE_MANIFEST, "index and an image", MLREG_EPROTO },
+        { "{\"schemaVersion\":2,\"manifests\":null," IMAGE_BODY "}", MLR_TYPE_MANIFEST, "index and an image",
+          MLREG_EPROTO },
         { "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", MLR_TYPE_INDEX, "index and an image", MLREG_EPROTO },
-        { "{\"schemaVersion\":2,\"manifests\":[],\"config\":" CONFIG "}", MLR_TYPE_INDEX, "index and an image", MLREG_EPROTO },
+        { "{\"schemaVersion\":2,\"manifests\":[],\"config\":" CONFIG "}", MLR_TYPE_INDEX, "index and an image",
+          MLREG_EPROTO },
         { "{\"schemaVersion\":2," IMAGE_BODY "}", MLR_TYPE_INDEX, "index and an image", MLREG_EPROTO },
-        { "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\"," IMAGE_BODY "}", MLR_TYPE_INDEX, "calls itself", MLREG_EPROTO },
-        { "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_INDEX "\",\"manifests\":[]}", MLR_TYPE_DOCKER_LIST, "calls itself", MLREG_EPROTO },
+        { "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\"," IMAGE_BODY "}", MLR_TYPE_INDEX,
+          "calls itself", MLREG_EPROTO },
+        { "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_INDEX "\",\"manifests\":[]}", MLR_TYPE_DOCKER_LIST,
+          "calls itself", MLREG_EPROTO },
         { "{\"schemaVersion\":2,\"schemaVersion\":2," IMAGE_BODY "}", NULL, "manifest", MLREG_EPROTO },
         { "{\"schemaVersion\":2,\"Layers\":[]," IMAGE_BODY "}", NULL, "manifest", MLREG_EPROTO },
         { "{\"schemaVersion\":2," IMAGE_BODY "} x", NULL, "manifest", MLREG_EPROTO },
@@ -157,8 +162,10 @@ static void test_manifest__schema_1_is_refused_with_a_hint(void **state)
 {
     static const refusal cases[] = {
         { "{\"schemaVersion\":1,\"fsLayers\":[]}", NULL, "schema 1", MLREG_ENOTSUP },
-        { "{\"schemaVersion\":2," IMAGE_BODY "}", "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1", MLREG_ENOTSUP },
-        { "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v1+json\"}", NULL, "schema 1", MLREG_ENOTSUP },
+        { "{\"schemaVersion\":2," IMAGE_BODY "}", "application/vnd.docker.distribution.manifest.v1+prettyjws",
+          "schema 1", MLREG_ENOTSUP },
+        { "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v1+json\"}", NULL,
+          "schema 1", MLREG_ENOTSUP },
         { "{\"schemaVersion\":2,\"fsLayers\":[]," IMAGE_BODY "}", NULL, "schema 1", MLREG_ENOTSUP },
     };
     (void)state;

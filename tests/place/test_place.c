@@ -23,7 +23,8 @@ static void test_place__refuses_locations_of_no_kind(void **state)
     static const struct {
         const char *location;
         int         rc;
-    } cases[] = { { "", MLREG_EINVAL }, { "ftp://host", MLREG_ENOTSUP }, { "s3://bucket/x", MLREG_ENOTSUP }, { "oci:", MLREG_EINVAL } };
+    } cases[] = { { "", MLREG_EINVAL }, { "ftp://host", MLREG_ENOTSUP }, { "s3://bucket/x", MLREG_ENOTSUP }, { "oci:",
+                                                                                                               MLREG_EINVAL } };
     mlr_runtime *rt = new_runtime();
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -75,7 +76,8 @@ static void liar_close(mlr_place *p)
     (void)p;
 }
 
-static int liar_manifest_read(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_buf *out, char **media_type, mlreg_error **err)
+static int liar_manifest_read(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_buf *out, char **media_type,
+                              mlreg_error **err)
 {
     liar *l = (liar *)p;
     (void)r;
@@ -87,7 +89,8 @@ static int liar_manifest_read(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_bu
     return l->manifest != NULL ? mlr_buf_add(out, l->manifest->json, l->manifest->json_bytes, err) : 0;
 }
 
-static int liar_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, mlr_op *op, mlr_list *out, mlreg_error **err)
+static int liar_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, mlr_op *op, mlr_list *out,
+                          mlreg_error **err)
 {
     const liar *l = (const liar *)p;
     int         rc = 0;
@@ -170,7 +173,8 @@ static void test_place__referrers_that_cannot_be_read_are_none_but_trouble_is_to
     static const struct {
         int code, want;
     } cases[] = { { MLREG_ENOTFOUND, 0 }, { MLREG_EPROTO, 0 }, { MLREG_ENOTSUP, 0 }, { MLREG_ENET, MLREG_ENET },
-                  { MLREG_EAUTH, MLREG_EAUTH }, { MLREG_EDIGEST, MLREG_EDIGEST }, { MLREG_ECANCELLED, MLREG_ECANCELLED } };
+                  { MLREG_EAUTH, MLREG_EAUTH }, { MLREG_EDIGEST, MLREG_EDIGEST }, { MLREG_ECANCELLED,
+                                                                                    MLREG_ECANCELLED } };
     liar          l = new_liar();
     mlr_manifest *subject = bed_image_text("subject", "t/u", NULL), *m = bed_image_text("signature", "t/u", subject);
     (void)state;
@@ -179,7 +183,8 @@ static void test_place__referrers_that_cannot_be_read_are_none_but_trouble_is_to
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         mlr_list *list = NULL;
         l.code = cases[i].code;
-        bed_assert_rc(mlr_place_referrers(&l.place, "x", &subject->self.digest, NULL, NULL, &list, &err), cases[i].want);
+        bed_assert_rc(mlr_place_referrers(&l.place, "x", &subject->self.digest, NULL, NULL, &list, &err),
+                      cases[i].want);
         assert_int_equal(list != NULL ? list->n : 0, 0);
         mlr_list_free(list);
     }

@@ -98,7 +98,8 @@ static void test_ref__an_error_stays_one_line(void **state)
 
 static void test_ref__refuses_what_is_no_digest(void **state)
 {
-    static const char *const texts[] = { "a@", "a@sha256:", "a@sha256:12", "a@sha256:" HEX "0", "a@sha256:../../etc", "a@x" };
+    static const char *const texts[] = { "a@", "a@sha256:", "a@sha256:12", "a@sha256:" HEX "0", "a@sha256:../../etc",
+                                         "a@x" };
     mlr_ref r;
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -44,7 +44,8 @@ static void test_repopath__leads_there_and_back(void **state)
 
 static void test_repopath__of_others_is_no_repository(void **state)
 {
-    static const char *const paths[] = { "", "Upper", "a b", "a/blobs", "a/blobs++", "a+", "+", "a//b", "../a", "a/../b", ".mlreg",
+    static const char *const paths[] = { "", "Upper", "a b", "a/blobs", "a/blobs++", "a+", "+", "a//b", "../a",
+                                         "a/../b", ".mlreg",
                                          "a+b", "x/a+5000/y", "index.json", "127.0.0.1:5000/x", "a\n" };
     (void)state;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -57,8 +58,10 @@ static void test_repopath__of_others_is_no_repository(void **state)
 /* A name of random parts, many of them awkward. */
 static void random_name(char out[MLR_NAME_MAX + 1])
 {
-    static const char *const hosts[] = { "", "", "localhost:1/", "127.0.0.1:5000/", "ghcr.io/", "[::1]:80/", "[::1]/", "a:1/" };
-    static const char *const parts[] = { "a", "b", "blobs", "oci-layout", "index.json", "a-b", "a.b", "a__b", "0", "sha256" };
+    static const char *const hosts[] = { "", "", "localhost:1/", "127.0.0.1:5000/", "ghcr.io/", "[::1]:80/", "[::1]/",
+                                         "a:1/" };
+    static const char *const parts[] = { "a", "b", "blobs", "oci-layout", "index.json", "a-b", "a.b", "a__b", "0",
+                                         "sha256" };
     int n = 1 + rand() % 4;
     strcpy(out, hosts[rand() % 8]);
     for (int i = 0; i < n; i++) {
