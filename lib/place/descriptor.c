@@ -179,6 +179,12 @@ out:
     return rc;
 }
 
+int mlr_descriptor_check_type(const char *type, const char *what, mlreg_error **err)
+{
+    int rc = is_media_type(type) ? 0 : mlr_error_set(err, MLREG_EINVAL, "%s '%.100s' is no media type", what, type);
+    return mlr_error_hint(err, rc, "media types are printable ASCII of at most %d bytes: \"application/octet-stream\"", MEDIA_TYPE_MAX_BYTES);
+}
+
 int mlr_descriptor_make(const char *media_type, const mlr_digest *digest, uint64_t bytes, mlr_descriptor *out,
                         mlreg_error **err)
 {

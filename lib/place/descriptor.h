@@ -19,6 +19,8 @@ typedef struct mlreg_descriptor mlr_descriptor;
 int  mlr_descriptor_read(const mlr_json *v, const char *what, mlr_descriptor *out, mlreg_error **err);
 /* The member "annotations" of `v` into `d`, which has none yet: of a descriptor, or of a manifest. */
 int  mlr_descriptor_read_annotations(const mlr_json *v, const char *what, mlr_descriptor *d, mlreg_error **err);
+/* EINVAL for what no descriptor may have as media or artifact type: empty, over 255 bytes, not printable ASCII. `what` is for the message. */
+int  mlr_descriptor_check_type(const char *type, const char *what, mlreg_error **err);
 int  mlr_descriptor_make(const char *media_type, const mlr_digest *digest, uint64_t bytes, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_copy(const mlr_descriptor *d, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_annotate(mlr_descriptor *d, const char *key, const char *value, mlreg_error **err);   /* replaces; value NULL removes; `raw` is dropped */

@@ -134,6 +134,7 @@ int mlr_layout_open(const char *dir, const mlreg_session_options *o, mlr_runtime
         return rc;
     disk->repository = layout_repository;
     disk->names = layout_names;
+    disk->place.one_repo = true;
     if ((rc = name_place(disk, dir, err)) < 0 || (rc = check_layout(disk, dir, create, op, err)) < 0 ||
         (rc = name_locks(disk, err)) < 0) {
         mlr_disk_abandon(disk);

@@ -72,9 +72,10 @@ static int check_named(const mlr_ref *r, mlreg_error **err)
     return mlr_error_hint(err, rc, "write '%s:TAG' or '%s@sha256:…'", r->repo, r->repo);
 }
 
-static int check_writable(mlr_place *p, mlreg_error **err)
+int mlr_place_check_writable(const mlr_place *p, mlreg_error **err)
 {
-    return p->read_only ? mlr_error_set(err, MLREG_EDENIED, "%s was opened to be read only", p->name) : 0;
+    int rc = p->read_only ? mlr_error_set(err, MLREG_EDENIED, "%s was opened to be read only", p->name) : 0;
+    return mlr_error_at(err, rc, p->name);
 }
 
 static int cannot(mlr_place *p, const char *what, mlreg_error **err)
@@ -99,6 +100,20 @@ static int at_blob(mlr_place *p, const mlr_blob *b, int rc, mlreg_error **err)
 }
 
 /* ---- names ---- */
+
+int mlr_place_ref(const mlr_place *p, const char *text, mlr_ref *out, mlreg_error **err)
+{
+    char *tag;
+    int   rc;
+
+    if (!p->one_repo || text[0] == 0 || strpbrk(text, ":/@") != NULL)
+        return mlr_ref_parse(text, out, err);
+    if ((tag = mlr_asprintf(":%s", text)) == NULL)
+        return mlr_error_nomem(err);
+    rc = mlr_ref_parse(tag, out, err);
+    mlr_free(tag);
+    return rc;
+}
 
 int mlr_place_resolve(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err)
 {
@@ -175,7 +190,7 @@ int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule 
                              mlr_op *op, mlreg_error **err)
 {
     static const mlr_tag_rule keep = { false, { "" } };
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
 
     if (rc == 0 && (rc = check_ref(r, err)) == 0 && r->digest.text[0] != 0 &&
         !mlr_digest_equal(&r->digest, &m->self.digest))
@@ -187,7 +202,7 @@ int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule 
 
 int mlr_place_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **err)
 {
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
     if (rc == 0 && (rc = check_named(r, err)) == 0)
         rc = p->ops->remove != NULL ? p->ops->remove(p, r, op, err) : cannot(p, "remove manifests", err);
     return at_ref(p, r, rc, err);
@@ -270,7 +285,7 @@ int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader 
 
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err)
 {
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
     if (rc == 0 && (rc = check_repo(b->repo, err)) == 0 && r->bytes != b->bytes)
         rc = mlr_error_set(err, MLREG_EDIGEST, "%s has %llu bytes, not %llu as %s is named", r->name,
                            (unsigned long long)r->bytes, (unsigned long long)b->bytes, b->digest.text);
@@ -281,7 +296,7 @@ int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op 
 
 int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err)
 {
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
     if (rc == 0 && (rc = check_repo(b->repo, err)) == 0 && (rc = check_repo(from_repo, err)) == 0)
         rc = p->ops->mount != NULL && (p->can & MLREG_CAN_MOUNT) ? p->ops->mount(p, b, from_repo, op, err) : 0;
     return at_blob(p, b, rc, err);
@@ -301,7 +316,7 @@ static int hash_then_write(mlr_place *p, const char *repo, mlr_reader *r, mlr_op
 int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,
                         mlreg_error **err)
 {
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
     if (rc == 0 && (rc = check_repo(repo, err)) == 0)
         rc = p->ops->blob_take != NULL ? p->ops->blob_take(p, repo, r, op, digest, err)
                                        : hash_then_write(p, repo, r, op, digest, err);
@@ -356,7 +371,7 @@ int mlr_place_login(mlr_place *p, const char *name, const char *secret, mlr_op *
 
 int mlr_place_gc(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_report *out, mlreg_error **err)
 {
-    int rc = check_writable(p, err);
+    int rc = mlr_place_check_writable(p, err);
     if (rc == 0)
         rc = p->ops->gc != NULL ? p->ops->gc(p, o, op, out, err) : cannot(p, "be collected from here", err);
     return mlr_error_at(err, rc, p->name);
@@ -365,7 +380,7 @@ int mlr_place_gc(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_r
 int mlr_place_fsck(mlr_place *p, uint32_t flags, mlr_op *op, mlr_list **problems, mlreg_error **err)
 {
     mlr_list *list = NULL;
-    int       rc = flags & MLREG_FSCK_REPAIR ? check_writable(p, err) : 0;
+    int       rc = flags & MLREG_FSCK_REPAIR ? mlr_place_check_writable(p, err) : 0;
 
     if (rc == 0 && (rc = mlr_list_new(&list, err)) == 0)
         rc = p->ops->fsck != NULL ? p->ops->fsck(p, flags, op, list, err) : cannot(p, "be checked from here", err);

@@ -42,6 +42,7 @@ struct mlr_place {               /* the first member of each kind's own struct *
     char *name;                  /* "registry.example", "/var/models": every error from here carries it */
     _Atomic uint32_t can;        /* MLREG_CAN_*; a registry's powers are found by asking, while others look */
     bool read_only;
+    bool one_repo;               /* answers to every repository's name, for it has but one */
     mlr_runtime *rt;             /* kept; released by mlr_place_close */
     uint64_t identity;           /* places that are the same one are equal: two sessions on one registry, one directory. Random for memory */
 };
@@ -49,6 +50,11 @@ struct mlr_place {               /* the first member of each kind's own struct *
 /* `location` as in mlreg_session_open. */
 int  mlr_place_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
 void mlr_place_close(mlr_place *p);       /* NULL is fine */
+
+/* A reference as people write it here: where there is one repository only, a bare word is a tag. */
+int mlr_place_ref(const mlr_place *p, const char *text, mlr_ref *out, mlreg_error **err);
+/* 0, or EDENIED: for a refusal before the work; the calls below look again. */
+int mlr_place_check_writable(const mlr_place *p, mlreg_error **err);
 
 /* The only way in for the layers to the right: each checks, calls ops, adds the place to the error. */
 int mlr_place_resolve(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err);
