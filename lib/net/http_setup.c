@@ -10,6 +10,9 @@
 #define RECEIVE_BUFFER_BYTES (256L << 10)   /* measured: 16 KiB moves half as much per second, 512 KiB no more */
 #define SEND_BUFFER_BYTES    (1L << 20)
 #define SEND_BUFFER_LEAST    (16L << 10)
+/* Sent over HTTP/1.1 even where 2 is offered, over which libcurl spins while the server's window is shut (7.88, nginx:
+ * 5 CPU seconds per GB where 1.1 takes 1.4, at two thirds of its rate). */
+#define LARGE_BODY_BYTES     (1 << 20)
 #define KEPT_MAX_S           60L            /* an idle connection of that age is not tried again */
 
 static CURLcode set_manners(const mlr_http *h, CURL *easy)
@@ -72,6 +75,8 @@ static CURLcode set_method(CURL *easy, const mlr_request *r)
     MLR_HTTP_SET(CURLOPT_UPLOAD, 1L);
     MLR_HTTP_SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)bytes);
     MLR_HTTP_SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer < SEND_BUFFER_LEAST ? SEND_BUFFER_LEAST : buffer);
+    if (bytes >= LARGE_BODY_BYTES)
+        MLR_HTTP_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     return rc;
 }
 

@@ -5,9 +5,10 @@
 
 #define MIB   (1u << 20)
 #define SIZE  (8 * MIB)
+#define SMALL (MIB - 1)            /* sent over HTTP/2; larger bodies are not */
 #define SERVER "add_header X-Protocol $server_protocol always; add_header X-Connection $connection always;" \
                "location /kept { dav_methods PUT; } location /no { return 401 no; }" \
-               "location /small { client_max_body_size 1m; dav_methods PUT; }"
+               "location /small { client_max_body_size 100k; dav_methods PUT; }"
 
 struct h2_bed {
     struct http_bed http;
@@ -72,16 +73,24 @@ static void assert_whole(struct http_bed *b, mlr_exchange *x)
     free(buf);
 }
 
-static void assert_put(struct h2_bed *t, const char *path, int status)
+static void assert_put_of(struct h2_bed *t, const char *path, size_t bytes, int status, const char *protocol)
 {
     mlr_exchange *x;
-    int           rc = http_bed_send(&t->http, (mlr_request){.method = "PUT", .body = t->data, .body_bytes = SIZE}, path, &x);
+    int           rc = http_bed_send(&t->http, (mlr_request){.method = "PUT", .body = t->data, .body_bytes = bytes}, path, &x);
 
     if (rc != 0)
         fail_msg("%s: %s", path, t->http.err->message);
     if (mlr_exchange_status(x) / 100 != status / 100 || (status >= 400 && mlr_exchange_status(x) != status))
         fail_msg("%s: %d in place of %d", path, mlr_exchange_status(x), status);
+    if (protocol != NULL)
+        assert_string_equal(mlr_exchange_header(x, "X-Protocol", 0), protocol);
     mlr_exchange_free(x);
+}
+
+static void assert_put(struct h2_bed *t, const char *path, int status)
+{
+    assert_put_of(t, path, SMALL, status, NULL);
+    assert_put_of(t, path, SIZE, status, NULL);
 }
 
 static void test_http2__is_spoken_where_it_is_offered(void **state)
@@ -127,6 +136,18 @@ static void test_http2__bodies_are_sent(void **state)
     fclose(f);
     free(got);
     free(path);
+}
+
+static void test_http2__is_left_for_large_bodies(void **state)
+{
+    struct h2_bed *t = *state;
+
+    open_nginx(t, SERVER, true);
+    assert_put_of(t, "/kept", SMALL, 201, "HTTP/2.0");
+    for (int i = 0; i < 3; i++) {
+        assert_put_of(t, "/kept", SIZE, 201, "HTTP/1.1");
+        assert_put_of(t, "/kept", SMALL, 201, NULL);       /* over what is there already */
+    }
 }
 
 static void test_http2__a_refusal_half_way_is_heard(void **state)
@@ -187,6 +208,7 @@ int main(void)
         TEST(is_spoken_where_it_is_offered),
         TEST(one_connection_serves_many),
         TEST(bodies_are_sent),
+        TEST(is_left_for_large_bodies),
         TEST(a_refusal_half_way_is_heard),
         TEST(so_it_is_over_http1),
         TEST(a_goodbye_is_no_error),
