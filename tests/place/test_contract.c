@@ -361,8 +361,8 @@ static void test_tag__moves_only_off_the_digest_that_was_expected(void **state)
 
 static void test_tags__are_listed_in_order(void **state)
 {
-    static const char *const names[] = { "v2", "V1", "latest", "v10", "_x" }, *const sorted[] = { "V1", "_x", "latest",
-                                                                                                  "v10", "v2" };
+    static const char *const names[] = { "v2", "V1", "latest", "v10", "_x" };
+    static const char *const sorted[] = { "V1", "_x", "latest", "v10", "v2" };
     fixture      *f = *state;
     mlr_manifest *m = bed_image(f->p, f->repo, "layer", NULL);
     mlr_list     *tags = NULL;

@@ -337,8 +337,8 @@ static void test_gc__keeps_every_digest_in_a_document_it_does_not_know(void **st
 static void test_gc__goes_on_where_an_index_is_sparse(void **state)
 {
     fixture            *f = *state;
-    mlr_manifest       *here = bed_image(f->p, f->repo, "this platform", NULL), *absent = bed_image_text("another",
-                                                                                                         "t/u", NULL);
+    mlr_manifest       *here = bed_image(f->p, f->repo, "this platform", NULL);
+    mlr_manifest       *absent = bed_image_text("another", "t/u", NULL);
     const mlr_manifest *children[] = { here, absent };
     mlr_manifest       *index = bed_index(children, 2);
     char                entry[512];

@@ -103,8 +103,8 @@ static void test_index__a_null_list_is_an_empty_one(void **state)
 static void test_index__a_tag_moves_in_place_and_leaves_nothing(void **state)
 {
     mlr_index    *x = NULL;
-    mlr_manifest *a = bed_image_text("a", "t/u", NULL), *b = bed_image_text("b", "t/u", NULL), *c = bed_image_text("c",
-                                                                                                                   "t/u", NULL);
+    mlr_manifest *a = bed_image_text("a", "t/u", NULL), *b = bed_image_text("b", "t/u", NULL);
+    mlr_manifest *c = bed_image_text("c", "t/u", NULL);
     (void)state;
     assert_int_equal(mlr_index_new(&x, NULL), 0);
     assert_int_equal(put(x, "v1", false, a), 1);

@@ -162,8 +162,8 @@ static void test_indexfile__is_read_while_another_tool_rewrites_it_in_place(void
             const char *text = i % 2 ? ONE : TWO;
             int         fd = open(bed_at(f->dir, "repo/index.json"), O_WRONLY | O_TRUNC | O_CLOEXEC);
             size_t      half = strlen(text) / 2;
-            if (fd < 0 || write(fd, text, half) < 0 || usleep(300) < 0 || write(fd, text + half,
-                                                                                strlen(text) - half) < 0)
+            if (fd < 0 || write(fd, text, half) < 0 || usleep(300) < 0 ||
+                write(fd, text + half, strlen(text) - half) < 0)
                 _exit(1);
             close(fd);
             usleep(700);

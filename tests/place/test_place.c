@@ -23,8 +23,8 @@ static void test_place__refuses_locations_of_no_kind(void **state)
     static const struct {
         const char *location;
         int         rc;
-    } cases[] = { { "", MLREG_EINVAL }, { "ftp://host", MLREG_ENOTSUP }, { "s3://bucket/x", MLREG_ENOTSUP }, { "oci:",
-                                                                                                               MLREG_EINVAL } };
+    } cases[] = { { "", MLREG_EINVAL }, { "oci:", MLREG_EINVAL }, { "ftp://host", MLREG_ENOTSUP },
+                  { "s3://bucket/x", MLREG_ENOTSUP } };
     mlr_runtime *rt = new_runtime();
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -173,8 +173,8 @@ static void test_place__referrers_that_cannot_be_read_are_none_but_trouble_is_to
     static const struct {
         int code, want;
     } cases[] = { { MLREG_ENOTFOUND, 0 }, { MLREG_EPROTO, 0 }, { MLREG_ENOTSUP, 0 }, { MLREG_ENET, MLREG_ENET },
-                  { MLREG_EAUTH, MLREG_EAUTH }, { MLREG_EDIGEST, MLREG_EDIGEST }, { MLREG_ECANCELLED,
-                                                                                    MLREG_ECANCELLED } };
+                  { MLREG_EAUTH, MLREG_EAUTH }, { MLREG_EDIGEST, MLREG_EDIGEST },
+                  { MLREG_ECANCELLED, MLREG_ECANCELLED } };
     liar          l = new_liar();
     mlr_manifest *subject = bed_image_text("subject", "t/u", NULL), *m = bed_image_text("signature", "t/u", subject);
     (void)state;

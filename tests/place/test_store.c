@@ -69,8 +69,8 @@ static struct stat look(const char *path)
 static void test_store__is_a_layout_for_each_repository_and_a_pool(void **state)
 {
     fixture      *f = *state;
-    mlr_manifest *m = bed_image(f->p, "127.0.0.1:5000/team/x", "layer", NULL), *n = bed_image(f->p, "team/blobs",
-                                                                                              "layer", NULL);
+    mlr_manifest *m = bed_image(f->p, "127.0.0.1:5000/team/x", "layer", NULL);
+    mlr_manifest *n = bed_image(f->p, "team/blobs", "layer", NULL);
     bed_tag(f->p, "127.0.0.1:5000/team/x", "v1", m);
     bed_tag(f->p, "team/blobs", "v1", n);
     assert_true(bed_exists(bed_at(f->at, "127.0.0.1+5000/team/x/oci-layout")));
@@ -336,8 +336,8 @@ static int put_artifact(fixture *f, const char *text, mlreg_error **err)
     mlr_manifest *m = bed_image_text(text, "t/u", NULL);
     mlr_blob      config = bed_blob("faulty", "{}", 2), layer = bed_blob("faulty", text, strlen(text));
     int           rc;
-    if ((rc = bed_try_put(f->p, &config, "{}", 2, err)) == 0 && (rc = bed_try_put(f->p, &layer, text, strlen(text),
-                                                                                  err)) == 0)
+    if ((rc = bed_try_put(f->p, &config, "{}", 2, err)) == 0 &&
+        (rc = bed_try_put(f->p, &layer, text, strlen(text), err)) == 0)
         rc = bed_try_tag(f->p, "faulty", "v1", true, m, err);
     mlr_manifest_free(m);
     return rc;
@@ -366,8 +366,8 @@ static void fail_each_call(fixture *f, int errnum)
             if (rc < 0 && errnum == ENOSPC)
                 assert_true(rc == MLREG_EIO && err->hint != NULL);
             at = bed_at_tag(f->p, "faulty", "v1");
-            assert_true(mlr_digest_equal(&at, &new->self.digest) || (rc < 0 && mlr_digest_equal(&at,
-                                                                                                &old->self.digest)));
+            assert_true(mlr_digest_equal(&at, &new->self.digest) ||
+                        (rc < 0 && mlr_digest_equal(&at, &old->self.digest)));
             assert_sound(f);
             if (mlr_digest_equal(&at, &new->self.digest))
                 snprintf(old_text, sizeof(old_text), "%s", text);

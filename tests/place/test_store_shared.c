@@ -65,8 +65,8 @@ static int put_artifact(mlr_place *p, const char *repo, const char *tag, const c
     mlr_manifest *m = bed_image_text(text, "t/u", NULL);
     mlr_blob      config = bed_blob(repo, "{}", 2), layer = bed_blob(repo, text, strlen(text));
     int           rc;
-    if ((rc = bed_try_put(p, &config, "{}", 2, NULL)) == 0 && (rc = bed_try_put(p, &layer, text, strlen(text),
-                                                                                NULL)) == 0)
+    if ((rc = bed_try_put(p, &config, "{}", 2, NULL)) == 0 &&
+        (rc = bed_try_put(p, &layer, text, strlen(text), NULL)) == 0)
         rc = bed_try_tag(p, repo, tag, true, m, NULL);
     mlr_manifest_free(m);
     return rc;

@@ -35,11 +35,11 @@ static void *work(void *arg)
         mlr_blob config = bed_blob("shared", "{}", 2), layer = bed_blob("shared", text, strlen(text));
         if (bed_try_put(w->p, &config, "{}", 2, NULL) < 0 || bed_try_put(w->p, &layer, text, strlen(text), NULL) < 0)
             w->failed = 1;
-        else if (bed_try_tag(w->p, "shared", tag, false, m, NULL) < 0 || bed_try_tag(w->p, "shared", "moving", true, m,
-                                                                                     NULL) < 0)
+        else if (bed_try_tag(w->p, "shared", tag, false, m, NULL) < 0 ||
+                 bed_try_tag(w->p, "shared", "moving", true, m, NULL) < 0)
             w->failed = 2;
-        else if (mlr_place_blob_has(w->p, &layer, NULL, NULL) != 1 || mlr_place_blob_open(w->p, &layer, NULL, &r,
-                                                                                          NULL) < 0)
+        else if (mlr_place_blob_has(w->p, &layer, NULL, NULL) != 1 ||
+                 mlr_place_blob_open(w->p, &layer, NULL, &r, NULL) < 0)
             w->failed = 3;
         else if (mlr_place_tags(w->p, "shared", NULL, &tags, NULL) < 0 || tags->n < (size_t)i + 2)
             w->failed = 4;
