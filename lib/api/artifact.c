@@ -90,7 +90,7 @@ static int fetch_config(mlreg_artifact *a, mlreg_op *remote, mlreg_error **err)
     mlr_buf bytes = MLR_BUF_INIT(CONFIG_MAX_BYTES);
     mlr_op *op = NULL;
     char *mine, *none = NULL;
-    int rc = mlr_op_begin(remote, &op, err);
+    int rc = mlr_door_begin(remote, &op, err);
 
     if (rc < 0)
         return rc;

@@ -72,7 +72,7 @@ static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const cha
     int rc;
 
     if ((rc = door(b, path, "path", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
-        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = add(b->build, &o, path, op, err);
     mlr_op_end(op);
@@ -89,15 +89,14 @@ int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, co
     return add_path(b, opts, path, mlr_build_add_file, op, err);
 }
 
-static int check_source(const mlreg_source *src, mlreg_source *out, mlreg_error **err)
+static int read_source(const mlreg_layer_options *opts, const mlreg_source *source, mlreg_layer_options *o, mlreg_error **err)
 {
-    int rc = mlr_door_options(out, sizeof *out, sizeof *out, 0, src, "mlreg_source", err);
-
-    if (rc == 0 && out->read_at == NULL)
-        rc = mlr_error_set(err, MLREG_EINVAL, "mlreg_source: read_at is NULL");
-    return rc;
+    if (source->read_at == NULL)
+        return mlr_error_set(err, MLREG_EINVAL, "mlreg_source: read_at is NULL");
+    return mlr_door_options(o, sizeof *o, sizeof *o, 0, opts, "mlreg_layer_options", err);
 }
 
+/* A source that could be read is released once from here on, whatever comes. */
 int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src, mlreg_op *remote, mlreg_error **err)
 {
     mlreg_layer_options o;
@@ -105,9 +104,9 @@ int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, 
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = door(b, src, "the source", err)) < 0 || (rc = check_source(src, &source, err)) < 0)
+    if ((rc = mlr_door_needs(src, "the source", err)) < 0 || (rc = mlr_door_options(&source, sizeof source, sizeof source, 0, src, "mlreg_source", err)) < 0)
         return rc;
-    if ((rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0) {
+    if ((rc = door(b, src, "the source", err)) < 0 || (rc = read_source(opts, &source, &o, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0) {
         if (source.release != NULL)
             source.release(source.user);
         return rc;
@@ -142,7 +141,7 @@ int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_o
     mlr_ref r = { 0 };
     int rc;
 
-    if ((rc = door(b, ref, "ref", err)) < 0 || (rc = read_options(opts, &o, &rule, err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+    if ((rc = door(b, ref, "ref", err)) < 0 || (rc = read_options(opts, &o, &rule, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_ref_parse(ref, &r, err)) == 0)
         rc = mlr_build_commit(b->build, &r, &rule, o.also, o.n_also, op, out != NULL ? &m : NULL, err);

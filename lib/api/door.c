@@ -22,6 +22,21 @@ int mlr_door_session(const mlreg_session *s, mlreg_error **err)
     return rc;
 }
 
+int mlr_door_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
+{
+    mlr_op *op = NULL;
+    int rc = mlr_op_begin(remote, &op, err);
+
+    if (rc < 0)
+        return rc;
+    if ((rc = mlr_op_check(op, err)) < 0) {
+        mlr_op_end(op);
+        return rc;
+    }
+    *out = op;
+    return 0;
+}
+
 static int check_size(uint32_t size, size_t first_bytes, const char *name, mlreg_error **err)
 {
     if (size >= first_bytes && size <= LARGEST_BYTES)

@@ -27,6 +27,9 @@ int mlr_artifact_new(mlreg_session *s, const char *repo, mlr_manifest *m, mlreg_
 int mlr_door_needs(const void *thing, const char *what, mlreg_error **err);
 int mlr_door_session(const mlreg_session *s, mlreg_error **err);
 
+/* mlr_op_begin, and ECANCELLED at once for an op that was cancelled before. */
+int mlr_door_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err);
+
 /* Copies the caller's struct, of whatever age, into `ours` (zeroed first; `theirs` NULL: defaults). Both begin with `uint32_t size, flags`.
  * EINVAL: a size below `first_bytes` or above 4096, flags not in `flags_known`; ESTRUCT: bytes set that this library does not know. */
 int mlr_door_options(void *ours, size_t our_bytes, size_t first_bytes, uint32_t flags_known, const void *theirs, const char *name, mlreg_error **err);

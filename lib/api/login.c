@@ -10,7 +10,7 @@ static int keep(mlreg_session *s, const char *name, const char *secret, mlreg_op
     mlr_list *l = NULL;
     mlr_op *op = NULL;
     char *kept = NULL;
-    int rc = mlr_op_begin(remote, &op, err);
+    int rc = mlr_door_begin(remote, &op, err);
 
     if (rc < 0)
         return rc;

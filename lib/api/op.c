@@ -1,6 +1,8 @@
 /* api/op.c - the op handle: cancel, progress and statistics of one call that takes long. */
 #include "api/door.h"
 
+#include "base/error.h"
+
 int mlreg_op_new(mlreg_op **out, mlreg_error **err)
 {
     int rc = mlr_door_needs(out, "out", err);
@@ -25,6 +27,8 @@ int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err)
     mlreg_stats now;
     int rc = mlr_door_needs(op, "the op", err);
 
+    if (rc == 0 && !mlr_remote_is_ours(op))
+        rc = mlr_error_set(err, MLREG_ESTATE, "this op was made before fork()");
     if (rc < 0 || (rc = mlr_door_report(inout, sizeof now, "mlreg_stats", err)) < 0)
         return rc;
     memset(&now, 0, sizeof now);

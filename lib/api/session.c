@@ -75,7 +75,7 @@ int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_resolve_options", err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_resolve_options", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_place_manifest(s->place, &r, op, &m, err)) == 0)
         rc = mlr_artifact_new(s, r.repo, m, out, err);
@@ -92,7 +92,7 @@ int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *remote, mlr
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(repo, "repo", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
-        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = mlr_place_tags(s->place, repo, op, out, err);
     mlr_op_end(op);
@@ -104,7 +104,7 @@ int mlreg_session_repositories(mlreg_session *s, mlreg_op *remote, mlreg_list **
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = mlr_place_repositories(s->place, op, out, err);
     mlr_op_end(op);
@@ -119,7 +119,7 @@ int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artif
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
-        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_place_resolve(s->place, &r, op, &subject, err)) == 0)
         rc = mlr_place_referrers(s->place, r.repo, &subject.digest, artifact_type, op, out, err);
@@ -135,7 +135,7 @@ int mlreg_session_delete(mlreg_session *s, const char *ref, mlreg_op *remote, ml
     mlr_ref r = { 0 };
     int rc;
 
-    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_ref_parse(ref, &r, err)) == 0)
         rc = mlr_place_remove(s->place, &r, op, err);

@@ -27,7 +27,7 @@ static int open_layer(const mlreg_artifact *a, const mlr_blob *b, const mlreg_st
 {
     mlr_layer_open how = { .offset = o->offset, .bytes = o->bytes, .unverified = (o->flags & MLREG_STREAM_UNVERIFIED) != 0 };
     mlr_op *op = NULL;
-    int rc = mlr_op_begin(remote, &op, err);
+    int rc = mlr_door_begin(remote, &op, err);
 
     if (rc < 0)
         return rc;
@@ -65,7 +65,7 @@ static int begin(const mlreg_stream *s, const void *buf, size_t len, mlr_op **op
     if ((rc = mlr_door_needs(s, "the stream", err)) < 0 || (rc = mlr_door_session(s->session, err)) < 0 ||
         (len > 0 && (rc = mlr_door_needs(buf, "buf", err)) < 0))
         return rc;
-    return mlr_op_begin(s->remote, op, err);
+    return mlr_door_begin(s->remote, op, err);
 }
 
 int64_t mlreg_stream_read(mlreg_stream *s, void *buf, size_t len, mlreg_error **err)
@@ -94,6 +94,8 @@ int mlreg_stream_seek(mlreg_stream *s, uint64_t offset, mlreg_error **err)
 {
     int rc = mlr_door_needs(s, "the stream", err);
 
+    if (rc == 0)
+        rc = mlr_door_session(s->session, err);
     return rc < 0 ? rc : mlr_layer_seek(s->layer, offset, err);
 }
 

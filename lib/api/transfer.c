@@ -23,7 +23,7 @@ int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const ch
 
     if ((rc = mlr_door_session(from, err)) < 0 || (rc = mlr_door_session(to, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 ||
         (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_COPY_MOVE_TAG | MLREG_COPY_REFERRERS, opts, "mlreg_copy_options", err)) < 0 ||
-        (rc = digest_of(o.expect_digest, &how.expect, err)) < 0 || (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = digest_of(o.expect_digest, &how.expect, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     how.move_tag = (o.flags & MLREG_COPY_MOVE_TAG) != 0;
     how.referrers = (o.flags & MLREG_COPY_REFERRERS) != 0;
@@ -55,7 +55,7 @@ int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_opti
     if ((rc = mlr_door_needs(a, "the artifact", err)) < 0 || (rc = mlr_door_session(a->session, err)) < 0 || (rc = mlr_door_needs(dir, "dir", err)) < 0 ||
         (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_checkout_options", err)) < 0 ||
         (rc = patterns(o.include, o.n_include, "an include pattern", err)) < 0 || (rc = patterns(o.exclude, o.n_exclude, "an exclude pattern", err)) < 0 ||
-        (rc = mlr_op_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     mlr_checkout how = { o.include, o.exclude, o.n_include, o.n_exclude };
     rc = mlr_checkout_run(a->session->place, a->repo, a->manifest, dir, &how, op, err);
