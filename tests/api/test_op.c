@@ -15,7 +15,7 @@
 enum { BIG = 256 << 10 };
 
 /* A source so slow that a call is caught in the middle: 64 KiB in 20 ms, 16 MiB in all. */
-typedef struct slow { mlreg_op *cancel_at_read; int reads; pthread_t caller; bool strayed; } slow;
+typedef struct slow { int reads; pthread_t caller; bool strayed; } slow;
 
 static int64_t slow_read(void *user, uint64_t offset, void *buf, size_t len)
 {

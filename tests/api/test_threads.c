@@ -15,7 +15,6 @@ enum { THREADS = 20, ROUNDS = 3, LAYER_BYTES = 70000 };
 
 typedef struct worker {
     mlreg_session *s;
-    const mlreg_artifact *shared;
     const char *repo;
     bool apart;                    /* writes to a repository of its own: docker-registry 2.8.2 answers 400 where two write the same blob's link */
     int number, rc;
@@ -108,7 +107,7 @@ static void serves_many(const char *location, const char *repo, bool apart)
     snprintf(ref, sizeof ref, "%s:shared", repo);
     api_rc(api_try_build(s, ref, weights, sizeof weights, NULL, &a, &err), 0);
     for (int i = 0; i < THREADS; i++) {
-        workers[i] = (worker){ .s = s, .shared = a, .repo = repo, .apart = apart, .number = i };
+        workers[i] = (worker){ .s = s, .repo = repo, .apart = apart, .number = i };
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     join_all(threads, workers);
