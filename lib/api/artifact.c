@@ -14,7 +14,6 @@ int mlr_artifact_new(mlreg_session *s, const char *repo, mlr_manifest *m, mlreg_
         mlr_free(a);
         return mlr_error_nomem(err);
     }
-    a->refs = 1;
     a->session = mlr_session_ref(s);
     a->manifest = m;
     *out = a;
@@ -23,7 +22,7 @@ int mlr_artifact_new(mlreg_session *s, const char *repo, mlr_manifest *m, mlreg_
 
 void mlreg_artifact_free(mlreg_artifact *a)
 {
-    if (a == NULL || __atomic_sub_fetch(&a->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    if (a == NULL)
         return;
     mlr_manifest_free(a->manifest);
     mlreg_session_free(a->session);

@@ -89,30 +89,44 @@ int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, co
     return add_path(b, opts, path, mlr_build_add_file, op, err);
 }
 
-static int read_source(const mlreg_layer_options *opts, const mlreg_source *source, mlreg_layer_options *o, mlreg_error **err)
+/* What can be released is known first, so that it is released whatever is wrong with the rest. */
+static int read_source(const mlreg_source *src, mlreg_source *out, mlreg_error **err)
 {
-    if (source->read_at == NULL)
-        return mlr_error_set(err, MLREG_EINVAL, "mlreg_source: read_at is NULL");
-    return mlr_door_options(o, sizeof *o, sizeof *o, 0, opts, "mlreg_layer_options", err);
+    int rc = mlr_door_options(out, sizeof *out, sizeof *out, 0, src, "mlreg_source", err);
+
+    if (rc < 0 && src->size >= sizeof *src && src->size <= MLR_DOOR_LARGEST_BYTES)
+        *out = (mlreg_source){ .user = src->user, .release = src->release };
+    if (rc == 0 && out->read_at == NULL)
+        rc = mlr_error_set(err, MLREG_EINVAL, "mlreg_source: read_at is NULL");
+    return rc;
 }
 
-/* A source that could be read is released once from here on, whatever comes. */
-int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src, mlreg_op *remote, mlreg_error **err)
+static int add_source(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_source *source, mlreg_op *remote, mlreg_error **err)
 {
     mlreg_layer_options o;
-    mlreg_source source;
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = mlr_door_needs(src, "the source", err)) < 0 || (rc = mlr_door_options(&source, sizeof source, sizeof source, 0, src, "mlreg_source", err)) < 0)
+    if ((rc = door(b, source, "the source", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = door(b, src, "the source", err)) < 0 || (rc = read_source(opts, &source, &o, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0) {
-        if (source.release != NULL)
-            source.release(source.user);
-        return rc;
-    }
-    rc = mlr_build_add_source(b->build, &o, &source, op, err);
+    rc = mlr_build_add_source(b->build, &o, source, op, err);
+    source->release = NULL; /* the builder has it, or has called it */
     mlr_op_end(op);
+    return rc;
+}
+
+int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_source source;
+    int rc = mlr_door_needs(src, "the source", err);
+
+    if (rc < 0)
+        return rc;
+    if ((rc = read_source(src, &source, err)) == 0)
+        rc = add_source(b, opts, &source, remote, err);
+    if (source.release != NULL)
+        source.release(source.user);
     return rc;
 }
 
@@ -126,10 +140,7 @@ static int read_options(const mlreg_commit_options *opts, mlreg_commit_options *
         rc = mlr_door_needs(o->also, "also", err);
     for (size_t i = 0; rc == 0 && i < o->n_also; i++)
         rc = mlr_door_needs(o->also[i], "also", err);
-    rule->move = (o->flags & MLREG_COPY_MOVE_TAG) != 0;
-    if (rc == 0 && o->expect_digest != NULL)
-        rc = mlr_digest_parse(o->expect_digest, &rule->expect, err);
-    return rc;
+    return rc < 0 ? rc : mlr_door_tag_rule(o->flags, o->expect_digest, rule, err);
 }
 
 int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *remote, mlreg_artifact **out, mlreg_error **err)
@@ -143,7 +154,7 @@ int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_o
 
     if ((rc = door(b, ref, "ref", err)) < 0 || (rc = read_options(opts, &o, &rule, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = mlr_ref_parse(ref, &r, err)) == 0)
+    if ((rc = mlr_place_ref(b->session->place, ref, &r, err)) == 0)
         rc = mlr_build_commit(b->build, &r, &rule, o.also, o.n_also, op, out != NULL ? &m : NULL, err);
     if (rc == 0 && out != NULL && (rc = mlr_artifact_new(b->session, r.repo, m, out, err)) < 0)
         mlr_manifest_free(m);

@@ -4,8 +4,6 @@
 #include <unistd.h>
 #include "base/error.h"
 
-#define LARGEST_BYTES 4096
-
 int mlr_door_needs(const void *thing, const char *what, mlreg_error **err)
 {
     return thing != NULL ? 0 : mlr_error_set(err, MLREG_EINVAL, "%s is NULL", what);
@@ -37,12 +35,36 @@ int mlr_door_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
     return 0;
 }
 
+int mlr_door_runtime(const mlreg_runtime *rt, mlreg_error **err)
+{
+    return rt != NULL && !mlr_runtime_is_ours(rt) ? mlr_error_set(err, MLREG_ESTATE, "this runtime was made before fork()") : 0;
+}
+
+int mlr_door_op(const mlreg_op *op, mlreg_error **err)
+{
+    int rc = mlr_door_needs(op, "the op", err);
+
+    return rc == 0 && !mlr_remote_is_ours(op) ? mlr_error_set(err, MLREG_ESTATE, "this op was made before fork()") : rc;
+}
+
 static int check_size(uint32_t size, size_t first_bytes, const char *name, mlreg_error **err)
 {
-    if (size >= first_bytes && size <= LARGEST_BYTES)
+    if (size >= first_bytes && size <= MLR_DOOR_LARGEST_BYTES)
         return 0;
     int rc = mlr_error_set(err, MLREG_EINVAL, "%s: a size of %u cannot be right", name, size);
     return mlr_error_hint(err, rc, "begin with MLREG_INIT(options)");
+}
+
+/* What a newer header added must be left at its default. */
+static int check_rest(const void *theirs, uint32_t size, size_t our_bytes, const char *name, mlreg_error **err)
+{
+    for (size_t i = our_bytes; i < size; i++)
+        if (((const char *)theirs)[i] != 0) {
+            int rc = mlr_error_set(err, MLREG_ESTRUCT, "%s sets something that this library does not know", name);
+            return mlr_error_hint(err, rc, "the program was built for a newer libmlreg than %u.%u.%u: install that one", MLREG_VERSION >> 16,
+                                  MLREG_VERSION >> 8 & 0xff, MLREG_VERSION & 0xff);
+        }
+    return 0;
 }
 
 int mlr_door_flags(uint32_t flags, uint32_t known, const char *name, mlreg_error **err)
@@ -62,10 +84,7 @@ int mlr_door_options(void *ours, size_t our_bytes, size_t first_bytes, uint32_t 
     if ((rc = check_size(head[0], first_bytes, name, err)) < 0)
         return rc;
     memcpy(head, theirs, sizeof head);
-    for (size_t i = our_bytes; i < head[0]; i++)
-        if (((const char *)theirs)[i] != 0)
-            return mlr_error_set(err, MLREG_ESTRUCT, "%s sets something that libmlreg %x does not know", name, MLREG_VERSION);
-    if ((rc = mlr_door_flags(head[1], flags_known, name, err)) < 0)
+    if ((rc = check_rest(theirs, head[0], our_bytes, name, err)) < 0 || (rc = mlr_door_flags(head[1], flags_known, name, err)) < 0)
         return rc;
     memcpy(ours, theirs, head[0] < our_bytes ? head[0] : our_bytes);
     return 0;
@@ -76,7 +95,20 @@ int mlr_door_reserved(uint32_t reserved, const char *name, mlreg_error **err)
     return reserved == 0 ? 0 : mlr_error_set(err, MLREG_ESTRUCT, "%s: reserved is not zero", name);
 }
 
-int mlr_door_report(const void *theirs, size_t first_bytes, const char *name, mlreg_error **err)
+int mlr_door_tag_rule(uint32_t flags, const char *expect_digest, mlr_tag_rule *out, mlreg_error **err)
+{
+    int rc;
+
+    *out = (mlr_tag_rule){ (flags & MLREG_COPY_MOVE_TAG) != 0, { "" } };
+    if (expect_digest == NULL)
+        return 0;
+    if (out->move)
+        return mlr_digest_parse(expect_digest, &out->expect, err);
+    rc = mlr_error_set(err, MLREG_EINVAL, "expect_digest without MLREG_COPY_MOVE_TAG: a tag that may not move needs no condition");
+    return mlr_error_hint(err, rc, "set MLREG_COPY_MOVE_TAG in flags too");
+}
+
+int mlr_door_report(const void *theirs, size_t our_bytes, size_t first_bytes, const char *name, mlreg_error **err)
 {
     uint32_t size;
     int rc = mlr_door_needs(theirs, name, err);
@@ -84,7 +116,9 @@ int mlr_door_report(const void *theirs, size_t first_bytes, const char *name, ml
     if (rc < 0)
         return rc;
     memcpy(&size, theirs, sizeof size);
-    return check_size(size, first_bytes, name, err);
+    if ((rc = check_size(size, first_bytes, name, err)) < 0)
+        return rc;
+    return check_rest(theirs, size, our_bytes, name, err);
 }
 
 void mlr_door_fill(void *theirs, const void *ours, size_t our_bytes)

@@ -2,7 +2,6 @@
 #include "api/door.h"
 
 #include "base/alloc.h"
-#include "base/error.h"
 #include "net/creds.h"
 
 static int keep(mlreg_session *s, const char *name, const char *secret, mlreg_op *remote, mlreg_list **where, mlreg_error **err)
@@ -43,17 +42,11 @@ int mlreg_session_logout(mlreg_session *s, mlreg_op *op, mlreg_list **where, mlr
 
 static int answer(mlreg_auth *a, mlr_creds_kind kind, const char *name, const char *secret)
 {
-    char *n = name != NULL ? mlr_strdup(name) : NULL, *x = mlr_strdup(secret);
+    int rc = mlr_creds_set(&a->creds, kind, name, secret, NULL);
 
-    if ((name != NULL && n == NULL) || x == NULL) {
-        mlr_free(n);
-        mlr_free(x);
-        return MLREG_ENOMEM;
-    }
-    mlr_creds_done(&a->creds);
-    a->creds = (mlr_creds){ .kind = kind, .name = n, .secret = x };
-    a->set = 1;
-    return 0;
+    if (rc == 0)
+        a->set = 1;
+    return rc;
 }
 
 int mlreg_auth_set_basic(mlreg_auth *a, const char *name, const char *secret)

@@ -1,7 +1,7 @@
 /* api/name.c - how people write where something is, taken apart. */
 #include "api/door.h"
 
-#include <ctype.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "net/url.h"
@@ -14,7 +14,7 @@ struct mlreg_name {
     mlr_ref ref;
 };
 
-/* The length of the host that `text` begins with, or 0: a first part with a dot, a colon or a capital, or "localhost". */
+/* The length of the host that `text` begins with, or 0: a first part with a dot or a colon, or "localhost". */
 static size_t host_length(const char *text)
 {
     size_t n = strcspn(text, "/");
@@ -24,26 +24,35 @@ static size_t host_length(const char *text)
     if (n == 9 && strncmp(text, "localhost", n) == 0)
         return n;
     for (size_t i = 0; i < n; i++)
-        if (text[i] == '.' || text[i] == ':' || isupper((unsigned char)text[i]))
+        if (text[i] == '.' || text[i] == ':')
             return n;
     return 0;
 }
 
-static bool is_loopback(const char *host)
+/* What lies on this machine is usually without TLS; who means otherwise writes the scheme. */
+static int make_location(mlreg_name *n, const char *scheme, const char *host, mlreg_error **err)
 {
     char *text = mlr_asprintf("http://%s", host);
     mlr_url u = { 0 };
-    bool yes = text != NULL && mlr_url_parse(text, &u, NULL) == 0 && mlr_url_is_loopback(&u);
+    int rc = text != NULL ? mlr_url_parse(text, &u, err) : mlr_error_nomem(err);
 
+    if (rc == 0 && scheme == NULL)
+        scheme = mlr_url_is_loopback(&u) ? "http://" : "https://";
+    if (rc == 0 && (n->location = mlr_asprintf("%s%s", scheme, host)) == NULL)
+        rc = mlr_error_nomem(err);
     mlr_url_done(&u);
     mlr_free(text);
-    return yes;
+    return rc;
 }
 
-/* What lies on this machine is usually without TLS; who means otherwise writes the scheme. */
-static char *location_of(const char *scheme, const char *host)
+static char *lower(const char *text, size_t len)
 {
-    return mlr_asprintf("%s%s", scheme != NULL ? scheme : is_loopback(host) ? "http://" : "https://", host);
+    char *s = mlr_strndup(text, len);
+
+    for (char *c = s; c != NULL && *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return s;
 }
 
 /* "host/repository", as one: the grammar of both. */
@@ -58,20 +67,16 @@ static int check_stored(const char *host, const char *repo, mlreg_error **err)
 
 static int take_registry(mlreg_name *n, const char *scheme, const char *text, size_t host_bytes, mlreg_error **err)
 {
-    char *host = mlr_strndup(text, host_bytes);
+    char *host = lower(text, host_bytes);
     int rc;
 
-    for (char *c = host; c != NULL && *c; c++)
-        *c = (char)tolower((unsigned char)*c);
     if (host == NULL)
         return mlr_error_nomem(err);
     if ((rc = mlr_ref_parse(text + host_bytes + 1, &n->ref, err)) == 0 && n->ref.repo[0] == '\0')
         rc = mlr_error_set(err, MLREG_EINVAL, "\"%s\" names no repository behind the host", text);
-    if (rc == 0 && (rc = check_stored(host, n->ref.repo, err)) == 0) {
-        n->location = location_of(scheme, host);
+    if (rc == 0 && (rc = check_stored(host, n->ref.repo, err)) == 0 && (rc = make_location(n, scheme, host, err)) == 0) {
         n->text = mlr_ref_text(&n->ref);
         n->stored = n->text != NULL ? mlr_asprintf("%s/%s", host, n->text) : NULL;
-        rc = n->location == NULL ? mlr_error_nomem(err) : 0;
     }
     mlr_free(host);
     return rc;

@@ -25,11 +25,9 @@ void mlreg_op_cancel(mlreg_op *op)
 int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err)
 {
     mlreg_stats now;
-    int rc = mlr_door_needs(op, "the op", err);
+    int rc = mlr_door_op(op, err);
 
-    if (rc == 0 && !mlr_remote_is_ours(op))
-        rc = mlr_error_set(err, MLREG_ESTATE, "this op was made before fork()");
-    if (rc < 0 || (rc = mlr_door_report(inout, sizeof now, "mlreg_stats", err)) < 0)
+    if (rc < 0 || (rc = mlr_door_report(inout, sizeof now, sizeof now, "mlreg_stats", err)) < 0)
         return rc;
     memset(&now, 0, sizeof now);
     mlr_remote_stats(op, &now);

@@ -11,9 +11,9 @@ static int open_place(const char *location, const mlreg_session_options *o, mlr_
 {
     mlr_runtime *own = NULL;
     mlr_op *op = NULL;
-    int rc = 0;
+    int rc;
 
-    if (o->runtime == NULL && (rc = mlr_runtime_new(NULL, &own, err)) < 0)
+    if ((rc = mlr_door_runtime(o->runtime, err)) < 0 || (o->runtime == NULL && (rc = mlr_runtime_new(NULL, &own, err)) < 0))
         return rc;
     if ((rc = mlr_op_begin(NULL, &op, err)) == 0)
         rc = mlr_place_open(location, o, own != NULL ? own : o->runtime, op, out, err);
@@ -77,7 +77,7 @@ int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
         (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_resolve_options", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_place_manifest(s->place, &r, op, &m, err)) == 0)
+    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_place_manifest(s->place, &r, op, &m, err)) == 0)
         rc = mlr_artifact_new(s, r.repo, m, out, err);
     if (rc < 0)
         mlr_manifest_free(m);
@@ -121,7 +121,7 @@ int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artif
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_place_resolve(s->place, &r, op, &subject, err)) == 0)
+    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_place_resolve(s->place, &r, op, &subject, err)) == 0)
         rc = mlr_place_referrers(s->place, r.repo, &subject.digest, artifact_type, op, out, err);
     mlr_descriptor_done(&subject);
     mlr_ref_done(&r);
@@ -137,7 +137,7 @@ int mlreg_session_delete(mlreg_session *s, const char *ref, mlreg_op *remote, ml
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = mlr_ref_parse(ref, &r, err)) == 0)
+    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0)
         rc = mlr_place_remove(s->place, &r, op, err);
     mlr_ref_done(&r);
     mlr_op_end(op);

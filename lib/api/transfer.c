@@ -5,12 +5,6 @@
 #include "model/checkout.h"
 #include "model/copy.h"
 
-static int digest_of(const char *text, mlr_digest *out, mlreg_error **err)
-{
-    out->text[0] = '\0';
-    return text == NULL ? 0 : mlr_digest_parse(text, out, err);
-}
-
 int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as, const mlreg_copy_options *opts,
         mlreg_op *remote, mlreg_artifact **out, mlreg_error **err)
 {
@@ -23,11 +17,11 @@ int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const ch
 
     if ((rc = mlr_door_session(from, err)) < 0 || (rc = mlr_door_session(to, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 ||
         (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_COPY_MOVE_TAG | MLREG_COPY_REFERRERS, opts, "mlreg_copy_options", err)) < 0 ||
-        (rc = digest_of(o.expect_digest, &how.expect, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &how.rule, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    how.move_tag = (o.flags & MLREG_COPY_MOVE_TAG) != 0;
     how.referrers = (o.flags & MLREG_COPY_REFERRERS) != 0;
-    if ((rc = mlr_ref_parse(ref, &r, err)) == 0 && (rc = mlr_ref_parse(as != NULL ? as : ref, &target, err)) == 0)
+    if ((rc = mlr_place_ref(from->place, ref, &r, err)) == 0 &&
+        (rc = as != NULL ? mlr_place_ref(to->place, as, &target, err) : mlr_ref_copy(&r, &target, err)) == 0)
         rc = mlr_copy_run(from->place, &r, to->place, &target, &how, op, out != NULL ? &m : NULL, err);
     if (rc == 0 && out != NULL && (rc = mlr_artifact_new(to, target.repo, m, out, err)) < 0)
         mlr_manifest_free(m);

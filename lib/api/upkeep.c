@@ -9,7 +9,7 @@ int mlreg_session_gc(mlreg_session *s, const mlreg_gc_options *opts, mlreg_op *r
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_GC_DRY_RUN, opts, "mlreg_gc_options", err)) < 0 ||
-        (inout != NULL && (rc = mlr_door_report(inout, sizeof report, "mlreg_gc_report", err)) < 0) || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        (inout != NULL && (rc = mlr_door_report(inout, sizeof report, sizeof report, "mlreg_gc_report", err)) < 0) || (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = mlr_place_gc(s->place, &o, op, &report, err);
     mlr_op_end(op);

@@ -1,29 +1,41 @@
 /* model/build.c - one manifest in the making: what is added to it before it is committed. */
 #include "model/build_parts.h"
 
+#include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/tree.h"
 
-#define MAX_LAYERS 65536
+#define LAYER_BYTES 330 /* that a layer takes in the manifest at least, but for its file's name, which is there twice */
+
+static int keep_type(char **out, const char *type, const char *what, mlreg_error **err)
+{
+    int rc;
+
+    if (type == NULL)
+        return 0;
+    if ((rc = mlr_descriptor_check_type(type, what, err)) < 0)
+        return rc;
+    return (*out = mlr_strdup(type)) == NULL ? mlr_error_nomem(err) : 0;
+}
 
 int mlr_build_new(mlr_place *to, int32_t kind, const char *artifact_type, mlr_build **out, mlreg_error **err)
 {
     mlr_build *b;
+    int rc;
 
     if (kind != MLREG_BUILD_ARTIFACT)
         return mlr_error_set(err, MLREG_EINVAL, "%d is no kind of manifest that can be built", (int)kind);
-    if (to->read_only)
-        return mlr_error_set(err, MLREG_EDENIED, "%s was opened for reading only", to->name);
+    if ((rc = mlr_place_check_writable(to, err)) < 0)
+        return rc;
     if ((b = mlr_alloc(sizeof *b)) == NULL)
         return mlr_error_nomem(err);
     b->to = to;
-    if (artifact_type != NULL && (b->artifact_type = mlr_strdup(artifact_type)) == NULL) {
+    if ((rc = keep_type(&b->artifact_type, artifact_type, "artifact type", err)) < 0)
         mlr_free(b);
-        return mlr_error_nomem(err);
-    }
-    *out = b;
-    return 0;
+    else
+        *out = b;
+    return rc;
 }
 
 int mlr_build_still_open(const mlr_build *b, mlreg_error **err)
@@ -33,18 +45,17 @@ int mlr_build_still_open(const mlr_build *b, mlreg_error **err)
 
 int mlr_build_config(mlr_build *b, const char *media_type, const void *data, size_t len, mlreg_error **err)
 {
-    char *type, *copy;
+    char *type = NULL, *copy;
     int rc = mlr_build_still_open(b, err);
 
     if (rc < 0)
         return rc;
     if (len > MLR_BUILD_CONFIG_MAX_BYTES)
         return mlr_error_set(err, MLREG_ELIMIT, "a config of %zu bytes is over %u", len, MLR_BUILD_CONFIG_MAX_BYTES);
-    type = mlr_strdup(media_type);
-    copy = mlr_strndup(data, len);
-    if (type == NULL || copy == NULL) {
+    if ((rc = keep_type(&type, media_type, "media type", err)) < 0)
+        return rc;
+    if ((copy = mlr_strndup(data, len)) == NULL) {
         mlr_free(type);
-        mlr_free(copy);
         return mlr_error_nomem(err);
     }
     mlr_free(b->config_type);
@@ -62,6 +73,29 @@ int mlr_build_subject(mlr_build *b, const char *digest, mlreg_error **err)
     return rc < 0 ? rc : mlr_digest_parse(digest, &b->subject, err);
 }
 
+/* Keys that differ by case only, or text that is no UTF-8: no strict reader would take the manifest. */
+static int check_annotation(const mlr_descriptor *others, const char *key, const char *value, mlreg_error **err)
+{
+    mlr_buf text = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
+    mlr_json *parsed = NULL;
+    mlr_json_out o;
+    int rc;
+
+    mlr_json_begin(&o, &text, err);
+    mlr_json_open(&o, NULL, '{');
+    for (size_t i = 0; i < others->n_annotations; i++)
+        if (strcmp(others->annotations[i].key, key) != 0)
+            mlr_json_put_string(&o, others->annotations[i].key, others->annotations[i].value);
+    mlr_json_put_string(&o, key, value);
+    mlr_json_close(&o, '}');
+    if ((rc = mlr_json_end(&o)) == 0 && (rc = mlr_json_parse(text.data, text.len, "annotations", &parsed, NULL)) < 0)
+        rc = rc == MLREG_ENOMEM ? mlr_error_nomem(err)
+                                : mlr_error_set(err, MLREG_EINVAL, "annotation \"%s\" differs from another one by case only", key);
+    mlr_json_free(parsed);
+    mlr_buf_done(&text);
+    return rc;
+}
+
 int mlr_build_annotation(mlr_build *b, const char *key, const char *value, mlreg_error **err)
 {
     int rc = mlr_build_still_open(b, err);
@@ -70,15 +104,31 @@ int mlr_build_annotation(mlr_build *b, const char *key, const char *value, mlreg
         return rc;
     if (key[0] == '\0')
         return mlr_error_set(err, MLREG_EINVAL, "an annotation needs a key");
+    if ((rc = check_annotation(&b->notes, key, value, err)) < 0)
+        return rc;
     return mlr_descriptor_annotate(&b->notes, key, value, err);
 }
 
 /* ---- adding ---- */
 
+static void release(struct mlr_build_layer *l)
+{
+    void (*fn)(void *user) = l->path == NULL ? l->source.release : NULL;
+
+    l->source.release = NULL;
+    if (fn != NULL)
+        fn(l->source.user);
+}
+
+void mlr_build_release_sources(mlr_build *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        release(&b->layers[i]);
+}
+
 static void layer_done(struct mlr_build_layer *l)
 {
-    if (l->path == NULL && l->source.release != NULL)
-        l->source.release(l->source.user);
+    release(l);
     mlr_free(l->path);
     mlr_free(l->title);
     mlr_free(l->media_type);
@@ -86,60 +136,76 @@ static void layer_done(struct mlr_build_layer *l)
     mlr_descriptor_done(&l->descriptor);
 }
 
+static size_t json_bytes_of(const char *title)
+{
+    return LAYER_BYTES + 2 * strlen(title);
+}
+
+/* Said now, not when all the bytes are there and the manifest proves too long. */
+static int check_room(const mlr_build *b, const char *title, mlreg_error **err)
+{
+    int rc;
+
+    if (json_bytes_of(title) <= MLR_MANIFEST_MAX_BYTES - b->json_bytes)
+        return 0;
+    rc = mlr_error_set(err, MLREG_ELIMIT, "%zu files would make a manifest of over %u bytes, which nobody takes", b->n + 1, MLR_MANIFEST_MAX_BYTES);
+    return mlr_error_hint(err, rc, "pack small files into one, or spread them over several artifacts");
+}
+
 /* Takes `l` with all it holds, on failure too. */
 static int add(mlr_build *b, struct mlr_build_layer l, mlreg_error **err)
 {
-    int rc = 0;
+    int rc;
 
-    if (l.title == NULL)
+    if (l.title == NULL || mlr_grow(&b->layers, &b->cap, b->n, sizeof *b->layers) < 0)
         rc = mlr_error_nomem(err);
-    else if (b->n >= MAX_LAYERS)
-        rc = mlr_error_set(err, MLREG_ELIMIT, "over %d layers in one manifest", MAX_LAYERS);
-    else if (b->n == b->cap && mlr_grow(&b->layers, &b->cap, b->n, sizeof *b->layers) < 0)
-        rc = mlr_error_nomem(err);
-    else
+    else if ((rc = check_room(b, l.title, err)) == 0)
         rc = mlr_titles_add(&b->titles, l.title, err);
     if (rc < 0) {
         layer_done(&l);
         return rc;
     }
+    b->json_bytes += json_bytes_of(l.title);
     b->layers[b->n++] = l;
     return 0;
-}
-
-static int media_type_of(const mlreg_layer_options *o, char **out, mlreg_error **err)
-{
-    *out = NULL;
-    if (o == NULL || o->media_type == NULL)
-        return 0;
-    *out = mlr_strdup(o->media_type);
-    return *out == NULL ? mlr_error_nomem(err) : 0;
 }
 
 static int add_path(mlr_build *b, const mlreg_layer_options *o, const char *path, const char *title, mlreg_error **err)
 {
     struct mlr_build_layer l = { .of = b };
-    int rc = media_type_of(o, &l.media_type, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    if ((l.path = mlr_strdup(path)) == NULL) {
-        mlr_free(l.media_type);
+    if ((l.path = mlr_strdup(path)) == NULL)
         return mlr_error_nomem(err);
+    if ((rc = keep_type(&l.media_type, o != NULL ? o->media_type : NULL, "media type", err)) < 0) {
+        layer_done(&l);
+        return rc;
     }
     l.title = mlr_strdup(title);
     return add(b, l, err);
 }
 
+/* What a failed add had added so far. */
+static void take_back(mlr_build *b, size_t n, size_t json_bytes)
+{
+    while (b->n > n)
+        layer_done(&b->layers[--b->n]);
+    mlr_titles_cut(&b->titles, n);
+    b->json_bytes = json_bytes;
+}
+
 int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err)
 {
     mlr_tree t = { 0 };
+    size_t n = b->n, json_bytes = b->json_bytes;
     int rc = mlr_build_still_open(b, err);
 
     if (rc < 0 || (rc = mlr_tree_read(dir, o != NULL ? o->title : NULL, op, &t, err)) < 0)
         return mlr_error_subject(err, rc, dir);
     for (size_t i = 0; i < t.n && rc == 0; i++)
         rc = add_path(b, o, t.items[i].path, t.items[i].title, err);
+    if (rc < 0)
+        take_back(b, n, json_bytes);
     mlr_tree_done(&t);
     return rc;
 }
@@ -166,7 +232,7 @@ int mlr_build_add_source(mlr_build *b, const mlreg_layer_options *o, const mlreg
     if (rc == 0 && (o == NULL || o->title == NULL))
         rc = mlr_error_set(err, MLREG_EINVAL, "bytes from a source need a title: the file they become");
     if (rc == 0)
-        rc = media_type_of(o, &l.media_type, err);
+        rc = keep_type(&l.media_type, o->media_type, "media type", err);
     if (rc < 0) {
         layer_done(&l);
         return rc;

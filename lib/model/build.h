@@ -12,8 +12,6 @@ int  mlr_build_annotation(mlr_build *b, const char *key, const char *value, mlre
 int  mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err);
 int  mlr_build_add_file(mlr_build *b, const mlreg_layer_options *o, const char *path, mlr_op *op, mlreg_error **err);
 int  mlr_build_add_source(mlr_build *b, const mlreg_layer_options *o, const mlreg_source *src, mlr_op *op, mlreg_error **err); /* src->release is called once, by free at the latest */
-int  mlr_build_add_layer_of(mlr_build *b, const mlreg_layer_options *o, mlr_place *from, const char *repo, const mlr_manifest *m, size_t layer, mlreg_error **err);
-int  mlr_build_add_child(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, const char *platform, mlreg_error **err);
 /* Blobs first, then the manifest, then the tags (ref's and `also`'s). */
 int  mlr_build_commit(mlr_build *b, const mlr_ref *ref, const mlr_tag_rule *rule, const char *const *also, size_t n_also, mlr_op *op, mlr_manifest **out, mlreg_error **err);
 void mlr_build_free(mlr_build *b);

@@ -1,4 +1,4 @@
-/* model/build_parts.h - what a builder is made of; for build.c and build_commit.c alone. */
+/* model/build_parts.h - what a builder is made of; for build.c, build_layers.c and build_commit.c alone. */
 #ifndef MLR_MODEL_BUILD_PARTS_H
 #define MLR_MODEL_BUILD_PARTS_H
 #include "model/build.h"
@@ -23,8 +23,11 @@ struct mlr_build {
     mlr_descriptor notes;            /* carries the manifest's annotations */
     struct mlr_build_layer *layers; size_t n, cap;
     mlr_titles titles;
+    size_t json_bytes;               /* that the manifest will have at least */
     const char *repo;                /* during commit */
     bool committed;
 };
+int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */
+void mlr_build_release_sources(mlr_build *b);                       /* each once, however often this is called */
 int mlr_build_still_open(const mlr_build *b, mlreg_error **err);   /* ESTATE once committed */
 #endif

@@ -1,4 +1,7 @@
-/* model/checkout.c - an artifact's files into a folder, straight from wherever it lives. */
+/* model/checkout.c - an artifact's files into a folder, straight from wherever it lives.
+ *
+ * Archives say only inside which files they hold. So they are brought and verified first, and their names read, before
+ * anything is written; then every name is known, and checked against all others. */
 #include "model/checkout.h"
 
 #include <fcntl.h>
@@ -19,16 +22,38 @@ struct file {
     struct checkout *of;
     const mlr_descriptor *layer;
     const char *title;               /* of an archive: NULL, its members have names of their own */
+    mlr_unpack archive;
 };
 struct checkout {
     mlr_place *place;
     const char *repo;
-    int root;                        /* the folder; everything happens beneath it */
+    mlr_ground ground;               /* the folder; everything happens beneath it */
     const mlr_checkout *how;
     struct file *files;
-    size_t n, cap;
+    size_t n, cap, n_archives;
     mlr_titles titles;
+    pthread_mutex_t lock;            /* guards `titles` while archives are read */
 };
+
+static int done(struct file *f, int rc, mlr_op *op, mlreg_error **err)
+{
+    if (rc >= 0)
+        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    return rc < 0 ? mlr_error_subject(err, rc, f->title != NULL ? f->title : f->layer->digest.text) : 0;
+}
+
+static int open_layer(struct file *f, mlr_op *op, mlr_reader **out, mlreg_error **err)
+{
+    mlr_blob b = { f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
+
+    return mlr_counted_open(f->of->place, &b, op, out, err);
+}
+
+/* Wrong bytes are the place's doing, whoever found out. */
+static int blame(struct file *f, int rc, mlreg_error **err)
+{
+    return rc == MLREG_EDIGEST ? mlr_error_at(err, rc, f->of->place->name) : rc;
+}
 
 /* ---- one file ---- */
 
@@ -37,7 +62,7 @@ static int is_there(struct file *f, mlr_op *op, mlreg_error **err)
 {
     mlr_reader *r = NULL;
     mlr_digest got;
-    int fd, rc = mlr_landing_open_existing(f->of->root, f->title, f->layer->bytes, &fd, err);
+    int fd, rc = mlr_landing_open_existing(&f->of->ground, f->title, f->layer->bytes, &fd, err);
 
     if (rc <= 0)
         return rc;
@@ -52,42 +77,67 @@ static int is_there(struct file *f, mlr_op *op, mlreg_error **err)
 
 static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 {
-    mlr_blob b = { f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
-    mlr_reader *inner = NULL, *r = NULL;
-    int rc = mlr_place_blob_open(f->of->place, &b, op, &inner, err);
+    mlr_reader *r = NULL;
+    int rc = open_layer(f, op, &r, err);
 
-    if (rc < 0)
-        return rc;
-    if ((rc = mlr_counted_new(inner, &r, err)) < 0) {
-        mlr_reader_free(inner);
-        return rc;
-    }
-    if (f->title == NULL)
-        rc = mlr_unpack(f->of->place->rt, r, f->layer, f->of->root, f->of->how, op, err);
-    else
-        rc = mlr_landing_file(f->of->place->rt, r, f->layer, f->of->root, f->title, op, err);
+    if (rc == 0)
+        rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, err);
     if (rc == 0)
         mlr_counted_rest(r, op);
     mlr_reader_free(r);
-    return rc;
+    return blame(f, rc, err);
 }
 
-static int check_out(void *arg, mlr_op *op, mlreg_error **err)
+static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
-    int rc = mlr_op_check(op, err);
+    int rc = is_there(f, op, err);
 
-    if (rc == 0 && f->title != NULL)
-        rc = is_there(f, op, err);
     if (rc == 1) {
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)f->layer->bytes);
         mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)f->layer->bytes);
     } else if (rc == 0) {
         rc = fetch(f, op, err);
     }
-    if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
-    return rc < 0 ? mlr_error_subject(err, rc, f->title != NULL ? f->title : f->layer->digest.text) : 0;
+    return done(f, rc, op, err);
+}
+
+/* ---- one archive ---- */
+
+static int add_names(struct file *f, mlr_op *op, mlreg_error **err)
+{
+    mlr_titles own = { 0 };
+    int rc = mlr_unpack_names(&f->archive, &own, op, err);
+
+    pthread_mutex_lock(&f->of->lock);
+    if (rc == 0)
+        rc = mlr_titles_move(&f->of->titles, &own, err);
+    pthread_mutex_unlock(&f->of->lock);
+    mlr_titles_done(&own);
+    return mlr_error_at(err, rc, f->of->place->name);
+}
+
+static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct file *f = arg;
+    mlr_reader *r = NULL;
+    int rc;
+
+    if ((rc = open_layer(f, op, &r, err)) < 0)
+        return done(f, rc, op, err);
+    if ((rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, err)) < 0)
+        mlr_reader_free(r);
+    else if ((rc = add_names(f, op, err)) == 0 && f->archive.bytes == r)
+        mlr_counted_rest(r, op);
+    return done(f, blame(f, rc, err), op, err);
+}
+
+static int land_archive(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct file *f = arg;
+    int rc = mlr_unpack_land(&f->archive, &f->of->ground, f->of->how, op, err);
+
+    return rc < 0 ? mlr_error_subject(err, rc, f->layer->digest.text) : 0;
 }
 
 /* ---- all of them ---- */
@@ -106,7 +156,8 @@ static int add(struct checkout *c, const mlr_descriptor *layer, mlr_op *op, mlre
         return 0;
     if (c->n == c->cap && mlr_grow(&c->files, &c->cap, c->n, sizeof *c->files) < 0)
         return mlr_error_nomem(err);
-    c->files[c->n++] = (struct file){ c, layer, title };
+    c->files[c->n++] = (struct file){ c, layer, title, MLR_UNPACK_INIT };
+    c->n_archives += archive;
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, 1);
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)layer->bytes);
     return 0;
@@ -130,24 +181,43 @@ static int plan(struct checkout *c, const mlr_manifest *m, mlr_op *op, mlreg_err
 }
 
 /* One folder is made, but no path to it: where even the parent is missing, the path is more likely a slip. */
-static int make_root(const char *dir, mlreg_error **err)
+static int make_dir(const char *dir, mlreg_error **err)
 {
     char *parent = mlr_path_dir(dir);
-    int rc = parent != NULL ? 0 : mlr_error_nomem(err);
+    mlreg_error *why = NULL;
+    struct stat st;
+    int rc = parent != NULL ? mlr_fs_stat(parent, &st, &why) : mlr_error_nomem(err);
 
-    if (rc == 0 && !mlr_fs_exists(parent)) {
-        rc = mlr_error_set(err, MLREG_ENOTFOUND, "%s cannot be made: there is no folder %s", dir, parent);
+    if (rc == MLREG_ENOTFOUND) {
+        mlr_error_set(err, rc, "%s cannot be made: there is no folder %s", dir, parent);
         mlr_error_hint(err, rc, "check the path, or make it first: mkdir -p %s", parent);
     }
+    mlr_error_move(err, &why);
     mlr_free(parent);
     return rc < 0 ? rc : mlr_fs_mkdirs(dir, 0755, err);
 }
 
-static int open_root(const char *dir, int *fd, mlreg_error **err)
+static int open_ground(const char *dir, mlr_ground *out, mlreg_error **err)
 {
-    int rc = mlr_fs_exists(dir) ? 0 : make_root(dir, err);
+    mlreg_error *why = NULL;
+    int rc = mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, &out->fd, &why);
 
-    return rc < 0 ? rc : mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, fd, err);
+    if (rc != MLREG_ENOTFOUND) {
+        mlr_error_move(err, &why);
+        return rc;
+    }
+    mlr_error_done(why);
+    return (rc = make_dir(dir, err)) < 0 ? rc : mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, &out->fd, err);
+}
+
+static int for_each(struct checkout *c, mlr_group *g, bool archives, mlr_task_fn task, mlreg_error **err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < c->n && rc == 0; i++)
+        if ((c->files[i].title == NULL) == archives)
+            rc = mlr_group_add(g, task, &c->files[i], err);
+    return rc;
 }
 
 static int run(struct checkout *c, mlr_op *op, mlreg_error **err)
@@ -155,24 +225,41 @@ static int run(struct checkout *c, mlr_op *op, mlreg_error **err)
     mlr_group *g = NULL;
     int rc = mlr_group_new(c->place->rt, op, mlr_runtime_limits(c->place->rt)->threads, &g, err);
 
-    for (size_t i = 0; i < c->n && rc == 0; i++)
-        rc = mlr_group_add(g, check_out, &c->files[i], err);
-    if (rc == 0)
+    if (rc == 0 && c->n_archives > 0 && (rc = for_each(c, g, true, bring_archive, err)) == 0 && (rc = mlr_group_wait(g, err)) == 0)
+        rc = mlr_titles_check(&c->titles, err);
+    if (rc == 0 && (rc = for_each(c, g, false, check_out_file, err)) == 0 && (rc = for_each(c, g, true, land_archive, err)) == 0)
         rc = mlr_group_wait(g, err);
     mlr_group_free(g);
     return rc;
 }
 
+static void release(struct checkout *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        mlr_unpack_done(&c->files[i].archive);
+    mlr_fs_close(c->ground.fd);
+    mlr_titles_done(&c->titles);
+    mlr_free(c->files);
+    pthread_mutex_destroy(&c->lock);
+}
+
+/* What is not the place's failure is the folder's, if it is about files at all. */
+static int at_folder(const char *dir, int rc, mlreg_error **err)
+{
+    bool is_local = rc == MLREG_EIO || rc == MLREG_EDENIED || rc == MLREG_EEXISTS || rc == MLREG_ENOTFOUND;
+
+    return is_local ? mlr_error_at(err, rc, dir) : rc;
+}
+
 int mlr_checkout_run(mlr_place *p, const char *repo, const mlr_manifest *m, const char *dir, const mlr_checkout *how,
         mlr_op *op, mlreg_error **err)
 {
-    struct checkout c = { .place = p, .repo = repo, .root = -1, .how = how };
+    struct checkout c = { .place = p, .repo = repo, .ground = { -1, dir }, .how = how };
     int rc;
 
-    if ((rc = plan(&c, m, op, err)) == 0 && (rc = open_root(dir, &c.root, err)) == 0)
+    pthread_mutex_init(&c.lock, NULL);
+    if ((rc = plan(&c, m, op, err)) == 0 && (rc = open_ground(dir, &c.ground, err)) == 0)
         rc = run(&c, op, err);
-    mlr_fs_close(c.root);
-    mlr_titles_done(&c.titles);
-    mlr_free(c.files);
-    return rc;
+    release(&c);
+    return at_folder(dir, rc, err);
 }

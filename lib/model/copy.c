@@ -2,10 +2,13 @@
 #include "model/copy.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/work.h"
 #include "model/counted.h"
+#include "model/tagrule.h"
+#include "place/digestmap.h"
 
 #define MAX_DEPTH     8     /* of indexes within indexes, and of referrers of referrers */
 #define MAX_MANIFESTS 10000 /* in one copy */
@@ -22,28 +25,36 @@ struct copy {
     const mlr_copy *how;
     mlr_manifest **manifests;   /* children stand before the index that names them */
     size_t n_manifests, cap_manifests;
+    mlr_digestmap seen;         /* of these */
     struct blob *blobs;
     size_t n_blobs, cap_blobs;
 };
 
 /* ---- one blob ---- */
 
+/* A reader's bytes fail in the hands of the other place: wrong ones are still the doing of where they came from, unless the other end
+ * of a line says that they did not arrive. */
+static int blame(const struct blob *b, int rc, mlreg_error **err, mlreg_error **why)
+{
+    if (rc == MLREG_EDIGEST && *why != NULL && (*why)->http_status == 0) {
+        mlr_free((*why)->place);
+        (*why)->place = NULL;
+        mlr_error_at(why, rc, b->copy->from->name);
+    }
+    mlr_error_move(err, why);
+    return rc;
+}
+
 static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
 {
-    mlr_reader *reader = NULL, *counted = NULL;
-    int rc = mlr_place_blob_open(b->copy->from, &b->from, op, &reader, err);
+    mlr_reader *r = NULL;
+    mlreg_error *why = NULL;
+    int rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why);
 
-    if (rc < 0)
-        return rc;
-    if ((rc = mlr_counted_new(reader, &counted, err)) < 0) {
-        mlr_reader_free(reader);
-        return rc;
-    }
-    rc = mlr_place_blob_write(b->copy->to, &b->to, counted, op, err);
-    if (rc == 0)
-        mlr_counted_rest(counted, op);
-    mlr_reader_free(counted);
-    return rc;
+    if (rc == 0 && (rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why)) == 0)
+        mlr_counted_rest(r, op);
+    mlr_reader_free(r);
+    return blame(b, rc, err, &why);
 }
 
 static bool one_place(const struct copy *c)
@@ -112,14 +123,6 @@ static int add_blobs_of(struct copy *c, const mlr_manifest *m, mlreg_error **err
     return rc;
 }
 
-static bool has_manifest(const struct copy *c, const mlr_digest *d)
-{
-    for (size_t i = 0; i < c->n_manifests; i++)
-        if (mlr_digest_equal(&c->manifests[i]->self.digest, d))
-            return true;
-    return false;
-}
-
 static int add_tree_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err);
 
 static int add_by_descriptor(struct copy *c, const mlr_descriptor *d, unsigned depth, mlr_op *op, mlreg_error **err)
@@ -128,7 +131,7 @@ static int add_by_descriptor(struct copy *c, const mlr_descriptor *d, unsigned d
     mlr_ref r = { .repo = (char *)c->from_repo, .digest = d->digest };
     int rc;
 
-    if (has_manifest(c, &d->digest))
+    if (mlr_digestmap_find(&c->seen, &d->digest) != NULL)
         return 0;
     if (!mlr_manifest_type_known(d->media_type)) /* OCI lets an index name anything: what is no manifest is carried as a blob */
         return add_blob(c, d, err);
@@ -159,19 +162,25 @@ static int add_children_of(struct copy *c, const mlr_manifest *m, unsigned depth
     return rc;
 }
 
+static int keep_manifest(struct copy *c, mlr_manifest *m, mlreg_error **err)
+{
+    if (mlr_grow(&c->manifests, &c->cap_manifests, c->n_manifests, sizeof *c->manifests) < 0)
+        return mlr_error_nomem(err);
+    if (mlr_digestmap_add(&c->seen, &m->self.digest, err) == NULL)
+        return MLREG_ENOMEM;
+    c->manifests[c->n_manifests++] = m;
+    return 0;
+}
+
 /* Takes `m` over, on failure too. Its children come first in the list, what refers to it behind it. */
 static int add_tree_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
 {
-    int rc = add_children_of(c, m, depth, op, err);
+    int rc;
 
-    if (rc == 0 && c->n_manifests == c->cap_manifests &&
-        mlr_grow(&c->manifests, &c->cap_manifests, c->n_manifests, sizeof *c->manifests) < 0)
-        rc = mlr_error_nomem(err);
-    if (rc < 0) {
+    if ((rc = add_children_of(c, m, depth, op, err)) < 0 || (rc = keep_manifest(c, m, err)) < 0) {
         mlr_manifest_free(m);
         return rc;
     }
-    c->manifests[c->n_manifests++] = m;
     if (!one_repository(c))
         rc = add_blobs_of(c, m, err);
     return rc == 0 && c->how->referrers ? add_referrers_of(c, m, depth, op, err) : rc;
@@ -224,7 +233,6 @@ static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 /* The one that was asked for goes last and takes the tag along; all others go by digest. */
 static int copy_manifests(struct copy *c, const mlr_manifest *top, const mlr_ref *as, mlr_op *op, mlreg_error **err)
 {
-    mlr_tag_rule rule = { c->how->move_tag, c->how->expect };
     int rc = 0;
 
     for (size_t i = 0; i < c->n_manifests && rc == 0; i++) {
@@ -232,36 +240,9 @@ static int copy_manifests(struct copy *c, const mlr_manifest *top, const mlr_ref
         mlr_ref by_digest = { .repo = (char *)c->to_repo, .digest = m->self.digest };
 
         if (m != top)
-            rc = mlr_place_manifest_write(c->to, &by_digest, &rule, m, op, err);
+            rc = mlr_place_manifest_write(c->to, &by_digest, &c->how->rule, m, op, err);
     }
-    return rc < 0 ? rc : mlr_place_manifest_write(c->to, as, &rule, top, op, err);
-}
-
-/* Said before a byte moves; the write itself decides again. */
-static int check_tag(struct copy *c, const mlr_manifest *top, const mlr_ref *as, mlr_op *op, mlreg_error **err)
-{
-    mlr_ref tag = { .repo = as->repo, .tag = as->tag };
-    mlr_descriptor now = { 0 };
-    mlreg_error *why = NULL;
-    int rc;
-
-    if (as->tag == NULL || c->how->move_tag)
-        return 0;
-    if ((rc = mlr_place_resolve(c->to, &tag, op, &now, &why)) < 0) {
-        if (rc == MLREG_ENOTFOUND || rc == MLREG_EAUTH || rc == MLREG_EDENIED) { /* may be pushed to, though not read */
-            mlr_error_done(why);
-            return 0;
-        }
-        mlr_error_move(err, &why);
-        return rc;
-    }
-    if (!mlr_digest_equal(&now.digest, &top->self.digest)) {
-        rc = mlr_error_set(err, MLREG_EEXISTS, "tag %s is there already, at %s; this is %s", as->tag, now.digest.text, top->self.digest.text);
-        mlr_error_hint(err, rc, "push under another tag, or ask for the tag to be moved");
-        mlr_error_at(err, rc, c->to->name);
-    }
-    mlr_descriptor_done(&now);
-    return rc;
+    return rc < 0 ? rc : mlr_place_manifest_write(c->to, as, &c->how->rule, top, op, err);
 }
 
 static void copy_done(struct copy *c, const mlr_manifest *kept)
@@ -271,6 +252,7 @@ static void copy_done(struct copy *c, const mlr_manifest *kept)
             mlr_manifest_free(c->manifests[i]);
     for (size_t i = 0; i < c->n_blobs; i++)
         mlr_free(c->blobs[i].name);
+    mlr_digestmap_done(&c->seen);
     mlr_free(c->manifests);
     mlr_free(c->blobs);
 }
@@ -296,11 +278,12 @@ int mlr_copy_run(mlr_place *from, const mlr_ref *r, mlr_place *to, const mlr_ref
     struct copy c = { .from = from, .to = to, .from_repo = r->repo, .to_repo = as->repo, .how = how };
     mlr_manifest *top = NULL;
     mlr_ref target = { 0 };
-    int rc = mlr_place_manifest(from, r, op, &top, err);
+    int rc;
 
-    if (rc < 0)
-        return mlr_error_subject(err, rc, mlr_ref_word(r));
-    if ((rc = name_target(r, as, top, &target, err)) < 0 || (rc = check_tag(&c, top, &target, op, err)) < 0) {
+    if ((rc = mlr_place_check_writable(to, err)) < 0 || (rc = mlr_place_manifest(from, r, op, &top, err)) < 0)
+        return rc;
+    if ((rc = name_target(r, as, top, &target, err)) < 0 ||
+        (rc = mlr_tagrule_check(to, target.repo, target.tag, &how->rule, &top->self.digest, op, err)) < 0) {
         mlr_manifest_free(top);
         goto out;
     }

@@ -7,7 +7,8 @@
 struct counted {
     mlr_reader  base;
     mlr_reader *inner;
-    uint64_t    high; /* everything below this offset has been counted */
+    const char *place; /* whose bytes they are, or NULL */
+    uint64_t    high;  /* everything below this offset has been counted */
 };
 
 static int64_t read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
@@ -19,12 +20,14 @@ static int64_t read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, ml
         mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)(offset + (uint64_t)n - c->high));
         c->high = offset + (uint64_t)n;
     }
-    return n;
+    return n < 0 ? mlr_error_at(err, (int)n, c->place) : n;
 }
 
 static int unchanged(mlr_reader *r, mlreg_error **err)
 {
-    return mlr_reader_unchanged(((struct counted *)r)->inner, err);
+    const struct counted *c = (struct counted *)r;
+
+    return mlr_error_at(err, mlr_reader_unchanged(c->inner, err), c->place);
 }
 
 static void release(mlr_reader *r)
@@ -37,7 +40,7 @@ static void release(mlr_reader *r)
 
 static const mlr_reader_ops counted_ops = { .read_at = read_at, .unchanged = unchanged, .free = release };
 
-int mlr_counted_new(mlr_reader *inner, mlr_reader **out, mlreg_error **err)
+int mlr_counted_new(mlr_reader *inner, const char *place, mlr_reader **out, mlreg_error **err)
 {
     struct counted *c = mlr_alloc(sizeof *c);
 
@@ -46,8 +49,19 @@ int mlr_counted_new(mlr_reader *inner, mlr_reader **out, mlreg_error **err)
     c->base = *inner;
     c->base.ops = &counted_ops;
     c->inner = inner;
+    c->place = place;
     *out = &c->base;
     return 0;
+}
+
+int mlr_counted_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err)
+{
+    mlr_reader *inner = NULL;
+    int rc = mlr_place_blob_open(p, b, op, &inner, err);
+
+    if (rc == 0 && (rc = mlr_counted_new(inner, p->name, out, err)) < 0)
+        mlr_reader_free(inner);
+    return rc;
 }
 
 void mlr_counted_rest(mlr_reader *counted, mlr_op *op)

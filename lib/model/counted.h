@@ -1,10 +1,13 @@
 /* model/counted.h - a reader that tells the op how far it was read, once for every byte. */
 #ifndef MLR_MODEL_COUNTED_H
 #define MLR_MODEL_COUNTED_H
-#include "base/reader.h"
+#include "place/place.h"
 
-/* Wraps `inner`, which it frees with itself (on success only). Bytes read again, after a broken upload say, count once. */
-int mlr_counted_new(mlr_reader *inner, mlr_reader **out, mlreg_error **err);
+/* Wraps `inner`, which it frees with itself (on success only). Bytes read again, after a broken upload say, count once.
+ * What fails carries `place` (borrowed; NULL: none): a reader ends up in the hands of another place, which would else be taken for the cause. */
+int mlr_counted_new(mlr_reader *inner, const char *place, mlr_reader **out, mlreg_error **err);
+/* The same around a blob of a place. */
+int mlr_counted_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
 /* What of the reader's bytes was never read (a place had them already): counted as done, for totals that add up. */
 void mlr_counted_rest(mlr_reader *counted, mlr_op *op);
 #endif

@@ -2,9 +2,12 @@
 #include "model/facts.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "codec/gguf.h"
 #include "codec/safetensors.h"
 #include "model/frontmatter.h"
@@ -12,13 +15,30 @@
 
 #define DOCUMENT_MAX_BYTES (1u << 20) /* config.json and README.md beyond this are not looked into */
 #define HEAD_BYTES 512
+#define VALUE_MAX_BYTES 256           /* a name or license beyond this is none */
 
+/* The first one counts. What cannot be written into the config, or is no name, is passed over: it must not stop the build. */
 static int keep(char **field, const char *value, mlreg_error **err)
 {
-    if (*field != NULL || value == NULL || value[0] == '\0')
+    size_t len = value != NULL ? strlen(value) : 0;
+
+    if (*field != NULL || len == 0 || len > VALUE_MAX_BYTES || !mlr_utf8_valid(value, len))
         return 0;
     *field = mlr_strdup(value);
     return *field == NULL ? mlr_error_nomem(err) : 0;
+}
+
+/* Hugging Face writes SPDX's names in lower case; ModelPack wants SPDX's own. */
+static const char *spdx(const char *name)
+{
+    static const char *const names[] = { "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "CC0-1.0", "CC-BY-4.0",
+        "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "GPL-2.0", "GPL-3.0", "LGPL-3.0", "AGPL-3.0", "MPL-2.0", "ISC",
+        "Unlicense", "WTFPL", "Zlib", "BSL-1.0", "EUPL-1.1", "AFL-3.0", "Artistic-2.0", "ECL-2.0", "EPL-2.0", "OFL-1.1" };
+
+    for (size_t i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(names[i], name) == 0)
+            return names[i];
+    return name;
 }
 
 /* ---- tensor files ---- */
@@ -59,7 +79,7 @@ static int from_tensors(mlr_facts *f, const mlr_tensors *t, const char *format, 
         (rc = keep(&f->architecture, mlr_tensors_metadata(t, "general.architecture"), err)) < 0 ||
         (rc = keep(&f->family, mlr_tensors_metadata(t, "general.architecture"), err)) < 0)
         return rc;
-    return keep(&f->license, mlr_tensors_metadata(t, "general.license"), err);
+    return keep(&f->license, spdx(mlr_tensors_metadata(t, "general.license")), err);
 }
 
 /* ---- documents ---- */
@@ -85,8 +105,8 @@ static int from_config(mlr_facts *f, const char *text, size_t len, mlreg_error *
     const char *dtype;
     int rc;
 
-    if (mlr_json_parse_as(&free_names, text, len, "config.json", &j, NULL) < 0)
-        return 0;
+    if ((rc = mlr_json_parse_as(&free_names, text, len, "config.json", &j, NULL)) < 0)
+        return rc == MLREG_ENOMEM ? mlr_error_nomem(err) : 0;
     dtype = mlr_json_string(mlr_json_get(j, "torch_dtype"));
     if (dtype == NULL)
         dtype = mlr_json_string(mlr_json_get(j, "dtype"));
@@ -95,19 +115,6 @@ static int from_config(mlr_facts *f, const char *text, size_t len, mlreg_error *
         rc = keep(&f->precision, dtype, err);
     mlr_json_free(j);
     return rc;
-}
-
-/* Hugging Face writes SPDX's names in lower case; ModelPack wants SPDX's own. */
-static const char *spdx(const char *name)
-{
-    static const char *const names[] = { "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "CC0-1.0", "CC-BY-4.0",
-        "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "GPL-2.0", "GPL-3.0", "LGPL-3.0", "AGPL-3.0", "MPL-2.0", "ISC",
-        "Unlicense", "WTFPL", "Zlib", "BSL-1.0", "EUPL-1.1", "AFL-3.0", "Artistic-2.0", "ECL-2.0", "EPL-2.0", "OFL-1.1" };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcasecmp(names[i], name) == 0)
-            return names[i];
-    return name;
 }
 
 static int from_readme(mlr_facts *f, const char *text, mlreg_error **err)
@@ -203,27 +210,32 @@ static uint64_t total(const mlr_facts *f)
     return n;
 }
 
+/* With one digit behind the point below 100, rounded; without floating point, whose comma is the host's locale's. */
+static void in_units(uint64_t n, uint64_t each, char unit, char *text)
+{
+    uint64_t tenths = n / each * 10 + (n % each * 10 + each / 2) / each;
+
+    if (tenths >= 1000 || tenths % 10 == 0)
+        snprintf(text, 32, "%" PRIu64 "%c", tenths >= 1000 ? (n / each) + (n % each >= each / 2) : tenths / 10, unit);
+    else
+        snprintf(text, 32, "%" PRIu64 ".%" PRIu64 "%c", tenths / 10, tenths % 10, unit);
+}
+
 bool mlr_facts_param_size(const mlr_facts *f, char *text)
 {
-    static const struct { double each; char unit; } units[] = { { 1e12, 't' }, { 1e9, 'b' }, { 1e6, 'm' }, { 1e3, 'k' } };
+    static const struct { uint64_t each; char unit; } units[] = {
+        { 1000000000000, 't' }, { 1000000000, 'b' }, { 1000000, 'm' }, { 1000, 'k' }
+    };
     uint64_t n = total(f);
 
     if (n == 0)
         return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if ((double)n >= units[i].each) {
-            double x = (double)n / units[i].each;
-            int digits = x >= 100 ? 0 : 1;
-
-            snprintf(text, 32, "%.*f", digits, x);
-            size_t len = strlen(text);
-            if (len > 2 && strcmp(text + len - 2, ".0") == 0)
-                len -= 2;
-            text[len] = units[i].unit;
-            text[len + 1] = '\0';
+        if (n >= units[i].each - units[i].each / 2000) { /* 999.5 and more become 1 of the next */
+            in_units(n, units[i].each, units[i].unit, text);
             return true;
         }
-    snprintf(text, 32, "%llu", (unsigned long long)n);
+    snprintf(text, 32, "%" PRIu64, n);
     return true;
 }
 

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
+#include "model/counted.h"
 #include "place/intake.h"
 
+#define TEMPORARY "a temporary file (in $TMPDIR, else /tmp)"
 #define IN_MEMORY_BYTES (4u << 20) /* up to here a layer from afar is kept in memory, beyond in an unlinked file */
 
 struct mlr_layer {
@@ -19,11 +22,13 @@ struct mlr_layer {
     char *name;
     int fd;                            /* verified bytes on disk, or -1 */
     char *memory;                      /* verified bytes in memory, or NULL */
-    mlr_reader *live;                  /* unverified, as it arrives, or NULL; guarded by `lock` */
-    pthread_mutex_t lock;
-    mlr_sha256 sum;                    /* of a pass that began at 0 and never jumped … */
+    mlr_reader *live;                  /* a reader for one at a time, or NULL: as it arrives, or of verified bytes elsewhere */
+    bool is_busy;                      /* someone reads from it */
+    pthread_mutex_t lock;              /* guards is_busy */
+    pthread_cond_t freed;
+    mlr_sha256 sum;                    /* of an unverified pass that began at 0 and never jumped … */
     uint64_t summed;                   /* … up to here; MLREG_NONE: it jumped */
-    uint64_t layer_bytes;
+    bool is_wrong;                     /* a whole pass had the wrong digest: nothing more is handed out before the next */
 };
 
 static int put_in_memory(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
@@ -35,36 +40,52 @@ static int put_in_memory(void *user, uint64_t offset, const void *data, size_t l
 
 static int put_in_file(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
 {
-    return mlr_fs_write_at(*(int *)user, offset, data, len, "a temporary file", err);
+    return mlr_fs_write_at(*(int *)user, offset, data, len, TEMPORARY, err);
 }
 
-static int temporary_file(int *fd, mlreg_error **err)
+static int temporary_file(int *fd, uint64_t bytes, mlreg_error **err)
 {
     const char *dir = getenv("TMPDIR");
     mlr_temp t = MLR_TEMP_INIT;
     int rc = mlr_temp_open(&t, dir != NULL && dir[0] == '/' ? dir : "/tmp", 0600, err);
 
-    if (rc == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
-        rc = mlr_error_errno(err, errno, "a temporary file");
+    if (rc == 0 && (rc = mlr_fs_reserve(t.fd, bytes, TEMPORARY, err)) == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        rc = mlr_error_errno(err, errno, TEMPORARY);
     mlr_temp_done(&t);                 /* takes its name away, if it had one; the bytes live as long as *fd */
     return rc;
 }
 
-/* Brings the whole layer here and checks it, before anyone reads a byte. */
-static int bring(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlreg_error **err)
+static int take_in(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlr_digest *got, mlreg_error **err)
 {
-    mlr_digest got;
     int rc;
 
     if (r->bytes <= IN_MEMORY_BYTES) {
         if ((l->memory = mlr_alloc(r->bytes + 1)) == NULL)
             return mlr_error_nomem(err);
-        rc = mlr_intake(rt, r, put_in_memory, l->memory, op, &got, err);
-    } else {
-        if ((rc = temporary_file(&l->fd, err)) == 0)
-            rc = mlr_intake(rt, r, put_in_file, &l->fd, op, &got, err);
+        return mlr_intake(rt, r, put_in_memory, l->memory, op, got, err);
     }
-    return rc < 0 ? rc : mlr_digest_check(&got, &l->digest, l->name, err);
+    if ((rc = temporary_file(&l->fd, r->bytes, err)) < 0)
+        return rc;
+    return mlr_intake(rt, r, put_in_file, &l->fd, op, got, err);
+}
+
+/* Brings the whole layer here and checks it, before anyone reads a byte. Takes the reader. */
+static int bring(mlr_layer *l, mlr_place *p, mlr_reader **r, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *counted = NULL;
+    mlr_digest got;
+    int rc = mlr_counted_new(*r, p->name, &counted, err);
+
+    if (rc < 0)
+        return rc;
+    *r = NULL;
+    mlr_op_count(op, MLR_N_BLOBS_TOTAL, 1);
+    mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)counted->bytes);
+    if ((rc = take_in(l, p->rt, counted, op, &got, err)) == 0 &&
+        (rc = mlr_error_at(err, mlr_digest_check(&got, &l->digest, l->name, err), p->name)) == 0)
+        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    mlr_reader_free(counted);
+    return rc;
 }
 
 static int set_range(mlr_layer *l, const mlr_blob *b, const mlr_layer_open *o, mlreg_error **err)
@@ -74,13 +95,12 @@ static int set_range(mlr_layer *l, const mlr_blob *b, const mlr_layer_open *o, m
             (unsigned long long)b->bytes, (unsigned long long)o->bytes, (unsigned long long)o->offset);
     l->begin = o->offset;
     l->bytes = o->bytes != 0 ? o->bytes : b->bytes - o->offset;
-    l->layer_bytes = b->bytes;
     l->digest = b->digest;
     l->name = mlr_strdup(b->digest.text);
     return l->name == NULL ? mlr_error_nomem(err) : 0;
 }
 
-static int take_reader(mlr_layer *l, mlr_runtime *rt, mlr_reader **r, const mlr_layer_open *o, mlr_op *op, mlreg_error **err)
+static int take_reader(mlr_layer *l, mlr_place *p, mlr_reader **r, const mlr_layer_open *o, mlr_op *op, mlreg_error **err)
 {
     if ((*r)->trusted && (*r)->fd >= 0) {
         l->fd = fcntl((*r)->fd, F_DUPFD_CLOEXEC, 0);
@@ -91,7 +111,7 @@ static int take_reader(mlr_layer *l, mlr_runtime *rt, mlr_reader **r, const mlr_
         *r = NULL;
         return 0;
     }
-    return bring(l, rt, *r, op, err);
+    return bring(l, p, r, op, err);
 }
 
 int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err)
@@ -104,9 +124,9 @@ int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, 
         return mlr_error_nomem(err);
     l->fd = -1;
     pthread_mutex_init(&l->lock, NULL);
-    mlr_sha256_init(&l->sum);
+    pthread_cond_init(&l->freed, NULL);
     if ((rc = set_range(l, b, o, err)) == 0 && (rc = mlr_place_blob_open(p, b, op, &r, err)) == 0)
-        rc = take_reader(l, p->rt, &r, o, op, err);
+        rc = take_reader(l, p, &r, o, op, err);
     mlr_reader_free(r);
     if (rc < 0)
         mlr_layer_free(l);
@@ -115,37 +135,51 @@ int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, 
     return rc;
 }
 
-/* Of what arrives unverified and in order, the last byte is handed out only if the whole has its digest. */
-static int sum_up(mlr_layer *l, uint64_t at, const void *buf, size_t len, mlreg_error **err)
-{
-    mlr_digest got;
+/* ---- reading ---- */
 
-    if (l->summed != at) {
-        l->summed = MLREG_NONE;
-        return 0;
-    }
-    mlr_sha256_update(&l->sum, buf, len);
-    l->summed += len;
-    if (l->summed < l->layer_bytes)
-        return 0;
-    mlr_digest_final(&l->sum, &got);
-    l->summed = MLREG_NONE;
-    return mlr_digest_check(&got, &l->digest, l->name, err);
+/* Waits for its turn, answering cancels and progress meanwhile. */
+static int take_turn(mlr_layer *l, mlr_op *op, mlreg_error **err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&l->lock);
+    while (l->is_busy && rc == 0)
+        rc = mlr_work_wait(&l->freed, &l->lock, op, err);
+    if (rc == 0)
+        l->is_busy = true;
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+static void give_turn(mlr_layer *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->is_busy = false;
+    pthread_cond_broadcast(&l->freed);
+    pthread_mutex_unlock(&l->lock);
 }
 
 static int64_t read_live(mlr_layer *l, uint64_t at, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
-    int64_t n;
+    int64_t n = take_turn(l, op, err);
 
-    pthread_mutex_lock(&l->lock);      /* one reader, one position: threads take turns */
+    if (n < 0)
+        return n;
     n = mlr_reader_read_at(l->live, at, buf, len, op, err);
-    if (n > 0 && !l->live->trusted) {
-        int rc = sum_up(l, at, buf, (size_t)n, err);
+    give_turn(l);
+    return n;
+}
 
-        if (rc < 0)
-            n = rc;
+/* The stored file was checked when it came; that it is shorter now is somebody's doing, and no end of the layer. */
+static int64_t read_file(mlr_layer *l, uint64_t at, void *buf, size_t len, mlreg_error **err)
+{
+    int64_t n = mlr_fs_read_at(l->fd, at, buf, len, l->name, err);
+
+    if (n >= 0 && (uint64_t)n < len) {
+        int rc = mlr_error_set(err, MLREG_EIO, "%s has lost its end, from byte %llu on", l->name, (unsigned long long)at + (unsigned long long)n);
+
+        return mlr_error_hint(err, rc, "the stored file was changed: fsck finds such, and a new copy brings it back");
     }
-    pthread_mutex_unlock(&l->lock);
     return n;
 }
 
@@ -155,26 +189,66 @@ int64_t mlr_layer_read_at(mlr_layer *l, uint64_t offset, void *buf, size_t len, 
 
     if (rc < 0)
         return rc;
-    if (offset >= l->bytes)
+    if (offset >= l->bytes || len == 0)
         return 0;
     if (len > l->bytes - offset)
         len = (size_t)(l->bytes - offset);
     offset += l->begin;
     if (l->live != NULL)
         return read_live(l, offset, buf, len, op, err);
-    if (l->memory != NULL) {
-        memcpy(buf, l->memory + offset, len);
-        return (int64_t)len;
+    if (l->memory == NULL)
+        return read_file(l, offset, buf, len, err);
+    memcpy(buf, l->memory + offset, len);
+    return (int64_t)len;
+}
+
+/* ---- in order ---- */
+
+static int say_wrong(mlr_layer *l, mlreg_error **err)
+{
+    return mlr_error_set(err, MLREG_EDIGEST, "%s did not arrive as it is named; begin again at its start", l->name);
+}
+
+/* Of a pass over all that arrives unverified, the last bytes are handed out only if the whole has its digest. */
+static int sum_up(mlr_layer *l, const void *buf, size_t len, mlreg_error **err)
+{
+    mlr_digest got;
+    int rc;
+
+    if (l->position == 0) {
+        mlr_sha256_init(&l->sum);
+        l->summed = 0;
     }
-    return mlr_fs_read_at(l->fd, offset, buf, len, l->name, err);
+    if (l->summed != l->position) {
+        l->summed = MLREG_NONE;
+        return 0;
+    }
+    mlr_sha256_update(&l->sum, buf, len);
+    l->summed += len;
+    if (l->summed < l->live->bytes)
+        return 0;
+    mlr_digest_final(&l->sum, &got);
+    l->summed = MLREG_NONE;
+    rc = mlr_digest_check(&got, &l->digest, l->name, err);
+    l->is_wrong = rc < 0;
+    return rc;
 }
 
 int64_t mlr_layer_read(mlr_layer *l, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
-    int64_t n = mlr_layer_read_at(l, l->position, buf, len, op, err);
+    bool is_whole = l->live != NULL && !l->live->trusted && l->begin == 0;
+    int64_t n;
+    int rc;
 
-    if (n > 0)
-        l->position += (uint64_t)n;
+    if (l->position == 0)
+        l->is_wrong = false;
+    if (l->is_wrong)
+        return say_wrong(l, err);
+    if ((n = mlr_layer_read_at(l, l->position, buf, len, op, err)) <= 0)
+        return n;
+    if (is_whole && (rc = sum_up(l, buf, (size_t)n, err)) < 0)
+        return rc;
+    l->position += (uint64_t)n;
     return n;
 }
 
@@ -199,6 +273,7 @@ void mlr_layer_free(mlr_layer *l)
     mlr_fs_close(l->fd);
     mlr_free(l->memory);
     mlr_free(l->name);
+    pthread_cond_destroy(&l->freed);
     pthread_mutex_destroy(&l->lock);
     mlr_free(l);
 }

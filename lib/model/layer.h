@@ -4,7 +4,7 @@
 #include "place/place.h"
 
 typedef struct mlr_layer mlr_layer;
-typedef struct mlr_layer_open { uint64_t offset, bytes, readahead_bytes; bool unverified; } mlr_layer_open;   /* bytes 0: to the end */
+typedef struct mlr_layer_open { uint64_t offset, bytes; bool unverified; } mlr_layer_open;   /* bytes 0: to the end */
 /* From a place that verified the bytes when it stored them (reader->trusted) everything is allowed. Elsewhere: a whole-layer sequential read is verified slab by slab only at the end,
  * so without `unverified` bytes are first brought, verified, into an unlinked temporary file, then read from there (up to the runtime's memory for small ones: in memory). */
 int  mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err);

@@ -16,9 +16,9 @@ static char *fold(const char *path)
     return f;
 }
 
-int mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err)
+static int add(mlr_titles *t, const char *path, bool is_folder, mlreg_error **err)
 {
-    mlr_title x;
+    mlr_title x = { .is_folder = is_folder };
     int rc = mlr_beneath_check_name(path, err);
 
     if (rc < 0)
@@ -38,7 +38,35 @@ int mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err)
     return 0;
 }
 
-/* '/' sorts before every other character, so what is below a path follows the path itself at once. */
+int mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err)
+{
+    return add(t, path, false, err);
+}
+
+int mlr_titles_add_folder(mlr_titles *t, const char *path, mlreg_error **err)
+{
+    return add(t, path, true, err);
+}
+
+int mlr_titles_move(mlr_titles *t, mlr_titles *from, mlreg_error **err)
+{
+    mlr_title *all;
+
+    if (from->n == 0)
+        return 0;
+    if (from->n > MLR_TITLES_MAX - t->n)
+        return mlr_error_set(err, MLREG_ELIMIT, "over %d files in one artifact", MLR_TITLES_MAX);
+    if ((all = mlr_realloc_array(t->items, t->n + from->n, sizeof *all)) == NULL)
+        return mlr_error_nomem(err);
+    memcpy(all + t->n, from->items, from->n * sizeof *all);
+    *t = (mlr_titles){ all, t->n + from->n, t->n + from->n };
+    mlr_free(from->items);
+    *from = (mlr_titles){ 0 };
+    return 0;
+}
+
+/* '/' sorts before every other character, so what is below a path follows the path itself at once. Of one path the folders
+ * come first: the file behind them stands next to what is below it. */
 static int rank(unsigned char c)
 {
     return c == '\0' ? 0 : c == '/' ? 1 : c + 1;
@@ -50,7 +78,9 @@ static int by_path(const void *a, const void *b)
 
     while (*x == *y && *x)
         x++, y++;
-    return rank((unsigned char)*x) - rank((unsigned char)*y);
+    if (*x != *y)
+        return rank((unsigned char)*x) - rank((unsigned char)*y);
+    return ((const mlr_title *)b)->is_folder - ((const mlr_title *)a)->is_folder;
 }
 
 static int clash(const char *first, const char *second, bool below, mlreg_error **err)
@@ -70,19 +100,26 @@ int mlr_titles_check(mlr_titles *t, mlreg_error **err)
     for (size_t i = 1; i < t->n; i++) {
         const mlr_title *a = &t->items[i - 1], *b = &t->items[i];
         size_t len = strlen(a->folded);
+        bool same = strcmp(a->folded, b->folded) == 0, below = strncmp(a->folded, b->folded, len) == 0 && b->folded[len] == '/';
 
-        if (strncmp(a->folded, b->folded, len) == 0 && (b->folded[len] == '\0' || b->folded[len] == '/'))
-            return clash(a->shown, b->shown, b->folded[len] == '/', err);
+        if ((same && !(a->is_folder && b->is_folder)) || (below && !a->is_folder))
+            return clash(a->shown, b->shown, below, err);
     }
     return 0;
 }
 
+void mlr_titles_cut(mlr_titles *t, size_t n)
+{
+    while (t->n > n) {
+        t->n--;
+        mlr_free(t->items[t->n].shown);
+        mlr_free(t->items[t->n].folded);
+    }
+}
+
 void mlr_titles_done(mlr_titles *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        mlr_free(t->items[i].shown);
-        mlr_free(t->items[i].folded);
-    }
+    mlr_titles_cut(t, 0);
     mlr_free(t->items);
     *t = (mlr_titles){ 0 };
 }

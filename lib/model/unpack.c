@@ -2,14 +2,13 @@
 #include "model/unpack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/beneath.h"
 #include "base/error.h"
 #include "codec/archive.h"
 #include "model/glob.h"
-#include "model/landing.h"
-#include "model/titles.h"
 #include "place/intake.h"
 
 #define PIECE_BYTES (256u << 10)
@@ -51,30 +50,63 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 
 /* ---- the bytes, verified before they are decoded ---- */
 
+struct sink { int fd; const char *shown; };
+
 static int put(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
 {
-    return mlr_fs_write_at(*(int *)user, offset, data, len, "a temporary file", err);
+    const struct sink *s = user;
+
+    return mlr_fs_write_at(s->fd, offset, data, len, s->shown, err);
 }
 
-static int bring(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, int root, mlr_temp *t, mlr_reader **out, mlr_op *op, mlreg_error **err)
+static int into_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
-    char *dir = mlr_asprintf("/proc/self/fd/%d", root);
+    struct sink s = { -1, ground->path };
     mlr_digest got;
-    int fd, rc = dir == NULL ? mlr_error_nomem(err) : mlr_temp_open(t, dir, 0600, err);
+    int rc;
 
-    mlr_free(dir);
-    if (rc < 0 || (rc = mlr_intake(rt, r, put, &t->fd, op, &got, err)) < 0 ||
-        (rc = mlr_digest_check(&got, &layer->digest, layer->digest.text, err)) < 0)
+    if ((rc = mlr_temp_open_in(t, ground->fd, ground->path, 0600, err)) < 0)
         return rc;
-    fd = dup(t->fd);
+    s.fd = t->fd;
+    if ((rc = mlr_fs_reserve(t->fd, r->bytes, ground->path, err)) < 0 || (rc = mlr_intake(rt, r, put, &s, op, &got, err)) < 0)
+        return rc;
+    return mlr_digest_check(&got, &layer->digest, r->name, err);
+}
+
+static int read_back(const mlr_temp *t, const char *name, mlr_reader **out, mlreg_error **err)
+{
+    int rc, fd = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
+
     if (fd < 0)
-        return mlr_error_errno(err, errno, "%s", layer->digest.text);
-    if ((rc = mlr_reader_from_fd(fd, layer->digest.text, true, out, err)) < 0)
+        return mlr_error_errno(err, errno, "%s", name);
+    if ((rc = mlr_reader_from_fd(fd, name, true, out, err)) < 0)
         mlr_fs_close(fd);
     return rc;
 }
 
-/* ---- members ---- */
+int mlr_unpack_bring(mlr_unpack *u, mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_op *op, mlreg_error **err)
+{
+    int rc;
+
+    if (r->trusted) {
+        u->bytes = r;
+        return 0;
+    }
+    if ((rc = into_file(rt, r, layer, ground, &u->temp, op, err)) < 0 ||
+        (rc = read_back(&u->temp, layer->digest.text, &u->bytes, err)) < 0)
+        return rc;
+    mlr_reader_free(r);
+    return 0;
+}
+
+void mlr_unpack_done(mlr_unpack *u)
+{
+    mlr_reader_free(u->bytes);
+    mlr_temp_done(&u->temp);
+    *u = (mlr_unpack)MLR_UNPACK_INIT;
+}
+
+/* ---- names ---- */
 
 /* The archive's own root. */
 static bool is_root(const mlr_member *m)
@@ -82,95 +114,128 @@ static bool is_root(const mlr_member *m)
     return m->kind == MLR_MEMBER_DIR && strcmp(m->name, ".") == 0;
 }
 
-static int check_member(const mlr_member *m, mlr_titles *t, mlreg_error **err)
+static int refuse_kind(const mlr_member *m, mlreg_error **err)
 {
-    if (is_root(m))
-        return 0;
-    if (m->kind == MLR_MEMBER_FILE)
-        return mlr_titles_add(t, m->name, err);
-    if (m->kind == MLR_MEMBER_DIR)
-        return mlr_beneath_check_name(m->name, err);
-    int rc = mlr_error_set(err, MLREG_EDENIED, "the archive holds \"%s\", which is a %s", m->name,
-        m->kind == MLR_MEMBER_OTHER ? "device or pipe" : "link");
+    const char *what = m->kind == MLR_MEMBER_OTHER ? "device or pipe" : "link";
+    int rc = mlr_error_set(err, MLREG_EDENIED, "the archive holds \"%s\", which is a %s", m->name, what);
+
+    mlr_error_subject(err, rc, m->name);
     return mlr_error_hint(err, rc, "only files and directories are unpacked; have the layer made again without it");
 }
 
-static int check_all(mlr_reader *r, mlr_op *op, mlreg_error **err)
+/* OCI image-spec, "Whiteouts": a name that stands for the absence of another one in the layers below. */
+static bool is_whiteout(const mlr_member *m)
+{
+    const char *slash = strrchr(m->name, '/');
+
+    return strncmp(slash != NULL ? slash + 1 : m->name, ".wh.", 4) == 0;
+}
+
+static int add_name(const mlr_member *m, mlr_titles *t, mlreg_error **err)
+{
+    int rc;
+
+    if (is_root(m))
+        return 0;
+    if (m->kind != MLR_MEMBER_FILE && m->kind != MLR_MEMBER_DIR)
+        return refuse_kind(m, err);
+    if (!is_whiteout(m))
+        return m->kind == MLR_MEMBER_FILE ? mlr_titles_add(t, m->name, err) : mlr_titles_add_folder(t, m->name, err);
+    rc = mlr_error_set(err, MLREG_ENOTSUP, "the archive holds \"%s\", which removes a file of another layer", m->name);
+    return mlr_error_hint(err, rc, "this is a layer of a container's file system: let a container runtime unpack it");
+}
+
+int mlr_unpack_names(const mlr_unpack *u, mlr_titles *add_to, mlr_op *op, mlreg_error **err)
 {
     mlr_archive *a = NULL;
-    mlr_titles titles = { 0 };
     mlr_member m;
-    int rc = mlr_archive_open(r, NULL, op, &a, err);
+    int rc = mlr_archive_open(u->bytes, NULL, op, &a, err);
 
     while (rc >= 0 && (rc = mlr_archive_next(a, &m, err)) == 1)
-        rc = check_member(&m, &titles, err);
-    if (rc == 0)
-        rc = mlr_titles_check(&titles, err);
-    mlr_titles_done(&titles);
+        rc = add_name(&m, add_to, err);
     mlr_archive_free(a);
     return rc;
 }
 
-static int write_member(mlr_archive *a, const mlr_member *m, mlr_landing *l, char *piece, mlr_op *op, mlreg_error **err)
+/* ---- files ---- */
+
+struct unpacking { mlr_archive *archive; const mlr_ground *ground; const mlr_checkout *how; mlr_op *op; char *piece, *other; };
+
+static int write_member(const struct unpacking *x, mlr_landing *l, mlreg_error **err)
 {
     uint64_t at = 0;
     int64_t n = 0;
     int rc = 0;
 
-    while (rc == 0 && (n = mlr_archive_read(a, piece, PIECE_BYTES, err)) > 0) {
-        if ((rc = mlr_op_check(op, err)) == 0)
-            rc = mlr_fs_write_at(l->temp.fd, at, piece, (size_t)n, m->name, err);
+    while (rc == 0 && (n = mlr_archive_read(x->archive, x->piece, PIECE_BYTES, err)) > 0) {
+        rc = mlr_fs_write_at(l->temp.fd, at, x->piece, (size_t)n, l->shown, err);
         at += (uint64_t)n;
     }
     return rc < 0 ? rc : (int)n;
 }
 
-static int land_member(mlr_archive *a, const mlr_member *m, int root, char *piece, mlr_op *op, mlreg_error **err)
+/* 1: both files, of the same size, hold the same. What cannot be read is different. */
+static int is_same(const struct unpacking *x, int fd, int there, uint64_t bytes, mlreg_error **err)
+{
+    for (uint64_t at = 0; at < bytes; at += PIECE_BYTES) {
+        int64_t n = mlr_fs_read_at(fd, at, x->piece, PIECE_BYTES, "", NULL), m = mlr_fs_read_at(there, at, x->other, PIECE_BYTES, "", NULL);
+        int rc = mlr_op_check(x->op, err);
+
+        if (rc < 0)
+            return rc;
+        if (n <= 0 || n != m || memcmp(x->piece, x->other, (size_t)n) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* `there`: a file of that size in its place, or -1. */
+static int write_and_publish(const struct unpacking *x, const mlr_member *m, int there, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
-    char *path = mlr_strdup(m->name);   /* reading on may overwrite the archive's own */
-    int fd, rc;
+    int rc;
 
-    if (path == NULL)
-        return mlr_error_nomem(err);
-    if ((rc = mlr_landing_open_existing(root, path, 0, &fd, err)) == 1)
-        mlr_fs_close(fd);
-    if (rc >= 0 && (rc = mlr_landing_begin(&l, root, path, m->mode & 0100 ? 0755 : 0644, err)) == 0 &&
-        (rc = write_member(a, m, &l, piece, op, err)) == 0)
-        rc = mlr_landing_end(&l, err);
-    mlr_landing_done(&l);
-    mlr_free(path);
-    return rc;
-}
-
-static int land_all(mlr_reader *r, int root, const mlr_checkout *how, mlr_op *op, mlreg_error **err)
-{
-    mlr_archive *a = NULL;
-    mlr_member m;
-    char *piece = mlr_alloc(PIECE_BYTES);
-    int rc = piece == NULL ? mlr_error_nomem(err) : mlr_archive_open(r, NULL, op, &a, err);
-
-    while (rc >= 0 && (rc = mlr_archive_next(a, &m, err)) == 1) {
-        if (m.kind == MLR_MEMBER_FILE && mlr_glob_selected(how, m.name))
-            rc = land_member(a, &m, root, piece, op, err);
-        else if (m.kind == MLR_MEMBER_DIR && !is_root(&m) && how->n_include == 0)
-            rc = mlr_beneath_mkdirs(root, m.name, 0755, err);
+    if ((rc = mlr_landing_begin(&l, x->ground, m->name, m->mode & 0100 ? 0755 : 0644, err)) == 0 &&
+        (rc = mlr_fs_reserve(l.temp.fd, m->bytes, l.shown, err)) == 0 && (rc = write_member(x, &l, err)) == 0) {
+        rc = there >= 0 ? is_same(x, l.temp.fd, there, m->bytes, err) : 0;
+        if (rc == 0)
+            rc = mlr_landing_end(&l, err);
     }
-    mlr_archive_free(a);
-    mlr_free(piece);
+    mlr_landing_done(&l);
+    return rc < 0 ? rc : 0;
+}
+
+static int land_file(const struct unpacking *x, const mlr_member *m, mlreg_error **err)
+{
+    int there = -1, rc = mlr_landing_open_existing(x->ground, m->name, m->bytes, &there, err);
+
+    if (rc >= 0)
+        rc = write_and_publish(x, m, there, err);
+    mlr_fs_close(there);
     return rc;
 }
 
-int mlr_unpack(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, int root, const mlr_checkout *how, mlr_op *op, mlreg_error **err)
+static int land_member(const struct unpacking *x, const mlr_member *m, mlreg_error **err)
 {
-    mlr_temp t = MLR_TEMP_INIT;
-    mlr_reader *verified = NULL;
-    int rc = r->trusted ? 0 : bring(rt, r, layer, root, &t, &verified, op, err);
-    mlr_reader *from = verified != NULL ? verified : r;
+    if (is_root(m) || !mlr_glob_selected(x->how, m->name))
+        return 0;
+    if (m->kind == MLR_MEMBER_FILE)
+        return land_file(x, m, err);
+    if (m->kind != MLR_MEMBER_DIR || x->how->n_include > 0) /* files were asked for */
+        return 0;
+    return mlr_beneath_mkdirs(x->ground->fd, m->name, 0755, err);
+}
 
-    if (rc == 0 && (rc = check_all(from, op, err)) == 0)
-        rc = land_all(from, root, how, op, err);
-    mlr_reader_free(verified);
-    mlr_temp_done(&t);
+int mlr_unpack_land(const mlr_unpack *u, const mlr_ground *ground, const mlr_checkout *how, mlr_op *op, mlreg_error **err)
+{
+    struct unpacking x = { NULL, ground, how, op, mlr_alloc(PIECE_BYTES), mlr_alloc(PIECE_BYTES) };
+    mlr_member m;
+    int rc = x.piece == NULL || x.other == NULL ? mlr_error_nomem(err) : mlr_archive_open(u->bytes, NULL, op, &x.archive, err);
+
+    while (rc >= 0 && (rc = mlr_archive_next(x.archive, &m, err)) == 1)
+        rc = land_member(&x, &m, err);
+    mlr_archive_free(x.archive);
+    mlr_free(x.piece);
+    mlr_free(x.other);
     return rc;
 }

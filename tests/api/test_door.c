@@ -154,11 +154,28 @@ static void test_door__of_a_newer_report_only_what_we_know_is_written(void **sta
     (void)state;
     memset(&theirs, 0xee, sizeof theirs);
     theirs.now.size = sizeof theirs;
+    theirs.more = 0;
     api_rc(mlreg_op_new(&op, &err), 0);
     api_rc(mlreg_op_stats(op, &theirs.now, &err), 0);
     assert_int_equal(theirs.now.size, sizeof theirs);
     assert_int_equal(theirs.now.requests, 0);
-    assert_true(theirs.more == 0xeeeeeeeeeeeeeeeeULL);
+    assert_true(theirs.more == 0);
+    mlreg_op_free(op);
+}
+
+/* Whoever sets what we do not know would take it for our answer. */
+static void test_door__a_report_that_asks_for_what_we_do_not_know_is_refused(void **state)
+{
+    struct { mlreg_stats now; uint64_t more; } theirs;
+    mlreg_op *op = NULL;
+
+    (void)state;
+    memset(&theirs, 0, sizeof theirs);
+    theirs.now.size = sizeof theirs;
+    theirs.more = 1;
+    api_rc(mlreg_op_new(&op, &err), 0);
+    api_rc(mlreg_op_stats(op, &theirs.now, &err), MLREG_ESTRUCT);
+    assert_true(theirs.more == 1);
     mlreg_op_free(op);
 }
 
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_door__reserved_fields_must_be_zero),
         cmocka_unit_test(test_door__a_report_is_filled_up_to_the_callers_size),
         cmocka_unit_test(test_door__of_a_newer_report_only_what_we_know_is_written),
+        cmocka_unit_test(test_door__a_report_that_asks_for_what_we_do_not_know_is_refused),
         cmocka_unit_test(test_door__a_report_of_impossible_size_is_refused),
         cmocka_unit_test(test_door__each_call_takes_its_struct_and_a_larger_one),
         cmocka_unit_test(test_door__each_call_refuses_a_struct_without_its_size),

@@ -66,6 +66,37 @@ static void test_titles__refuses_what_leads_outside(void **state)
         assert_int_equal(check((const char *[]){ hostile[i], NULL }, NULL), MLREG_EINVAL);
 }
 
+static void test_titles__a_folder_may_be_named_again_and_hold_files(void **state)
+{
+    static const char *const folders[] = { "a", "a/b", "a", "A" };
+    mlr_titles t = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        assert_int_equal(mlr_titles_add_folder(&t, folders[i], NULL), 0);
+    assert_int_equal(mlr_titles_add(&t, "a/b/c", NULL), 0);
+    assert_int_equal(mlr_titles_add(&t, "a/d", NULL), 0);
+    assert_int_equal(mlr_titles_check(&t, NULL), 0);
+    assert_int_equal(mlr_titles_add_folder(&t, "../a", NULL), MLREG_EINVAL);
+    mlr_titles_done(&t);
+}
+
+static void test_titles__refuses_a_folder_that_is_a_file_too(void **state)
+{
+    static const char *const folders[] = { "a", "A/b", "a/B" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        mlr_titles t = { 0 };
+
+        assert_int_equal(mlr_titles_add_folder(&t, folders[i], NULL), 0);
+        assert_int_equal(mlr_titles_add(&t, i == 0 ? "A" : "a/b", NULL), 0);
+        assert_int_equal(mlr_titles_add_folder(&t, folders[i], NULL), 0);
+        assert_int_equal(mlr_titles_check(&t, NULL), MLREG_EINVAL);
+        mlr_titles_done(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +105,8 @@ int main(void)
         cmocka_unit_test(test_titles__refuses_paths_that_differ_by_case_only),
         cmocka_unit_test(test_titles__refuses_a_file_where_another_needs_a_folder),
         cmocka_unit_test(test_titles__refuses_what_leads_outside),
+        cmocka_unit_test(test_titles__a_folder_may_be_named_again_and_hold_files),
+        cmocka_unit_test(test_titles__refuses_a_folder_that_is_a_file_too),
     };
     return cmocka_run_group_tests_name("model/titles", tests, NULL, NULL);
 }

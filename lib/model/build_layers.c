@@ -1,0 +1,105 @@
+/* model/build_layers.c - a builder's files and sources, each read, looked at and written where it goes, side by side. */
+#include "model/build_parts.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/work.h"
+#include "model/counted.h"
+#include "model/kinds.h"
+#include "model/modelpack.h"
+
+#define HEAD_BYTES 512
+
+static const char *name_of(const struct mlr_build_layer *l)
+{
+    return l->path != NULL ? l->path : l->title;
+}
+
+static int open_layer(struct mlr_build_layer *l, mlr_op *op, mlr_reader **out, bool *executable, mlreg_error **err)
+{
+    mlr_reader *r = NULL;
+    struct stat st;
+    int rc;
+
+    *executable = false;
+    if (l->path == NULL)
+        return mlr_reader_from_source(&l->source, op, out, err);
+    if ((rc = mlr_reader_open_file(l->path, &r, err)) == 0 && (rc = mlr_fs_stat_fd(r->fd, l->path, &st, err)) == 0) {
+        *executable = (st.st_mode & S_IXUSR) != 0;
+        *out = r;
+        r = NULL;
+    }
+    mlr_reader_free(r);
+    return rc;
+}
+
+static int look(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_error **err)
+{
+    uint8_t head[HEAD_BYTES];
+    int64_t n = mlr_reader_read_at(r, 0, head, sizeof head, op, err);
+
+    if (n < 0)
+        return (int)n;
+    if (l->media_type == NULL &&
+        (l->media_type = mlr_strdup(mlr_kind_media_type(mlr_kind_of(l->title, head, (size_t)n, r->bytes)))) == NULL)
+        return mlr_error_nomem(err);
+    return l->of->artifact_type != NULL || l->of->config != NULL ? 0 : mlr_facts_read(l->title, r, op, &l->facts, err);
+}
+
+static int move(struct mlr_build_layer *l, mlr_reader *inner, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *r = NULL;
+    int rc = mlr_counted_new(inner, name_of(l), &r, err);
+
+    if (rc < 0) {
+        mlr_reader_free(inner);
+        return rc;
+    }
+    if ((rc = mlr_place_blob_take(l->of->to, l->of->repo, r, op, digest, err)) == 0)
+        mlr_counted_rest(r, op);
+    mlr_reader_free(r);
+    return rc;
+}
+
+static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct mlr_build_layer *l = arg;
+    mlr_reader *r = NULL;
+    mlr_digest digest;
+    bool executable;
+    uint64_t bytes;
+    int rc = mlr_op_check(op, err);
+
+    if (rc < 0 || (rc = open_layer(l, op, &r, &executable, err)) < 0)
+        goto out;
+    bytes = r->bytes;
+    mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)bytes);
+    if ((rc = look(l, r, op, err)) < 0) {
+        mlr_reader_free(r);
+        goto out;
+    }
+    if ((rc = move(l, r, &digest, op, err)) < 0 ||
+        (rc = mlr_descriptor_make(l->media_type, &digest, bytes, &l->descriptor, err)) < 0 ||
+        (rc = mlr_modelpack_annotate(&l->descriptor, l->title, executable, err)) < 0)
+        goto out;
+    mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+out:
+    return mlr_error_subject(err, rc, name_of(l));
+}
+
+int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_group *g = NULL;
+    int rc = mlr_group_new(b->to->rt, op, mlr_runtime_limits(b->to->rt)->threads, &g, err);
+
+    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
+    for (size_t i = 0; i < b->n && rc == 0; i++)
+        rc = mlr_group_add(g, write_layer, &b->layers[i], err);
+    if (rc == 0)
+        rc = mlr_group_wait(g, err);
+    mlr_group_free(g);
+    return rc;
+}
