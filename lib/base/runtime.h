@@ -20,8 +20,9 @@ mlr_runtime *mlr_runtime_ref(mlr_runtime *rt);
 bool mlr_runtime_is_ours(const mlr_runtime *rt);               /* not made before a fork(): its locks may be held for ever here */
 void mlr_runtime_unref(mlr_runtime *rt);        /* NULL is fine */
 const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults filled in */
-/* Waits, unless this thread holds one already: what it copies from one registry to another needs both, and threads that each held one and waited for a
- * second would wait for each other. 0; ECANCELLED; ENOMEM. Given back in the name of the thread that took it, by any. */
+/* Waits, unless this thread holds one already: what it copies from one registry to another needs both, and threads that
+ * each held one and waited for a second would wait for each other. 0; ECANCELLED; ENOMEM. Given back in the name of the
+ * thread that took it, by any. */
 int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);
 void mlr_runtime_connection_give(mlr_runtime *rt, pthread_t taker);
 int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits its turn; more than the whole budget is granted alone. Take at once all that a job needs, and before its connection: two that hold some and wait for more wait for ever */
