@@ -112,8 +112,11 @@ static int mode_of(const mlr_descriptor *layer, unsigned *out, mlreg_error **err
 static int put(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
 {
     const mlr_landing *l = user;
+    int rc = mlr_fs_write_at(l->temp.fd, offset, data, len, l->shown, err);
 
-    return mlr_fs_write_at(l->temp.fd, offset, data, len, l->shown, err);
+    if (rc == 0)
+        mlr_fs_write_behind(l->temp.fd, offset, len); /* or the sync at the end would find all of it waiting */
+    return rc;
 }
 
 static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_op *op, mlreg_error **err)
