@@ -136,7 +136,7 @@ static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr
 int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
-    unsigned mode;
+    unsigned mode = 0;
     int rc;
 
     if ((rc = mode_of(layer, &mode, err)) == 0 && (rc = mlr_landing_begin(&l, ground, path, mode, err)) == 0 &&
