@@ -154,7 +154,7 @@ static void test_stream__seek_sets_where_the_next_read_begins(void **state)
 
     (void)state;
     api_rc(mlreg_stream_seek(stream, 123456, &err), 0);
-    api_rc(mlreg_stream_read(stream, buf, sizeof buf, &err), sizeof buf);
+    api_rc(mlreg_stream_read(stream, buf, sizeof buf, &err), (int)sizeof buf);
     assert_true(is_right(buf, 123456, sizeof buf));
     api_rc(mlreg_stream_seek(stream, BYTES, &err), 0);
     api_rc(mlreg_stream_read(stream, buf, sizeof buf, &err), 0);
@@ -170,8 +170,8 @@ static void test_stream__read_at_does_not_move_the_position(void **state)
     char buf[16];
 
     (void)state;
-    api_rc(mlreg_stream_read_at(stream, 5000, buf, sizeof buf, &err), sizeof buf);
-    api_rc(mlreg_stream_read(stream, buf, sizeof buf, &err), sizeof buf);
+    api_rc(mlreg_stream_read_at(stream, 5000, buf, sizeof buf, &err), (int)sizeof buf);
+    api_rc(mlreg_stream_read(stream, buf, sizeof buf, &err), (int)sizeof buf);
     assert_true(is_right(buf, 0, sizeof buf));
     mlreg_stream_free(stream);
     close_bed(&b);

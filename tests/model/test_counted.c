@@ -22,7 +22,7 @@ static int set_up(void **state)
     assert_int_equal(mlr_remote_new(&f->remote, NULL), 0);
     assert_int_equal(mlr_op_begin(f->remote, &f->op, NULL), 0);
     assert_int_equal(mlr_reader_from_memory("0123456789", 10, "ten", &inner, NULL), 0);
-    assert_int_equal(mlr_counted_new(inner, &f->counted, NULL), 0);
+    assert_int_equal(mlr_counted_new(inner, NULL, &f->counted, NULL), 0);
     *state = f;
     return 0;
 }
@@ -124,7 +124,7 @@ static void test_counted__hands_failures_on_and_frees_what_it_wraps(void **state
     mlr_reader  inner = { &ops, 10, -1, false, "bad" }, *r = NULL;
     char        buf[4];
 
-    assert_int_equal(mlr_counted_new(&inner, &r, NULL), 0);
+    assert_int_equal(mlr_counted_new(&inner, NULL, &r, NULL), 0);
     assert_int_equal(mlr_reader_read_at(r, 0, buf, sizeof buf, f->op, NULL), MLREG_ENET);
     assert_int_equal(mlr_reader_unchanged(r, NULL), MLREG_EIO);
     assert_int_equal(done(f), 0);
@@ -141,7 +141,7 @@ static void test_counted__without_memory_leaves_the_reader_to_its_owner(void **s
 
     (void)state;
     failing_alloc_arm(&fail, 1, true);
-    rc = mlr_counted_new(&inner, &r, NULL);
+    rc = mlr_counted_new(&inner, NULL, &r, NULL);
     assert_true(failing_alloc_disarm(&fail));
     assert_int_equal(rc, MLREG_ENOMEM);
     assert_null(r);
