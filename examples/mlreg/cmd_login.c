@@ -1,6 +1,7 @@
 /* cmd_login.c - login and logout. */
 #include "cli.h"
 
+#include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -37,21 +38,35 @@ static bool read_line(char *out, int room)
     return out[0] != '\0';
 }
 
-static bool read_hidden(char *out, int room)
-{
-    struct termios shown, hidden;
-    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0, ok;
+static struct termios shown;           /* the terminal as it was */
 
-    if (terminal) {
-        hidden = shown;
-        hidden.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    }
+/* Whoever gives up at the question gets a terminal back that shows what is typed. */
+static void on_interrupt(int signal_number)
+{
+    tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+/* Nothing is shown from before the question on: somebody may answer at once. */
+static bool ask_hidden(const char *question, char *out, int room)
+{
+    struct termios hidden;
+    bool ok;
+
+    if (tcgetattr(STDIN_FILENO, &shown) < 0)
+        return false;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fprintf(stderr, "%s", question);
     ok = read_line(out, room);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        fprintf(stderr, "\n");
-    }
+    tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    fprintf(stderr, "\n");
     return ok;
 }
 
@@ -59,6 +74,7 @@ static int ask(cli *c, char *name, int name_room, char *secret, int secret_room)
 {
     bool terminal = isatty(STDIN_FILENO) != 0;
 
+    setvbuf(stdin, NULL, _IONBF, 0);   /* no second copy of the secret */
     if (c->user == NULL && (!terminal || c->password_stdin))
         return fail_usage("give -u NAME", "login needs a user, and there is no terminal to ask on");
     if (c->user == NULL) {
@@ -70,10 +86,9 @@ static int ask(cli *c, char *name, int name_room, char *secret, int secret_room)
     }
     if (!terminal && !c->password_stdin)
         return fail_usage("pipe it in and give --password-stdin", "login needs a password, and there is no terminal to ask on");
-    if (!c->password_stdin)
-        fprintf(stderr, "Password: ");
-    return (c->password_stdin ? read_line : read_hidden)(secret, secret_room) ? EXIT_OK
-        : fail_usage("it is one line, of at most 64 kB", "no password was given");
+    if (c->password_stdin ? read_line(secret, secret_room) : ask_hidden("Password: ", secret, secret_room))
+        return EXIT_OK;
+    return fail_usage("it is one line, of at most 64 kB", "no password was given");
 }
 
 static void print_where(const cli *c, const char *what, const char *host, const mlreg_list *where)

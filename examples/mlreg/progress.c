@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define LIVE_MS   200
-#define SPARSE_MS 10000
+#define SPARSE_MS 5000
 
 static volatile sig_atomic_t interrupted;
 
@@ -17,10 +17,11 @@ static void on_interrupt(int signal_number)
     interrupted = 1;
 }
 
-/* The rate follows the last few seconds, so that the time left is true after a slow start. */
+/* The rate follows the last few seconds, so that the time left is true after a slow start. The network is counted as bytes come and go, what is
+ * done only in larger pieces. */
 static void measure(job *j, const mlreg_stats *s)
 {
-    uint64_t moved = s->bytes_done - s->bytes_reused, ms = s->elapsed_ms - j->shown_ms, now;
+    uint64_t moved = s->bytes_network > 0 ? s->bytes_network : s->bytes_done - s->bytes_reused, ms = s->elapsed_ms - j->shown_ms, now;
 
     if (ms == 0)
         return;
