@@ -7,16 +7,18 @@ and no temporary file left in it.
 import json
 import os
 import pathlib
+import pty
 import random
-import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
-from bed.house import BUILD, PROGRAM, ROOT
+from bed.house import PROGRAM, ROOT
 
 EVIL = ROOT / "tests" / "bed" / "evil.py"
 REGISTRIES = ("debian", "htpasswd", "distribution", "token", "tls", "redirect", "go")
@@ -115,16 +117,21 @@ class Case(unittest.TestCase):
 
     # ---- running ----
 
+    @staticmethod
+    def command(*args):
+        return [str(PROGRAM), *map(str, args)]
+
     def start(self, *args, env=(), **more):
+        """A run that the test will interrupt, or watch."""
         more.setdefault("cwd", self.work)
-        return subprocess.Popen([PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 env={**self.env, **dict(env)}, **more)
 
     def mlreg(self, *args, status=OK, env=(), input=None, text=True, timeout=120, **more):
         """Runs the program; checks its exit status and what every run owes."""
         environment = {k: v for k, v in {**self.env, **dict(env)}.items() if v is not None}
         more.setdefault("cwd", self.work)
-        done = subprocess.run([PROGRAM, *map(str, args)], input=input if input is not None else ("" if text else b""), capture_output=True,
+        done = subprocess.run(self.command(*args), input=input if input is not None else ("" if text else b""), capture_output=True,
                               text=text, env=environment, timeout=timeout, **more)
         self.check_run(args, done, status)
         return done
@@ -159,6 +166,25 @@ class Case(unittest.TestCase):
     def json(self, *args, **more):
         done = self.mlreg(*args, "--json", **more)
         return json.loads(done.stdout)
+
+    def converse(self, line, *answers):
+        """Runs a line of shell on a terminal of its own and answers its questions; gives its status and all that was shown."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.work)
+            os.execve("/bin/sh", ["sh", "-c", line], {**self.env, "TERM": "xterm"})
+        said, waiting, deadline = b"", list(answers), time.monotonic() + 60
+        try:
+            while time.monotonic() < deadline:
+                if waiting and waiting[0][0].encode() in said:
+                    os.write(terminal, waiting.pop(0)[1].encode())
+                if select.select([terminal], [], [], 1)[0]:
+                    said += os.read(terminal, 4096)
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass                       # it has ended, and its side of the terminal with it
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
 
     # ---- what to run it on ----
 

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import shlex
 import stat
 import time
 
@@ -180,6 +181,13 @@ class Credentials(Case):
         self.fails("login", "127.0.0.1:9", "-u", "me", says="needs a password", hint="--password-stdin", status=USAGE)
         for given in "", "\n", "x" * 70_000:
             self.fails("login", "127.0.0.1:9", "-u", "me", "--password-stdin", input=given, says="no password was given", status=USAGE)
+
+    def test_credentials__who_gives_up_at_the_question_can_see_again(self):
+        """Ctrl-C while the password is asked for: the terminal shows what is typed, as before."""
+        line = f"{shlex.join(self.command('login', '127.0.0.1:9', '-u', 'me'))}; stty -a"
+        status, said = self.converse(f"trap : INT; {line}", ("Password: ", "half a pass\x03"))
+        self.assertRegex(said, r"(?<!-)\becho\b")
+        self.assertNotIn("half a pass", said)
 
     def test_credentials__logout_of_where_one_is_not_logged_in(self):
         self.fails("logout", "127.0.0.1:9", says="log out of 127.0.0.1:9")

@@ -1,0 +1,96 @@
+"""The four programs of one idea each, run as their heads say; and the main job with the real model."""
+import os
+import pathlib
+import subprocess
+import struct
+
+from bed.house import BUILD, ROOT, run
+from cli.program import FAILED, USAGE, Case, needs
+
+EXAMPLES = ROOT / "examples"
+
+
+class Programs(Case):
+    def example(self, name, *args, status=0, env=()):
+        done = subprocess.run([BUILD / "examples" / name, *map(str, args)], capture_output=True, text=True, cwd=self.work, env={**self.env, **dict(env)}, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def test_examples__are_each_under_120_lines_and_know_the_header_alone(self):
+        for name in "pull", "push", "stream", "memory":
+            text = (EXAMPLES / f"{name}.c").read_text()
+            self.assertLess(len(text.splitlines()), 120, name)
+            self.assertNotRegex(text, r'#include "', name)
+
+    def test_examples__the_program_knows_the_header_alone(self):
+        for path in (EXAMPLES / "mlreg").glob("*.[ch]"):
+            self.assertNotRegex(path.read_text(), r'#include "(?!cli\.h")', path)
+
+    def test_examples__say_how_they_are_used(self):
+        for name in "pull", "push", "stream", "memory":
+            self.assertIn(f"usage: {name} ", self.example(name, status=USAGE).stderr)
+
+    @needs("debian")
+    def test_examples__push_and_pull(self):
+        there = self.registry("debian")
+        folder = self.model()
+        repo = f"{there.part}/m:v1"
+        pushed = self.example("push", folder, there.url, repo).stdout.strip()
+        self.assertEqual(self.json("inspect", there.ref("m:v1"))["digest"], pushed)
+        (folder / "README.md").write_text("changed\n")
+        self.assertIn("is taken", self.example("push", folder, there.url, repo, status=FAILED).stderr)
+        for _ in range(2):
+            self.assertIn(pushed, self.example("pull", there.url, repo, "models", "out").stdout)
+        self.mlreg("pull", there.ref("m:v1"), "-o", "expected")
+        self.assertSameFiles(self.work / "out", self.work / "expected")
+        self.assertIn("404", self.example("pull", there.url, f"{there.part}/m:nope", "models", "out", status=FAILED).stderr)
+
+    @needs("htpasswd")
+    def test_examples__push_with_credentials_of_its_own(self):
+        there = self.registry("htpasswd", login=False)
+        folder = self.model()
+        env = {"MLREG_USER": there.user, "MLREG_PASSWORD": there.password}
+        self.example("push", folder, there.url, f"{there.part}/m:v1", env=env)
+        self.example("push", folder, there.url, f"{there.part}/m:v2", env={**env, "MLREG_PASSWORD": "wrong"}, status=FAILED)
+
+    @needs("debian")
+    def test_examples__stream_from_a_store_and_from_a_registry(self):
+        there = self.registry("debian")
+        folder, _ = self.built("m:v1")
+        self.mlreg("push", "m:v1", there.ref("m:v1"))
+        header = struct.unpack("<Q", (folder / "model.safetensors").read_bytes()[:8])[0]
+        local = self.example("stream", self.store, "m:v1", "model.safetensors").stdout
+        self.assertEqual(local, f"streamed: header of {header} bytes\nmapped: header of {header} bytes\n")
+        remote = self.example("stream", there.url, f"{there.part}/m:v1", "model.safetensors").stdout
+        self.assertIn(f"streamed: header of {header} bytes\nnot mapped: ", remote)
+        self.example("stream", self.store, "m:v1", "nope", status=FAILED)
+
+    def test_examples__memory(self):
+        first = self.example("memory", "models", "runs/demo:step-1").stdout
+        self.assertEqual(self.example("memory", "models", "runs/demo:step-1").stdout, first, "same bytes, same digest")
+        seen = self.json("inspect", "runs/demo:step-1", "--store", "models")
+        self.assertEqual(seen["digest"] + "\n", first)
+        self.assertEqual({l["file"]: l["bytes"] for l in seen["layers"]}, {"layers/0/weight.bin": 4 << 20, "layers/0/bias.bin": 4 << 10})
+
+
+class RealModel(Case):
+    @needs("debian")
+    def test_real_model__goes_through_the_main_job(self):
+        """sentence-transformers' all-MiniLM-L6-v2, 90 MB; where it cannot be had, one of its shape."""
+        cache = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path(os.environ.get("HOME", "/nonexistent")) / ".cache")
+        run(EXAMPLES / "fetch-model", self.work / "minilm", env={**self.env, "XDG_CACHE_HOME": cache})
+        there = self.registry("debian")
+        built = self.json("build", "minilm", "-t", "minilm:v1")
+        config = self.json("inspect", "minilm:v1")["config"]
+        self.assertEqual(config["config"], {"architecture": "BertModel", "format": "safetensors", "paramSize": "22.7m", "precision": "fp32"})
+        self.assertEqual(config["descriptor"]["licenses"], ["Apache-2.0"])
+        self.assertEqual(self.json("push", "minilm:v1", there.ref("minilm:v1"))["digest"], built["digest"])
+        self.mlreg("pull", there.ref("minilm:v1"), "--store", "second")
+        self.mlreg("copy", "store:" + there.ref("minilm:v1"), "dir:out", "--store", "second")
+        self.assertSameFiles(self.work / "minilm", self.work / "out")
+        with open(self.work / "minilm" / "README.md", "a") as f:
+            f.write("A line more.\n")
+        self.mlreg("build", "minilm", "-t", "minilm:v2")
+        self.assertLess(self.json("push", "minilm:v2", there.ref("minilm:v2"))["bytes_moved"], 50_000)
+        self.assertLess(self.json("pull", there.ref("minilm:v2"), "--store", "second")["bytes_moved"], 50_000)
+        self.assertSound(self.work / "second")
