@@ -115,7 +115,8 @@ static void test_copy__brings_the_blobs_and_the_exact_manifest(void **state)
     assert_int_equal(s.blobs_done, 3);
     assert_int_equal(s.bytes_total, bytes_of(f));
     assert_int_equal(s.bytes_done, s.bytes_total);
-    assert_int_equal(s.bytes_reused, 0);
+    /* go-containerregistry keeps one set of blobs for all repositories: there the empty config is another test's */
+    assert_true(s.bytes_reused == 0 || s.bytes_reused == strlen("{}"));
 }
 
 static void test_copy__moves_nothing_that_is_there(void **state)
