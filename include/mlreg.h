@@ -325,7 +325,7 @@ enum {
 };
 typedef struct mlreg_copy_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_* */
-    const char *expect_digest;     /* MOVE_TAG only if the tag is at this digest now */
+    const char *expect_digest;     /* with MOVE_TAG: only if the tag is at this digest now */
 } mlreg_copy_options;
 /** Copy an artifact, and every blob it names, from one place to another.
  *
@@ -339,9 +339,9 @@ typedef struct mlreg_copy_options {
  * @param to    a writable place
  * @param as    the name it gets in `to`; NULL keeps `ref`; without tag and digest it takes ref's
  * @param out   the artifact as it now is in `to`; NULL if not wanted
- * @return 0; ENOTFOUND, EAUTH, EDENIED; EEXISTS (the tag names something else); ENET, ETIMEDOUT (call again to
- *         resume); EDIGEST (that blob was dropped); EPROTO; ELIMIT; ECANCELLED; EBUSY; EIO; ESTRUCT. OCI
- *         distribution-spec 1.1, "Pull", "Push". Since 0.1. */
+ * @return 0; ENOTFOUND (also: no tag where a digest was expected), EAUTH, EDENIED; EEXISTS (the tag names something
+ *         else: said before a byte moves); ENET, ETIMEDOUT (call again to resume); EDIGEST (that blob was dropped);
+ *         EPROTO; ELIMIT; ECANCELLED; EBUSY; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pull", "Push". Since 0.1. */
 MLREG_API int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as,
         const mlreg_copy_options *opts, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 typedef struct mlreg_checkout_options {
@@ -354,11 +354,12 @@ typedef struct mlreg_checkout_options {
  *
  * Names are checked before a byte is fetched; a file appears whole and verified or not at all; one that is there
  * with the right content stays untouched; files that the artifact does not name stay too. Layers that are tar,
- * tar+gzip or tar+zstd are unpacked.
+ * tar+gzip or tar+zstd are unpacked, files and folders only, once all names in all of them are known and sound.
  *
  * @param dir  made if missing; its parent must be there
- * @return 0; EINVAL (a title that is no safe relative path, or two that clash); EDENIED (a link is in the way);
- *         ENOTFOUND; EAUTH; ENET, ETIMEDOUT; EDIGEST; ENOTSUP (an index: choose one of its manifests); ELIMIT (an
+ * @return 0; EINVAL (a title that is no safe relative path, or two that clash); EDENIED (a link is in the way, or
+ *         in an archive); EEXISTS (a folder where a file goes, or the other way round); ENOTFOUND; EAUTH; ENET,
+ *         ETIMEDOUT; EDIGEST; ENOTSUP (an index: choose one of its manifests; no layer that is a file); ELIMIT (an
  *         archive that unpacks to too much); EPROTO; ECANCELLED; EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
         mlreg_error **err);
@@ -417,7 +418,7 @@ typedef struct mlreg_layer_options {
 } mlreg_layer_options;
 typedef struct mlreg_commit_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_MOVE_TAG */
-    const char *expect_digest;     /* MOVE_TAG only if the tag is at this digest now */
+    const char *expect_digest;     /* with MOVE_TAG: only if ref's own tag is at this digest now */
     const char *const *also;       /* further tags */
     size_t n_also;
 } mlreg_commit_options;
@@ -435,14 +436,16 @@ MLREG_API int mlreg_builder_set_config(mlreg_builder *b, const char *media_type,
 /** Make it refer to the manifest of this digest in the same repository. Codes: ESTATE; EINVAL; ENOTFOUND at commit.
  * Since 0.1. */
 MLREG_API int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, mlreg_error **err);
-/** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key). Since 0.1. */
+/** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key, one that
+ * differs from another by case only, text that is no UTF-8); ELIMIT. Since 0.1. */
 MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *value, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
  * (".git") are left out, links to files count as the files.
  *
  * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
- * checked out); EDENIED (a folder that cannot be read); ELIMIT. What only shows when the files are read (no
- * permission, a change meanwhile: EIO) fails the commit. Since 0.1. */
+ * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about
+ * 10,000). A failed call adds nothing. What only shows when the files are read (no permission, a change meanwhile: EIO)
+ * fails the commit. Since 0.1. */
 MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op,
         mlreg_error **err);
 /** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */
@@ -452,7 +455,8 @@ MLREG_API int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options
  * returns. Since 0.1. */
 MLREG_API int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src,
         mlreg_op *op, mlreg_error **err);
-/** Write config and manifest, then the tags. Nothing can be found before this returns 0.
+/** Write config and manifest, then the tags. Nothing can be found before this returns 0; where one of the tags may not
+ * be put, none is.
  *
  * @param ref  "repo:tag", or "repo" for an artifact that is known by its digest alone
  * @return 0; ESTATE; EINVAL (no layer and no config); EEXISTS (a tag names something else); ENOTFOUND (the subject);
