@@ -169,8 +169,8 @@ static mlr_http_line *idle_give(mlr_http *h, mlr_http_line *l)
     mlr_http_line **at, *rest;
     size_t          n = 0;
 
-    l->idle_since_ms = mlr_clock_ms();
     pthread_mutex_lock(&h->lock);
+    l->idle_since_ms = mlr_clock_ms();          /* under the lock: none in the list is younger */
     l->next = h->idle;
     h->idle = l;
     for (at = &h->idle; *at != NULL && n < IDLE_MAX; at = &(*at)->next, n++)
