@@ -15,6 +15,10 @@ static const mlr_sha256_kernel kernels[] = {        /* best first */
 #ifdef MLR_SHA256_X86
     {"sha-ni", mlr_sha256_x86_usable, mlr_sha256_x86_blocks},
 #endif
+#ifdef MLR_SHA256_AVX
+    {"avx-512", mlr_sha256_avx512_usable, mlr_sha256_avx512_blocks},
+    {"avx2", mlr_sha256_avx2_usable, mlr_sha256_avx2_blocks},
+#endif
     {"sodium", mlr_sha256_sodium_usable, mlr_sha256_sodium_blocks},
 };
 

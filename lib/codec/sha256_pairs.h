@@ -1,0 +1,83 @@
+/* codec/sha256_pairs.h - SHA-256 without SHA instructions: the words of the next two blocks are made beside the rounds of
+ * these two, so that vector and round units never wait for each other. A template: who includes it defines before
+ *
+ *     INLINE                                      what its functions are
+ *     struct state                                a to h in whatever form
+ *     eight_rounds(state *, const uint32_t *kw)   with words plus constants kw[0..3] and kw[8..11]
+ *     add_state(state *, const state *)
+ *     next_words(w0, w1, w2, w3)                  the four words of two blocks that come 16 after those in w0
+ */
+#define BLOCK        64
+#define STEPS        16                     /* of four words each */
+#define STEP_WORDS   8                      /* for two blocks, the first block's four before the second's */
+#define BLOCK_STEPS  (STEPS / 2)            /* are made while one block is folded, one beside eight rounds */
+
+/* Two blocks; where only one is left, it stands for both. */
+typedef struct pair {
+    const uint8_t *first, *second;
+} pair;
+
+static inline pair pair_at(const uint8_t *data, size_t n_blocks)
+{
+    return (pair){data, n_blocks > 1 ? data + BLOCK : data};
+}
+
+INLINE __m256i load_words(pair p, int step)
+{
+    const __m256i big_endian = _mm256_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL,
+                                                 0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    __m128i first = _mm_loadu_si128((const __m128i *)(const void *)(p.first + 16 * step));
+    __m128i second = _mm_loadu_si128((const __m128i *)(const void *)(p.second + 16 * step));
+
+    return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1), big_endian);
+}
+
+/* `w` holds the last 16 words of both blocks; the four of this step, plus their constants, go to their place in `kw`.
+ * `i` is step % 4, told apart so that `w` stays in registers. */
+INLINE void make_words(__m256i w[4], int i, pair p, int step, uint32_t *kw)
+{
+    const __m128i *constants = (const __m128i *)(const void *)(mlr_sha256_constants + 4 * step);
+    __m256i *out = (__m256i *)(void *)(kw + STEP_WORDS * step);
+
+    w[i] = step < 4 ? load_words(p, step) : next_words(w[i], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
+    _mm256_store_si256(out, _mm256_add_epi32(w[i], _mm256_broadcastsi128_si256(_mm_load_si128(constants))));
+}
+
+/* Folds the block whose words begin at `kw`, and takes the steps from `step` on for the next pair. */
+INLINE void fold_block(struct state *s, const uint32_t *kw, __m256i w[4], pair next, int step, uint32_t *next_kw)
+{
+    struct state before = *s;
+
+    for (const int end = step + BLOCK_STEPS; step < end; step += 4, kw += 8 * STEP_WORDS) {
+        make_words(w, 0, next, step, next_kw);
+        eight_rounds(s, kw);
+        make_words(w, 1, next, step + 1, next_kw);
+        eight_rounds(s, kw + 2 * STEP_WORDS);
+        make_words(w, 2, next, step + 2, next_kw);
+        eight_rounds(s, kw + 4 * STEP_WORDS);
+        make_words(w, 3, next, step + 3, next_kw);
+        eight_rounds(s, kw + 6 * STEP_WORDS);
+    }
+    add_state(s, &before);
+}
+
+INLINE void fold_blocks(struct state *s, const uint8_t *data, size_t n_blocks)
+{
+    uint32_t kw[2][STEPS * STEP_WORDS] __attribute__((aligned(32)));
+    __m256i w[4];
+    int now = 0;
+
+    for (int step = 0; n_blocks > 0 && step < STEPS; step++)
+        make_words(w, step % 4, pair_at(data, n_blocks), step, kw[now]);
+    while (n_blocks > 0) {
+        size_t left = n_blocks > 2 ? n_blocks - 2 : 0;
+        pair next = left > 0 ? pair_at(data + 2 * BLOCK, left) : pair_at(data, n_blocks);
+
+        fold_block(s, kw[now], w, next, 0, kw[!now]);
+        if (n_blocks > 1)
+            fold_block(s, kw[now] + STEP_WORDS / 2, w, next, BLOCK_STEPS, kw[!now]);
+        data += 2 * BLOCK;
+        n_blocks = left;
+        now = !now;
+    }
+}
