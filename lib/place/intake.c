@@ -1,4 +1,4 @@
-/* place/intake.c - bytes on their way in: read, hashed and written in one pass, receiving and hashing on two threads. */
+/* place/intake.c - bytes on their way in: read, written and hashed in one pass, each on a thread of its own. */
 #include "place/intake.h"
 
 #include <stdbool.h>
@@ -8,13 +8,15 @@
 #include "base/work.h"
 #include "codec/sha256.h"
 
-#define SLAB_BYTES ((size_t)1 << 20)
-#define SLABS_MAX 4                      /* in flight: one side may be ahead of the other by so much */
+#define SLAB_BYTES ((size_t)256 << 10)    /* small enough to be in cache still when the next thread takes it */
+#define SLABS_MAX 8                       /* in flight: one thread may be ahead of the others by so much */
+#define ALONE_BYTES ((size_t)1 << 20)     /* up to so many are done sooner than a thread is started */
 
 struct slab {
     uint64_t offset;
     size_t len;
     uint8_t *data;
+    bool is_put;
 };
 
 struct intake {
@@ -24,8 +26,9 @@ struct intake {
     uint8_t *room;                       /* of all slabs */
     struct slab slabs[SLABS_MAX];
     size_t n_slabs, slab_bytes;
-    mlr_queue *empty, *full;             /* slabs on their way to be filled, and to be hashed */
-    mlr_sha256 hash;                     /* this and the next belong to the side that hashes */
+    mlr_queue *empty, *full, *put_ones;  /* slabs on their way to be filled, put, and hashed */
+    bool has_putter;                     /* or whoever hashes a slab puts it first */
+    mlr_sha256 hash;
 };
 
 static uint64_t room_bytes(const struct intake *in)
@@ -33,12 +36,9 @@ static uint64_t room_bytes(const struct intake *in)
     return (uint64_t)in->n_slabs * in->slab_bytes;
 }
 
-/* Slabs as the blob needs them: one of its size, or some of full size. */
 static void plan(struct intake *in, uint64_t bytes)
 {
-    uint64_t n = bytes / SLAB_BYTES + (bytes % SLAB_BYTES > 0 || bytes == 0);
-
-    in->n_slabs = n < SLABS_MAX ? (size_t)n : SLABS_MAX;
+    in->n_slabs = bytes > ALONE_BYTES ? SLABS_MAX : 1;
     in->slab_bytes = bytes < SLAB_BYTES ? (size_t)bytes : SLAB_BYTES;
 }
 
@@ -59,18 +59,23 @@ static int fill(struct intake *in, struct slab *s, uint64_t offset, mlr_op *op, 
         return (int)n;
     s->offset = offset;
     s->len = (size_t)n;
+    s->is_put = in->put == NULL;
     return 0;
 }
 
-static int digest(struct intake *in, const struct slab *s, mlr_op *op, mlreg_error **err)
+static int put_slab(struct intake *in, struct slab *s, mlreg_error **err)
+{
+    s->is_put = true;
+    return in->put(in->user, s->offset, s->data, s->len, err);
+}
+
+static int digest(struct intake *in, struct slab *s, mlr_op *op, mlreg_error **err)
 {
     int rc;
 
-    if ((rc = mlr_op_check(op, err)) < 0)
+    if ((rc = mlr_op_check(op, err)) < 0 || (!s->is_put && (rc = put_slab(in, s, err)) < 0))
         return rc;
     mlr_sha256_update(&in->hash, s->data, s->len);
-    if (in->put != NULL && (rc = in->put(in->user, s->offset, s->data, s->len, err)) < 0)
-        return rc;
     return 0;
 }
 
@@ -85,40 +90,54 @@ static int in_turn(struct intake *in, mlr_op *op, mlreg_error **err)
     return 0;
 }
 
-/* The task of the second thread. */
 static int digest_all(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct intake *in = arg;
     void *slab;
     int rc;
 
-    while ((rc = mlr_queue_take(in->full, &slab, op, err)) > 0)
+    while ((rc = mlr_queue_take(in->put_ones, &slab, op, err)) > 0)
         if ((rc = digest(in, slab, op, err)) < 0 || (rc = mlr_queue_put(in->empty, slab, op, err)) < 0)
             break;
     return rc;
 }
 
+static int put_all(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct intake *in = arg;
+    void *slab;
+    int rc;
+
+    while ((rc = mlr_queue_take(in->full, &slab, op, err)) > 0)
+        if ((rc = put_slab(in, slab, err)) < 0 || (rc = mlr_queue_put(in->put_ones, slab, op, err)) < 0)
+            return rc;
+    if (rc == 0)
+        mlr_queue_close(in->put_ones);
+    return rc;
+}
+
 static int fill_all(struct intake *in, mlr_op *op, mlreg_error **err)
 {
+    mlr_queue *next = in->has_putter ? in->full : in->put_ones;
     struct slab *s;
-    void *next;
+    void *slab;
     int rc;
 
     for (size_t i = 0; i < in->n_slabs; i++)
         if ((rc = mlr_queue_put(in->empty, &in->slabs[i], op, err)) < 0)
             return rc;
     for (uint64_t at = 0; at < in->reader->bytes; at += s->len) {
-        if ((rc = mlr_queue_take(in->empty, &next, op, err)) < 0)
+        if ((rc = mlr_queue_take(in->empty, &slab, op, err)) < 0)
             return rc;
-        s = next;
-        if ((rc = fill(in, s, at, op, err)) < 0 || (rc = mlr_queue_put(in->full, s, op, err)) < 0)
+        s = slab;
+        if ((rc = fill(in, s, at, op, err)) < 0 || (rc = mlr_queue_put(next, s, op, err)) < 0)
             return rc;
     }
-    mlr_queue_close(in->full);
+    mlr_queue_close(next);
     return 0;
 }
 
-/* `g` has its thread; whoever fails first, this one or that, is the one to be believed. */
+/* Whoever fails first, this thread or those of `g`, is the one to be believed. */
 static int side_by_side(struct intake *in, mlr_group *g, mlreg_error **err)
 {
     mlreg_error *mine = NULL;
@@ -134,22 +153,30 @@ static int side_by_side(struct intake *in, mlr_group *g, mlreg_error **err)
     return rc;
 }
 
-static int on_two_threads(mlr_runtime *rt, struct intake *in, mlr_op *op, mlreg_error **err)
+/* A task that has no thread must not be waited for: one thread puts and hashes, none leaves both to the caller's. */
+static int on_threads(mlr_runtime *rt, struct intake *in, mlr_op *op, mlreg_error **err)
 {
     mlr_group *g = NULL;
-    bool has_thread = false;
+    unsigned n_threads = 0;
     int rc;
 
     if ((rc = mlr_queue_new(SLABS_MAX, &in->empty, err)) < 0 || (rc = mlr_queue_new(SLABS_MAX, &in->full, err)) < 0 ||
-        (rc = mlr_group_new(rt, op, 1, &g, err)) < 0 || (rc = mlr_group_add(g, digest_all, in, err)) < 0)
+        (rc = mlr_queue_new(SLABS_MAX, &in->put_ones, err)) < 0 || (rc = mlr_group_new(rt, op, 2, &g, err)) < 0 ||
+        (rc = mlr_group_add(g, digest_all, in, err)) < 0 ||
+        (in->put != NULL && (rc = mlr_group_add(g, put_all, in, err)) < 0))
         goto out;
-    if ((has_thread = mlr_group_threads(g) > 0))
+    n_threads = mlr_group_threads(g);
+    in->has_putter = in->put != NULL && n_threads > 1;
+    if (!in->has_putter)
+        mlr_queue_close(in->full);
+    if (n_threads > 0)
         rc = side_by_side(in, g, err);
 out:
     mlr_group_free(g);
+    mlr_queue_free(in->put_ones);
     mlr_queue_free(in->full);
     mlr_queue_free(in->empty);
-    return rc == 0 && !has_thread ? in_turn(in, op, err) : rc;
+    return rc == 0 && n_threads == 0 ? in_turn(in, op, err) : rc;
 }
 
 int mlr_intake(mlr_runtime *rt, mlr_reader *r, mlr_intake_fn put, void *user, mlr_op *op, mlr_digest *out,
@@ -163,7 +190,7 @@ int mlr_intake(mlr_runtime *rt, mlr_reader *r, mlr_intake_fn put, void *user, ml
         return rc;
     mlr_sha256_init(&in.hash);
     if ((rc = make_room(&in, err)) == 0 &&
-        (rc = in.n_slabs > 1 ? on_two_threads(rt, &in, op, err) : in_turn(&in, op, err)) == 0 &&
+        (rc = in.n_slabs > 1 ? on_threads(rt, &in, op, err) : in_turn(&in, op, err)) == 0 &&
         (rc = mlr_reader_unchanged(r, err)) == 0)
         mlr_digest_final(&in.hash, out);
     mlr_free(in.room);

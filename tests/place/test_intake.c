@@ -169,6 +169,37 @@ static void test_intake__works_in_a_runtime_without_threads(void **state)
     drop_runtime(rt);
 }
 
+/* One thread puts and hashes; with two each has its own. */
+static void test_intake__works_with_any_number_of_threads(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 3; n++) {
+        mlr_runtime *rt = new_runtime(n, 0);
+
+        check_all_lengths(rt);
+        drop_runtime(rt);
+    }
+}
+
+static int start_one(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    static atomic_int asked;
+
+    return asked++ % 2 == 0 ? pthread_create(thread, NULL, run, arg) : EAGAIN;
+}
+
+/* The second of two threads cannot be had: what it was to do must not be waited for. */
+static void test_intake__works_where_one_thread_is_to_be_had(void **state)
+{
+    mlr_runtime *rt = new_runtime(0, 0);
+
+    (void)state;
+    mlr_work_use(start_one);
+    check_all_lengths(rt);
+    mlr_work_use(NULL);
+    drop_runtime(rt);
+}
+
 static int start_none(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     (void)thread;
@@ -210,11 +241,11 @@ static void test_intake__hashes_without_a_sink(void **state)
     mlr_reader_free(r);
 }
 
-/* Nothing is put before four slabs are read: only two threads can do that. */
+/* Nothing is put before all slabs are read: only two threads can do that. */
 static void test_intake__reads_ahead_while_the_sink_is_busy(void **state)
 {
     struct tap tap = new_tap(MOST_BYTES);
-    struct sink sink = {.until = &tap.n_reads, .count = 4};
+    struct sink sink = {.until = &tap.n_reads, .count = 8};
     mlr_digest got;
 
     (void)state;
@@ -232,7 +263,7 @@ static void test_intake__a_small_blob_stays_on_this_thread(void **state)
     (void)state;
     assert_int_equal(mlr_intake(NULL, &tap.reader, put, &sink, NULL, &got, NULL), 0);
     assert_true(pthread_equal(sink.on, pthread_self()));
-    assert_int_equal(tap.n_reads, 1);
+    assert_int_equal(tap.n_reads, 4);
 }
 
 /* An intake that must fail, and leave memory and output as they were. */
@@ -506,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_intake__every_length_arrives_whole_and_in_order),
         cmocka_unit_test(test_intake__works_in_a_runtime_without_threads),
+        cmocka_unit_test(test_intake__works_with_any_number_of_threads),
+        cmocka_unit_test(test_intake__works_where_one_thread_is_to_be_had),
         cmocka_unit_test(test_intake__works_where_no_thread_is_to_be_had),
         cmocka_unit_test(test_intake__works_in_a_budget_smaller_than_its_slabs),
         cmocka_unit_test(test_intake__hashes_without_a_sink),
