@@ -25,11 +25,27 @@ static int bare_type(const mlr_exchange *x, char **out, mlreg_error **err)
     return *out != NULL ? 0 : mlr_error_nomem(err);
 }
 
+/* docker-registry 2 empties a link in its folder before it writes it anew, as it does whenever somebody pushes the blob
+ * again. Who puts or gets a manifest in that moment hears of a wrong digest: there is none, for all of ours are made of
+ * the bytes. 1: ask again; else the call's last word, and its error. */
+static int judge(mlr_retry *retry, int rc, mlreg_error **why, mlr_op *op, mlreg_error **err)
+{
+    const char *code = rc < 0 && *why != NULL ? (*why)->registry_code : NULL;
+    bool        is_torn = code != NULL && strcmp(code, "DIGEST_INVALID") == 0;
+    int         next = is_torn ? mlr_retry_again(retry, NULL, op, err) : 0;
+
+    if (next == 0)
+        mlr_error_move(err, why);
+    mlr_error_done(*why);
+    *why = NULL;
+    return next != 0 ? next : rc;
+}
+
 /* ---- reading ---- */
 
 /* GET of a manifest; *x as mlr_ask_fetch leaves it. */
-static int fetch(mlr_registry *g, const char *repo, const char *word, mlr_op *op, mlr_buf *body, mlr_exchange **x,
-                 mlreg_error **err)
+static int fetch_once(mlr_registry *g, const char *repo, const char *word, mlr_op *op, mlr_buf *body, mlr_exchange **x,
+                      mlreg_error **err)
 {
     mlr_ask ask;
     int     rc = mlr_ask_init(&ask, g, "GET", repo, "manifests", word, MLR_MAY_PULL, err);
@@ -42,6 +58,21 @@ static int fetch(mlr_registry *g, const char *repo, const char *word, mlr_op *op
         rc = rc == 200 ? 0 : mlr_ask_refused(&ask, g, *x, op, err);
 out:
     mlr_ask_done(&ask);
+    return rc;
+}
+
+static int fetch(mlr_registry *g, const char *repo, const char *word, mlr_op *op, mlr_buf *body, mlr_exchange **x,
+                 mlreg_error **err)
+{
+    mlr_retry    retry = mlr_registry_retry(g);
+    mlreg_error *why = NULL;
+    int          rc;
+
+    do {
+        mlr_exchange_free(*x);
+        *x = NULL;
+        rc = fetch_once(g, repo, word, op, body, x, &why);
+    } while ((rc = judge(&retry, rc, &why, op, err)) == 1);
     return rc;
 }
 
@@ -161,8 +192,8 @@ out:
 
 /* ---- writing ---- */
 
-int mlr_registry_put(mlr_registry *g, const char *repo, const char *word, const mlr_manifest *m, const char *if_match,
-                     bool *indexed, mlr_op *op, mlreg_error **err)
+static int put_once(mlr_registry *g, const char *repo, const char *word, const mlr_manifest *m, const char *if_match,
+                    bool *indexed, mlr_op *op, mlreg_error **err)
 {
     mlr_exchange *x = NULL;
     mlr_ask       ask;
@@ -188,6 +219,19 @@ int mlr_registry_put(mlr_registry *g, const char *repo, const char *word, const 
 out:
     mlr_exchange_free(x);
     mlr_ask_done(&ask);
+    return rc;
+}
+
+int mlr_registry_put(mlr_registry *g, const char *repo, const char *word, const mlr_manifest *m, const char *if_match,
+                     bool *indexed, mlr_op *op, mlreg_error **err)
+{
+    mlr_retry    retry = mlr_registry_retry(g);
+    mlreg_error *why = NULL;
+    int          rc;
+
+    do
+        rc = put_once(g, repo, word, m, if_match, indexed, op, &why);
+    while ((rc = judge(&retry, rc, &why, op, err)) == 1);
     return rc;
 }
 

@@ -112,6 +112,26 @@ static int put_and_delete(mlr_registry *g, const char *repo, const char *word, b
     return rc;
 }
 
+/* Puts stand-ins under `word` until one was there when it was to be deleted. docker-registry 2 fails with 500 where other
+ * tags go meanwhile, after the stand-in and before the tag; asked again, it knows neither. */
+static int put_and_surely_delete(mlr_registry *g, const char *repo, const char *word, bool *put, mlr_op *op,
+                                 mlreg_error **err)
+{
+    mlr_retry retry = mlr_registry_retry(g);
+    int       rc, next;
+
+    do {
+        mlreg_error *why = NULL;
+
+        rc = put_and_delete(g, repo, word, put, op, &why);
+        next = rc == MLREG_ENOTFOUND ? mlr_retry_again(&retry, NULL, op, err) : 0;
+        if (next == 0)
+            mlr_error_move(err, &why);
+        mlr_error_done(why);
+    } while (next == 1);
+    return next < 0 ? next : rc;
+}
+
 /* The way out where tags cannot be deleted but manifests can: a stand-in takes the tag and is deleted with it. Tried
  * without the tag first, because a registry that then refuses the second half would leave the stand-in in its place. */
 static int displace_tag(mlr_registry *g, const char *repo, const char *tag, mlr_op *op, mlreg_error **err)
@@ -121,9 +141,9 @@ static int displace_tag(mlr_registry *g, const char *repo, const char *tag, mlr_
     int           rc;
 
     if ((rc = mlr_registry_get(g, repo, tag, NULL, op, &before, NULL, err)) < 0 ||
-        (rc = put_empty_blob(g, repo, op, err)) < 0 || (rc = put_and_delete(g, repo, NULL, NULL, op, err)) < 0)
+        (rc = put_empty_blob(g, repo, op, err)) < 0 || (rc = put_and_surely_delete(g, repo, NULL, NULL, op, err)) < 0)
         goto out;
-    rc = put_and_delete(g, repo, tag, &moved, op, err);
+    rc = put_and_surely_delete(g, repo, tag, &moved, op, err);
     if (rc < 0 && moved)                     /* as it was, cancelled or not; the first cause stays */
         mlr_registry_put(g, repo, tag, before, NULL, NULL, NULL, NULL);
 out:

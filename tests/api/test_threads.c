@@ -1,6 +1,5 @@
 /* api/test_threads.c - one session and many threads, over memory, a store, and every registry named; for TSan to watch. */
 #include <pthread.h>
-#include <stdbool.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +15,6 @@ enum { THREADS = 20, ROUNDS = 3, LAYER_BYTES = 70000 };
 typedef struct worker {
     mlreg_session *s;
     const char *repo;
-    bool apart;                    /* writes to a repository of its own: docker-registry 2.8.2 answers 400 where two write the same blob's link */
     int number, rc;
     const char *step;              /* that failed, with rc; NULL: none */
     char message[300];
@@ -50,17 +48,13 @@ static void read_shared(worker *w, mlreg_artifact *a, mlreg_error **err)
 /* Content of its own is built, copied, listed and deleted; shared content is resolved and read. */
 static void round_of(worker *w, int i)
 {
-    char repo[280], mine[300], copy[300], shared[300], text[64];
+    char mine[300], copy[300], shared[300], text[64];
     mlreg_artifact *built = NULL, *found = NULL;
     mlreg_error *err = NULL;
     mlreg_list *tags = NULL;
 
-    if (w->apart)
-        snprintf(repo, sizeof repo, "%.200s/of-%d", w->repo, w->number);
-    else
-        snprintf(repo, sizeof repo, "%.200s", w->repo);
-    snprintf(mine, sizeof mine, "%s:t%d-%d", repo, w->number, i);
-    snprintf(copy, sizeof copy, "%s:c%d-%d", repo, w->number, i);
+    snprintf(mine, sizeof mine, "%s:t%d-%d", w->repo, w->number, i);
+    snprintf(copy, sizeof copy, "%s:c%d-%d", w->repo, w->number, i);
     snprintf(shared, sizeof shared, "%s:shared", w->repo);
     snprintf(text, sizeof text, "weights %d of %d", i, w->number);
     if (step(w, "build", api_try_build(w->s, mine, text, strlen(text), NULL, &built, &err), &err) == 0)
@@ -94,7 +88,7 @@ static void join_all(pthread_t *threads, const worker *workers)
             fail_msg("thread %d: %s gave %d: %s", i, workers[i].step, workers[i].rc, workers[i].message);
 }
 
-static void serves_many(const char *location, const char *repo, bool apart)
+static void serves_many(const char *location, const char *repo)
 {
     static char weights[LAYER_BYTES];
     mlreg_session *s = api_open(location, MLREG_OPEN_CREATE);
@@ -107,7 +101,7 @@ static void serves_many(const char *location, const char *repo, bool apart)
     snprintf(ref, sizeof ref, "%s:shared", repo);
     api_rc(api_try_build(s, ref, weights, sizeof weights, NULL, &a, &err), 0);
     for (int i = 0; i < THREADS; i++) {
-        workers[i] = (worker){ .s = s, .repo = repo, .apart = apart, .number = i };
+        workers[i] = (worker){ .s = s, .repo = repo, .number = i };
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     join_all(threads, workers);
@@ -122,7 +116,7 @@ static void serves_many(const char *location, const char *repo, bool apart)
 static void test_session__memory_serves_many_threads(void **state)
 {
     (void)state;
-    serves_many("memory:", "team/threads", false);
+    serves_many("memory:", "team/threads");
 }
 
 static void test_session__a_store_serves_many_threads(void **state)
@@ -130,7 +124,7 @@ static void test_session__a_store_serves_many_threads(void **state)
     char *dir = bed_dir_new();
 
     (void)state;
-    serves_many(bed_at(dir, "store"), "team/threads", false);
+    serves_many(bed_at(dir, "store"), "team/threads");
     bed_dir_remove(dir);
 }
 
@@ -145,7 +139,7 @@ static void test_session__every_registry_named_serves_many_threads(void **state)
         skip();
     snprintf(repo, sizeof repo, "mlreg-test/threads-%d", (int)getpid());
     for (char *location = strtok_r(list, " ,\n", &rest); location != NULL; location = strtok_r(NULL, " ,\n", &rest))
-        serves_many(location, repo, true);
+        serves_many(location, repo);
     free(list);
 }
 

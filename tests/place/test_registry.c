@@ -282,6 +282,23 @@ static void test_registry_manifest__cut_short_is_fetched_again(void **state)
     free(both);
 }
 
+#define TORN "'status':400,'headers':{'Content-Type':'application/json'},'body':'{`errors`:[{`code`:`DIGEST_INVALID`," \
+             "`message`:`provided digest did not match uploaded content`}]}'"
+
+/* What docker-registry 2 says while another client makes it write a link anew. */
+static void test_registry_manifest__whose_link_is_being_written_is_fetched_again(void **state)
+{
+    registry_bed *b = *state;
+    char         *named = some_manifest("a"), *whole = rule_for(named, ""), *both = NULL;
+
+    assert_true(asprintf(&both, "{'method':'GET'," TORN ",'times':2},%s", whole) > 0);
+    assert_int_equal(read_manifest(b, named, both), 0);
+    assert_int_equal(n_requests(&b->evil), 3);
+    free(named);
+    free(whole);
+    free(both);
+}
+
 static void test_registry_manifest__html_is_no_manifest(void **state)
 {
     registry_bed *b = *state;
@@ -399,6 +416,29 @@ static void test_registry_manifest_write__tells_what_the_registry_says(void **st
     free(m);
 }
 
+static void test_registry_manifest_write__is_repeated_where_a_link_is_being_written(void **state)
+{
+    registry_bed *b = *state;
+    char         *m = some_manifest("a");
+
+    bed_registry(b, "[{'method':'PUT'," TORN ",'times':2},{'method':'PUT','status':201}]");
+    assert_int_equal(write_manifest(b, "v1", m, NULL), 0);
+    assert_int_equal(bed_log_count(&b->evil, "\"PUT\""), 3);
+    free(m);
+}
+
+static void test_registry_manifest_write__ends_where_digests_are_always_wrong(void **state)
+{
+    registry_bed *b = *state;
+    char         *m = some_manifest("a");
+
+    bed_registry(b, "[{'method':'PUT'," TORN "}]");
+    assert_int_equal(write_manifest(b, "v1", m, NULL), MLREG_EPROTO);
+    assert_string_equal(b->err->registry_code, "DIGEST_INVALID");
+    assert_int_equal(bed_log_count(&b->evil, "\"PUT\""), 3);
+    free(m);
+}
+
 static void test_registry_manifest_write__refuses_the_host_of_another_place_in_the_repository(void **state)
 {
     registry_bed *b = *state;
@@ -449,6 +489,22 @@ static void test_registry_remove__displaces_a_tag_that_cannot_be_deleted(void **
     assert_int_equal(bed_log_count(&b->evil, "\"method\": \"PUT\", \"path\": \"" MANIFESTS "sha256:"), 1);
     assert_int_equal(bed_log_count(&b->evil, "\"method\": \"PUT\", \"path\": \"" MANIFESTS "v1"), 1);
     assert_int_equal(bed_log_count(&b->evil, "\"method\": \"DELETE\", \"path\": \"" MANIFESTS "sha256:"), 2);
+    free(m);
+    free(coded);
+}
+
+/* A stand-in went, but the registry failed before it took the tag away. */
+static void test_registry_remove__displaces_a_tag_until_it_is_gone(void **state)
+{
+    registry_bed *b = *state;
+    char         *m = some_manifest("a"), *coded = base64_of(m);
+
+    bed_registry(b, "[" NO_TAG_DELETE EMPTY_IS_THERE "{'method':'PUT','status':201},{'method':'DELETE','times':1,'status':202},"
+                    "{'method':'DELETE','times':1,'status':500},{'method':'DELETE','times':1,'status':404},"
+                    "{'method':'DELETE','status':202},{'method':'GET','path':'" MANIFESTS "v1','body_base64':'%s'}]", coded);
+    assert_int_equal(remove_tag(b, "v1"), 0);
+    assert_int_equal(bed_log_count(&b->evil, "\"method\": \"PUT\", \"path\": \"" MANIFESTS "v1"), 2);
+    assert_int_equal(bed_log_count(&b->evil, "\"method\": \"DELETE\", \"path\": \"" MANIFESTS "sha256:"), 4);
     free(m);
     free(coded);
 }
@@ -779,6 +835,7 @@ int main(void)
         registry_test(test_registry_manifest__without_end_is_over_a_limit),
         registry_test(test_registry_manifest__over_4_mib_is_over_a_limit),
         registry_test(test_registry_manifest__cut_short_is_fetched_again),
+        registry_test(test_registry_manifest__whose_link_is_being_written_is_fetched_again),
         registry_test(test_registry_manifest__html_is_no_manifest),
         registry_test(test_registry_manifest_write__puts_the_exact_bytes_under_their_type),
         registry_test(test_registry_manifest_write__without_a_tag_goes_by_digest),
@@ -788,10 +845,13 @@ int main(void)
         registry_test(test_registry_manifest_write__leaves_a_tag_that_is_not_at_the_digest_expected),
         registry_test(test_registry_manifest_write__writes_nothing_where_the_tag_is_right_already),
         registry_test(test_registry_manifest_write__tells_what_the_registry_says),
+        registry_test(test_registry_manifest_write__is_repeated_where_a_link_is_being_written),
+        registry_test(test_registry_manifest_write__ends_where_digests_are_always_wrong),
         registry_test(test_registry_manifest_write__refuses_the_host_of_another_place_in_the_repository),
         registry_test(test_registry_remove__deletes_a_tag),
         registry_test(test_registry_remove__says_that_a_tag_is_not_there),
         registry_test(test_registry_remove__displaces_a_tag_that_cannot_be_deleted),
+        registry_test(test_registry_remove__displaces_a_tag_until_it_is_gone),
         registry_test(test_registry_remove__does_not_touch_a_tag_where_nothing_can_be_deleted),
         registry_test(test_registry_remove__puts_a_tag_back_that_it_could_not_remove),
         registry_test(test_registry_remove__deletes_a_manifest),
