@@ -1,0 +1,188 @@
+"""_artifact.py - one resolved manifest or index: what it says, and its layers as files, mappings and memory."""
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from . import _c, _call, _errors
+from ._handle import Handle
+
+if TYPE_CHECKING:
+    from ._session import Session
+    from ._stream import Layer
+
+SELF, CONFIG, LAYER, CHILD, SUBJECT = range(5)
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+
+class Descriptor(NamedTuple):
+    """Media type, digest, size (bytes) and annotations of some content.
+
+    ``title`` is the file that a layer stands for, as its maker wrote it, unchecked; ``platform`` is
+    ``"os/architecture[/variant]"`` of an index's entry; None where the content says nothing.
+    """
+
+    media_type: str
+    digest: str
+    size: int
+    title: Optional[str]
+    artifact_type: Optional[str]
+    platform: Optional[str]
+    annotations: Mapping[str, str]
+
+
+def _annotations(d: Any) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    key, value = ctypes.c_char_p(), ctypes.c_char_p()
+    while _c.descriptor_annotation_at(d, len(found), ctypes.byref(key), ctypes.byref(value)) == 0:
+        found[_c.text(key.value) or ""] = _c.text(value.value) or ""
+    return found
+
+
+def descriptor(d: Any) -> Descriptor:
+    """A descriptor of the library as a value of ours."""
+    return Descriptor(_c.text(_c.descriptor_media_type(d)) or "", _c.text(_c.descriptor_digest(d)) or "",
+                      _c.descriptor_bytes(d), _c.text(_c.descriptor_title(d)), _c.text(_c.descriptor_artifact_type(d)),
+                      _c.text(_c.descriptor_platform(d)), _annotations(d))
+
+
+class Artifact(Handle):
+    """A manifest or an index that was fetched and verified: immutable, known by digest, readable wherever it lives.
+
+    In a forked child (a DataLoader's worker) it is found again by its digest, where its session can be opened again.
+    """
+
+    def __init__(self, pointer: Any, session: "Session") -> None:
+        super().__init__(pointer, _c.artifact_free)
+        self._session = session
+        self.repository: str = _c.text(_c.artifact_repository(pointer)) or ""
+        parts = [self._parts(pointer, part) for part in range(5)]
+        self.descriptor: Descriptor = parts[SELF][0]
+        self.config_descriptor: Optional[Descriptor] = parts[CONFIG][0] if parts[CONFIG] else None
+        self.layers: Tuple[Descriptor, ...] = parts[LAYER]
+        self.children: Tuple[Descriptor, ...] = parts[CHILD]
+        self.subject: Optional[Descriptor] = parts[SUBJECT][0] if parts[SUBJECT] else None
+
+    @staticmethod
+    def _parts(pointer: Any, part: int) -> Tuple[Descriptor, ...]:
+        return tuple(descriptor(_c.artifact_at(pointer, part, i)) for i in range(_c.artifact_count(pointer, part)))
+
+    def _reopen(self) -> None:
+        again = self._session.resolve(f"{self.repository}@{self.digest}")
+        self._ref, self._pid, self._finalizer = again._ref, again._pid, again._finalizer
+        self._keeps = again
+
+    @property
+    def digest(self) -> str:
+        """``"sha256:<hex>"`` of the manifest."""
+        return self.descriptor.digest
+
+    @property
+    def media_type(self) -> str:
+        """Of the manifest."""
+        return self.descriptor.media_type
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers together."""
+        return sum(layer.size for layer in self.layers)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Of the manifest."""
+        return self.descriptor.annotations
+
+    @property
+    def files(self) -> Dict[str, int]:
+        """The files that layers stand for: title to layer number."""
+        return {layer.title: i for i, layer in enumerate(self.layers) if layer.title is not None}
+
+    @property
+    def json(self) -> bytes:
+        """The manifest's exact bytes."""
+        length = ctypes.c_size_t()
+        with self._use() as a:
+            return ctypes.string_at(_c.artifact_json(a, ctypes.byref(length)), length.value)
+
+    @property
+    def manifest(self) -> Dict[str, Any]:
+        """The manifest, parsed."""
+        parsed: Dict[str, Any] = json.loads(self.json)
+        return parsed
+
+    def config(self, op: Optional[_call.Op] = None) -> bytes:
+        """The config's bytes, verified. :class:`NotFoundError` where there is none."""
+        with self._use() as a:
+            address, length = _call.run(lambda o: _c.artifact_config(a, o), op)
+            return ctypes.string_at(address, length)
+
+    def _number(self, layer: Union[int, str]) -> int:
+        if isinstance(layer, str):
+            number = self.files.get(layer)
+            if number is None:
+                raise _errors.make(-5, f"{self.repository}@{self.digest} has no file '{layer}'")
+            return number
+        if not isinstance(layer, int):
+            raise TypeError(f"a layer is a number or a title, not {type(layer).__name__}")
+        if not 0 <= layer < len(self.layers):
+            raise _errors.make(-2, f"layer {layer} of {len(self.layers)}")
+        return layer
+
+    def open(self, layer: Union[int, str], *, unverified: bool = False, op: Optional[_call.Op] = None) -> "Layer":
+        """One layer as a raw, seekable, readable file.
+
+        Bytes are verified before they are handed out: from a registry the layer is brought here first. `unverified` reads it as it
+        arrives, and the last read of a whole pass raises :class:`DigestError` if it was wrong.
+
+        Args:
+            layer: its number, or the file it stands for.
+        """
+        from ._stream import Layer
+        return Layer(self, self._number(layer), unverified=unverified, op=op)
+
+    def fd(self, layer: Union[int, str]) -> int:
+        """A read-only file descriptor of a layer in a store, which is yours to close.
+
+        :class:`NotSupportedError` where layers are no files: registries and memory.
+        """
+        with self._use() as a:
+            number: int = _c.artifact_open_fd(a, self._number(layer))
+            return number
+
+    def mmap(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> mmap.mmap:
+        """A layer of a store, mapped: nothing is copied. An empty layer cannot be mapped (ValueError)."""
+        fd = self.fd(layer)
+        try:
+            return mmap.mmap(fd, 0, access=access)
+        finally:
+            os.close(fd)
+
+    def checkout(self, folder: Path, *, include: Optional[Iterable[str]] = None, exclude: Optional[Iterable[str]] = None,
+                 op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:
+        """Writes the files into a folder, straight from wherever the artifact lives.
+
+        A file appears whole and verified or not at all; one that is right already stays untouched.
+
+        Args:
+            folder: made if missing; its parent must be there.
+            include: glob patterns (``*``, ``?``, ``**``): only files that match one.
+            exclude: and not these.
+        """
+        wanted, n_wanted = _c.words(_list(include, "include"), "include")
+        unwanted, n_unwanted = _c.words(_list(exclude, "exclude"), "exclude")
+        options = _c.CheckoutOptions(include=wanted, n_include=n_wanted, exclude=unwanted, n_exclude=n_unwanted)
+        target = _c.path(folder, "the folder")
+        with self._use() as a:
+            _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
+
+    def __repr__(self) -> str:
+        return f"<mlreg.Artifact {self.repository}@{self.digest} of {len(self.layers)} layers, {self.size} bytes>"
+
+
+def _list(patterns: Optional[Iterable[str]], what: str) -> Optional[List[str]]:
+    if isinstance(patterns, (str, bytes)):
+        raise TypeError(f"{what} must be several patterns, not one {type(patterns).__name__}")
+    return None if patterns is None else list(patterns)

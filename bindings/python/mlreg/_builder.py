@@ -1,0 +1,129 @@
+"""_builder.py - one manifest in the making: files, folders and memory become layers."""
+from __future__ import annotations
+
+import ctypes
+import itertools
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Optional
+
+from . import _c, _call
+from ._artifact import Artifact, Path
+from ._handle import Handle
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+
+# What sources read from, by the number that C knows each by. The two functions are made once: one of their own for every source
+# would have to be freed while it runs.
+_lent: Dict[int, _c.Buffer] = {}
+_numbers = itertools.count(1)
+
+
+def _read_at(number: int, offset: int, room: int, length: int) -> int:
+    buffer = _lent[number]
+    n = max(0, min(length, buffer.bytes - offset))
+    ctypes.memmove(room, buffer.address + offset, n)
+    return n
+
+
+def _release(number: int) -> None:
+    _lent.pop(number).release()
+
+
+_READ_AT, _RELEASE = _c.READ_AT_FN(_read_at), _c.RELEASE_FN(_release)
+
+
+def _lend(data: Any) -> Any:
+    """A source over any buffer; nothing of it is copied before it is written. C calls _release when it is done with it."""
+    buffer, number = _c.Buffer(data), next(_numbers)
+    _lent[number] = buffer
+    return _c.Source(bytes=buffer.bytes, user=number, read_at=_READ_AT, release=_RELEASE)
+
+
+class Builder(Handle):
+    """One manifest in the making: set and add, in any order, then :meth:`commit`, once.
+
+    Bytes are read, hashed and written at commit. Same input, same digest. Made by :meth:`Session.build`; one thread at a time.
+    """
+
+    def __init__(self, pointer: Any, session: "Session") -> None:
+        super().__init__(pointer, _c.builder_free)
+        self._session = session
+
+    def _run(self, call: Any, op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> Any:
+        with self._use() as b:
+            try:
+                return _call.run(lambda o: call(b, o), op, progress)
+            finally:
+                self._session._raise()
+
+    def set_config(self, media_type: str, data: Any) -> "Builder":
+        """Uses these bytes (any buffer, at most 16 MiB) as config in place of the one that would be made."""
+        kind = _c.word(media_type, "media_type")
+        with _c.Buffer(data) as raw, self._use() as b:
+            _c.builder_set_config(b, kind, raw.address, raw.bytes)
+        return self
+
+    def set_subject(self, digest: str) -> "Builder":
+        """Makes it refer to the manifest of this digest in the same repository."""
+        with self._use() as b:
+            _c.builder_set_subject(b, _c.word(digest, "a digest"))
+        return self
+
+    def annotate(self, annotations: Optional[Dict[str, str]] = None, **more: str) -> "Builder":
+        """Annotates the manifest; a key set again is replaced."""
+        with self._use() as b:
+            for key, value in {**(annotations or {}), **more}.items():
+                _c.builder_set_annotation(b, _c.word(key, "a key"), _c.word(value, f"annotation {key}"))
+        return self
+
+    @staticmethod
+    def _layer(media_type: Optional[str], title: Optional[str]) -> Any:
+        return _c.LayerOptions(media_type=None if media_type is None else _c.word(media_type, "media_type"),
+                               title=None if title is None else _c.word(title, "a title"))
+
+    def add_tree(self, folder: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
+                 op: Optional[_call.Op] = None) -> "Builder":
+        """Adds every file below a folder, each as one raw layer, hidden ones left out; `title` is a prefix."""
+        options, where = self._layer(media_type, title), _c.path(folder, "the folder")
+        self._run(lambda b, o: _c.builder_add_tree(b, options, where, o), op)
+        return self
+
+    def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
+                 op: Optional[_call.Op] = None) -> "Builder":
+        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name)."""
+        options, where = self._layer(media_type, title), _c.path(path, "the file")
+        self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
+        return self
+
+    def add_bytes(self, data: Any, title: str, *, media_type: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
+        """Adds memory as one layer: bytes, memoryview, mmap, a contiguous numpy array. It must not change before commit.
+
+        Args:
+            title: the file's path in the artifact.
+        """
+        options = self._layer(media_type, title)
+        with self._use():                                 # a closed one takes nothing that it would have to give back
+            source = _lend(data)
+            self._run(lambda b, o: _c.builder_add_source(b, options, source, o), op)
+        return self
+
+    def commit(self, ref: str, *, also: Optional[Iterable[str]] = None, move: bool = False, expect_digest: Optional[str] = None,
+               op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> Artifact:
+        """Writes everything, then the tags: nothing can be found before this returns.
+
+        Args:
+            ref: ``"repo:tag"``, or ``"repo"`` for an artifact that is known by its digest alone.
+            also: further tags.
+            move: a tag that names something else is moved; else that is :class:`ExistsError`.
+            expect_digest: with `move`: only if ref's own tag is at this digest now.
+        """
+        if isinstance(also, str):
+            raise TypeError("`also` must be several tags, not one str")
+        tags, n_tags = _c.words(also, "a tag")
+        options = _c.CommitOptions(flags=int(move), also=tags, n_also=n_tags,
+                                   expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
+        name = _c.word(ref, "a reference")
+        raw = self._run(lambda b, o: _c.builder_commit(b, name, options, o), op, progress)
+        return Artifact(raw, self._session)
+

@@ -1,0 +1,345 @@
+"""_c.py - the shared library: found, checked, and bound, one line for each function. Nothing else here knows ctypes' rules.
+
+Inputs are written as they are; ``Out(T)`` is a result that the call gives back, and ``ERR`` at the end makes a negative
+code an exception. A call returns its outputs (one alone, several as a tuple), else what the C function returns.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from . import _errors
+
+NEEDED = 0x000100
+SONAME = "libmlreg.so.0"
+NONE = 0xFFFFFFFFFFFFFFFF
+
+# ---- what is opaque, each a type of its own, so that a wrong handle is an ArgumentError ----
+
+
+class CRuntime(Structure): pass
+class COp(Structure): pass
+class CSession(Structure): pass
+class CArtifact(Structure): pass
+class CDescriptor(Structure): pass
+class CList(Structure): pass
+class CStream(Structure): pass
+class CBuilder(Structure): pass
+class CAuth(Structure): pass
+class CName(Structure): pass
+class CError(Structure): pass
+
+
+RUNTIME, OP, SESSION, ARTIFACT, DESCRIPTOR, LIST = map(POINTER, (CRuntime, COp, CSession, CArtifact, CDescriptor, CList))
+STREAM, BUILDER, AUTH, NAME, ERROR = map(POINTER, (CStream, CBuilder, CAuth, CName, CError))
+PROGRESS_FN = CFUNCTYPE(c_int, OP, c_void_p)
+LOG_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+AUTH_FN = CFUNCTYPE(c_int, AUTH, c_char_p, c_char_p, c_void_p)
+READ_AT_FN = CFUNCTYPE(c_int64, c_void_p, c_uint64, c_void_p, c_size_t)
+RELEASE_FN = CFUNCTYPE(None, c_void_p)
+
+# ---- what callers allocate ----
+
+
+class Sized(Structure):
+    """A struct that begins with its own size."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(size=ctypes.sizeof(self), **fields)
+
+
+class RuntimeOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("max_threads", c_uint32), ("max_connections", c_uint32),
+                ("memory_bytes", c_uint64), ("max_bytes_per_s", c_uint64)]
+
+
+class CStats(Sized):
+    _fields_ = [("size", c_uint32), ("blobs_done", c_uint32), ("blobs_total", c_uint32), ("requests", c_uint32),
+                ("retries", c_uint32), ("reserved", c_uint32), ("bytes_done", c_uint64), ("bytes_total", c_uint64),
+                ("bytes_network", c_uint64), ("bytes_reused", c_uint64), ("bytes_resumed", c_uint64), ("elapsed_ms", c_uint64)]
+
+
+class SessionOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("connect_timeout_ms", c_uint32), ("stall_timeout_ms", c_uint32),
+                ("max_retries", c_uint32), ("reserved", c_uint32), ("runtime", RUNTIME), ("ca_file", c_char_p),
+                ("client_cert_file", c_char_p), ("client_key_file", c_char_p), ("auth", AUTH_FN), ("auth_user", c_void_p),
+                ("log", LOG_FN), ("log_user", c_void_p)]
+
+
+class ResolveOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32)]
+
+
+class CopyOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("expect_digest", c_char_p)]
+
+
+class CheckoutOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("include", POINTER(c_char_p)), ("exclude", POINTER(c_char_p)),
+                ("n_include", c_size_t), ("n_exclude", c_size_t)]
+
+
+class StreamOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("offset", c_uint64), ("bytes", c_uint64)]
+
+
+class Source(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("bytes", c_uint64), ("user", c_void_p), ("read_at", READ_AT_FN),
+                ("release", RELEASE_FN)]
+
+
+class LayerOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("media_type", c_char_p), ("title", c_char_p)]
+
+
+class CommitOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("expect_digest", c_char_p), ("also", POINTER(c_char_p)),
+                ("n_also", c_size_t)]
+
+
+class GcOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("grace_ms", c_uint64)]
+
+
+class CGcReport(Sized):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32), ("blobs", c_uint64), ("bytes", c_uint64)]
+
+
+# ---- the library itself ----
+
+
+def _candidates() -> List[str]:
+    named = os.environ.get("MLREG_LIBRARY")
+    beside = pathlib.Path(__file__).resolve().parent / SONAME
+    return [named] if named else ([str(beside)] if beside.exists() else []) + [SONAME]
+
+
+def _load() -> ctypes.CDLL:
+    tried = _candidates()
+    failures = []
+    for name in tried:
+        try:
+            lib = ctypes.CDLL(name)
+        except OSError as failure:
+            failures.append(str(failure))
+            continue
+        if not hasattr(lib, "mlreg_version"):
+            raise ImportError(f"{name} is no libmlreg: it has no mlreg_version")
+        found = lib.mlreg_version()
+        if found < NEEDED:
+            raise ImportError(f"{name} is libmlreg {version_text(found)}, {version_text(NEEDED)} is needed: install a newer one, "
+                              "or name it in $MLREG_LIBRARY")
+        return lib
+    raise ImportError(f"libmlreg {version_text(NEEDED)} or newer is needed and was not found ({'; '.join(failures)}): install it, "
+                      "or name the file in $MLREG_LIBRARY")
+
+
+def version_text(number: int) -> str:
+    """0x000100 as "0.1.0"."""
+    return f"{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+
+LIB = _load()
+
+
+class Out:
+    """An output: the call makes room for it and gives it back."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+
+class _Err:
+    pass
+
+
+ERR = _Err()
+TABLE: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {}     # name: (result, arguments), as C sees them; tests compare the header
+
+
+def _raise(code: int, error: Any) -> None:
+    # a NULL error is told by its code alone
+    text = _text(error_message(error)) if error else _text(strerror(code))
+    raised = _errors.make(code, text or "unknown error")
+    if error:
+        raised.subject, raised.place = _text(error_subject(error)), _text(error_place(error))
+        raised.http_status, raised.registry_code = error_http_status(error), _text(error_registry_code(error))
+        raised.hint = _text(error_hint(error))
+        error_free(error)
+    raise raised
+
+
+def _text(raw: Optional[bytes]) -> Optional[str]:
+    return None if raw is None else raw.decode("utf-8", "surrogateescape")
+
+
+def _finish(n_out: int) -> Callable[..., Any]:
+    def finish(result: Any, _function: Any, arguments: Tuple[Any, ...]) -> Any:
+        if result < 0:
+            _raise(result, arguments[-1])
+        outputs = arguments[len(arguments) - 1 - n_out:-1]
+        if not outputs:
+            return result
+        values = tuple(o.value if hasattr(o, "value") else o for o in outputs)
+        return values[0] if len(values) == 1 else values
+    return finish
+
+
+def _function(name: str, result: Any, *arguments: Any) -> Any:
+    """Binds one function; outputs come after the inputs and before the error, as the header has it."""
+    outs = [a.kind for a in arguments if isinstance(a, Out)]
+    fails = bool(arguments) and arguments[-1] is ERR
+    kinds = [POINTER(a.kind) if isinstance(a, Out) else POINTER(ERROR) if a is ERR else a for a in arguments]
+    TABLE[name] = (result, tuple(kinds))
+    flags = tuple((2 if isinstance(a, Out) or a is ERR else 1,) for a in arguments)
+    function = CFUNCTYPE(result, *kinds)((name, LIB), flags)
+    if fails:
+        function.errcheck = _finish(len(outs))
+    return function
+
+
+F = _function
+S = c_char_p
+
+version = F("mlreg_version", c_uint32)
+strerror = F("mlreg_strerror", S, c_int)
+error_code = F("mlreg_error_code", c_int, ERROR)
+error_message = F("mlreg_error_message", S, ERROR)
+error_subject = F("mlreg_error_subject", S, ERROR)
+error_place = F("mlreg_error_place", S, ERROR)
+error_http_status = F("mlreg_error_http_status", c_int, ERROR)
+error_registry_code = F("mlreg_error_registry_code", S, ERROR)
+error_hint = F("mlreg_error_hint", S, ERROR)
+error_free = F("mlreg_error_free", None, ERROR)
+runtime_new = F("mlreg_runtime_new", c_int, POINTER(RuntimeOptions), Out(RUNTIME), ERR)
+runtime_free = F("mlreg_runtime_free", None, RUNTIME)
+op_new = F("mlreg_op_new", c_int, Out(OP), ERR)
+op_on_progress = F("mlreg_op_on_progress", None, OP, PROGRESS_FN, c_void_p, c_uint32)
+op_cancel = F("mlreg_op_cancel", None, OP)
+op_stats = F("mlreg_op_stats", c_int, OP, POINTER(CStats), ERR)
+op_free = F("mlreg_op_free", None, OP)
+name_parse = F("mlreg_name_parse", c_int, S, Out(NAME), ERR)
+name_location = F("mlreg_name_location", S, NAME)
+name_ref = F("mlreg_name_ref", S, NAME)
+name_stored = F("mlreg_name_stored", S, NAME)
+name_repository = F("mlreg_name_repository", S, NAME)
+name_tag = F("mlreg_name_tag", S, NAME)
+name_digest = F("mlreg_name_digest", S, NAME)
+name_free = F("mlreg_name_free", None, NAME)
+auth_set_basic = F("mlreg_auth_set_basic", c_int, AUTH, S, S)
+auth_set_token = F("mlreg_auth_set_token", c_int, AUTH, S)
+session_open = F("mlreg_session_open", c_int, S, POINTER(SessionOptions), Out(SESSION), ERR)
+session_free = F("mlreg_session_free", None, SESSION)
+session_capabilities = F("mlreg_session_capabilities", c_uint32, SESSION)
+session_resolve = F("mlreg_session_resolve", c_int, SESSION, S, POINTER(ResolveOptions), OP, Out(ARTIFACT), ERR)
+session_tags = F("mlreg_session_tags", c_int, SESSION, S, OP, Out(LIST), ERR)
+session_repositories = F("mlreg_session_repositories", c_int, SESSION, OP, Out(LIST), ERR)
+session_referrers = F("mlreg_session_referrers", c_int, SESSION, S, S, OP, Out(LIST), ERR)
+session_delete = F("mlreg_session_delete", c_int, SESSION, S, OP, ERR)
+session_login = F("mlreg_session_login", c_int, SESSION, S, S, OP, Out(LIST), ERR)
+session_logout = F("mlreg_session_logout", c_int, SESSION, OP, Out(LIST), ERR)
+list_count = F("mlreg_list_count", c_size_t, LIST)
+list_name = F("mlreg_list_name", S, LIST, c_size_t)
+list_descriptor = F("mlreg_list_descriptor", DESCRIPTOR, LIST, c_size_t)
+list_free = F("mlreg_list_free", None, LIST)
+artifact_count = F("mlreg_artifact_count", c_size_t, ARTIFACT, c_int32)
+artifact_at = F("mlreg_artifact_at", DESCRIPTOR, ARTIFACT, c_int32, c_size_t)
+artifact_json = F("mlreg_artifact_json", c_void_p, ARTIFACT, POINTER(c_size_t))
+artifact_repository = F("mlreg_artifact_repository", S, ARTIFACT)
+artifact_config = F("mlreg_artifact_config", c_int, ARTIFACT, OP, Out(c_void_p), Out(c_size_t), ERR)
+artifact_free = F("mlreg_artifact_free", None, ARTIFACT)
+descriptor_bytes = F("mlreg_descriptor_bytes", c_uint64, DESCRIPTOR)
+descriptor_digest = F("mlreg_descriptor_digest", S, DESCRIPTOR)
+descriptor_media_type = F("mlreg_descriptor_media_type", S, DESCRIPTOR)
+descriptor_artifact_type = F("mlreg_descriptor_artifact_type", S, DESCRIPTOR)
+descriptor_title = F("mlreg_descriptor_title", S, DESCRIPTOR)
+descriptor_platform = F("mlreg_descriptor_platform", S, DESCRIPTOR)
+descriptor_annotation = F("mlreg_descriptor_annotation", S, DESCRIPTOR, S)
+descriptor_annotation_at = F("mlreg_descriptor_annotation_at", c_int, DESCRIPTOR, c_size_t, POINTER(S), POINTER(S))
+copy = F("mlreg_copy", c_int, SESSION, S, SESSION, S, POINTER(CopyOptions), OP, Out(ARTIFACT), ERR)
+checkout = F("mlreg_checkout", c_int, ARTIFACT, S, POINTER(CheckoutOptions), OP, ERR)
+stream_open = F("mlreg_stream_open", c_int, ARTIFACT, c_size_t, POINTER(StreamOptions), OP, Out(STREAM), ERR)
+stream_read = F("mlreg_stream_read", c_int64, STREAM, c_void_p, c_size_t, ERR)
+stream_read_at = F("mlreg_stream_read_at", c_int64, STREAM, c_uint64, c_void_p, c_size_t, ERR)
+stream_seek = F("mlreg_stream_seek", c_int, STREAM, c_uint64, ERR)
+stream_bytes = F("mlreg_stream_bytes", c_uint64, STREAM)
+stream_free = F("mlreg_stream_free", None, STREAM)
+artifact_open_fd = F("mlreg_artifact_open_fd", c_int, ARTIFACT, c_size_t, Out(c_int), ERR)
+builder_new = F("mlreg_builder_new", c_int, SESSION, c_int32, S, Out(BUILDER), ERR)
+builder_set_config = F("mlreg_builder_set_config", c_int, BUILDER, S, c_void_p, c_size_t, ERR)
+builder_set_subject = F("mlreg_builder_set_subject", c_int, BUILDER, S, ERR)
+builder_set_annotation = F("mlreg_builder_set_annotation", c_int, BUILDER, S, S, ERR)
+builder_add_tree = F("mlreg_builder_add_tree", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
+builder_add_file = F("mlreg_builder_add_file", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
+builder_add_source = F("mlreg_builder_add_source", c_int, BUILDER, POINTER(LayerOptions), POINTER(Source), OP, ERR)
+builder_commit = F("mlreg_builder_commit", c_int, BUILDER, S, POINTER(CommitOptions), OP, Out(ARTIFACT), ERR)
+builder_free = F("mlreg_builder_free", None, BUILDER)
+session_gc = F("mlreg_session_gc", c_int, SESSION, POINTER(GcOptions), OP, POINTER(CGcReport), ERR)
+session_fsck = F("mlreg_session_fsck", c_int, SESSION, c_uint32, OP, Out(LIST), ERR)
+
+
+# ---- values on their way in and out ----
+
+
+def text(raw: Optional[bytes]) -> Optional[str]:
+    """A string of the library; bytes that are no UTF-8 come as surrogates, as in file names."""
+    return _text(raw)
+
+
+def word(value: Any, what: str) -> bytes:
+    """A string for the library, which ends at its first NUL: one inside is refused."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be str, not {type(value).__name__}")
+    if "\0" in value:
+        raise _errors.make(-2, f"{what} holds a NUL character")
+    return value.encode("utf-8", "surrogateescape")
+
+
+def path(value: Any, what: str) -> bytes:
+    """A path for the library, from str, bytes or path object."""
+    raw = os.fsencode(value)
+    if b"\0" in raw:
+        raise _errors.make(-2, f"{what} holds a NUL character")
+    return raw
+
+
+def words(values: Any, what: str) -> Tuple[Any, int]:
+    """An array of strings and its length; it must be kept while the call runs."""
+    raw = [word(v, what) for v in values or ()]
+    return (c_char_p * len(raw))(*raw) if raw else None, len(raw)
+
+
+class Buffer:
+    """The memory behind any object with the buffer protocol, read-only ones included, held until `release`."""
+
+    class _View(Structure):
+        _fields_ = [("buf", c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
+                    ("readonly", c_int), ("ndim", c_int), ("format", c_char_p), ("shape", c_void_p), ("strides", c_void_p),
+                    ("suboffsets", c_void_p), ("internal", c_void_p)]
+
+    SIMPLE, WRITABLE = 0, 1
+
+    def __init__(self, owner: Any, writable: bool = False) -> None:
+        self._view = Buffer._View()
+        flags = Buffer.WRITABLE if writable else Buffer.SIMPLE
+        ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(owner), ctypes.byref(self._view), flags)
+        self.address: int = self._view.buf or 0
+        self.bytes: int = self._view.len
+        self._held = True
+
+    def release(self) -> None:
+        if self._held:
+            self._held = False
+            ctypes.pythonapi.PyBuffer_Release(ctypes.byref(self._view))
+
+    def __enter__(self) -> "Buffer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+ctypes.pythonapi.PyBuffer_Release.restype = None

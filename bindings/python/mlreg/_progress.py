@@ -1,0 +1,54 @@
+"""_progress.py - progress for people: a tqdm bar where tqdm is installed, else a line now and then on stderr."""
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional, TextIO
+
+from ._call import Progress, Stats, shown_by
+
+LINE_EVERY_S = 5.0
+
+
+def _bar(tqdm: Any) -> Progress:
+    bar = tqdm(unit="B", unit_scale=True, unit_divisor=1000, leave=True)
+
+    def show(stats: Stats) -> None:
+        bar.total = stats.bytes_total or None
+        bar.update(stats.bytes_done - bar.n)
+        if stats.bytes_total and stats.bytes_done >= stats.bytes_total:
+            bar.refresh()
+    return show
+
+
+def _lines(out: TextIO) -> Progress:
+    shown = time.monotonic()
+
+    def show(stats: Stats) -> None:
+        nonlocal shown
+        now, whole = time.monotonic(), stats.bytes_total and stats.bytes_done >= stats.bytes_total
+        if stats.bytes_done and (whole or now - shown >= LINE_EVERY_S):
+            shown = now
+            out.write(f"{stats.bytes_done / 1e6:.1f} of {stats.bytes_total / 1e6:.1f} MB, {stats.elapsed_ms / 1e3:.1f} s\n")
+            out.flush()
+    return show
+
+
+def _maker(file: Optional[TextIO]) -> Callable[[], Progress]:
+    try:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError:
+        return lambda: _lines(file or sys.stderr)
+    return lambda: _bar(lambda **settings: tqdm(file=file, **settings))
+
+
+@contextmanager
+def progress(file: Optional[TextIO] = None) -> Iterator[None]:
+    """Shows how far every long call in the block is, on `file` (default: stderr).
+
+    >>> with mlreg.progress():                                    # doctest: +SKIP
+    ...     mlreg.pull("ghcr.io/team/llama:v1")
+    """
+    with shown_by(_maker(file)):
+        yield

@@ -1,0 +1,274 @@
+"""_session.py - one open place: a registry, a store, a layout or memory."""
+from __future__ import annotations
+
+import enum
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, TypeVar, Union
+
+from . import _c, _call, _errors
+from ._artifact import Artifact, Descriptor, Path, descriptor
+from ._builder import Builder
+from ._handle import Handle
+
+CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
+MOVE_TAG, REFERRERS = 1, 2
+LOG_LEVELS = ("error", "warning", "info", "debug")
+T = TypeVar("T")
+
+Credentials = Union[None, str, Tuple[str, str]]
+Auth = Callable[[str, str], Credentials]
+Log = Callable[[str, str], Any]
+
+
+class Can(enum.IntFlag):
+    """What a place can do."""
+
+    RANGE = 1
+    REFERRERS = 2
+    MOUNT = 4
+    DELETE = 8
+
+
+class GcReport(NamedTuple):
+    """What was removed, or with ``dry_run`` would have been: blobs, and their bytes."""
+
+    blobs: int
+    bytes: int
+
+
+class Name(NamedTuple):
+    """Where something is, as people write it: ``"ghcr.io/team/llama:v1"``, ``"oci:DIR:TAG"``, ``"llama:v1"``.
+
+    ``location`` is what to give to :class:`Session`, None where a store is meant; ``ref`` the reference in it; ``stored`` the one
+    under which a store keeps it.
+    """
+
+    location: Optional[str]
+    ref: str
+    stored: str
+    repository: str
+    tag: Optional[str]
+    digest: Optional[str]
+
+    @staticmethod
+    def parse(text: str) -> "Name":
+        """Takes a name apart. :class:`InvalidError` with the rule that it breaks."""
+        n = _c.name_parse(_c.word(text, "a name"))
+        try:
+            parts = [_c.text(get(n)) for get in (_c.name_location, _c.name_ref, _c.name_stored, _c.name_repository, _c.name_tag,
+                                                 _c.name_digest)]
+        finally:
+            _c.name_free(n)
+        return Name(parts[0], parts[1] or "", parts[2] or "", parts[3] or "", parts[4], parts[5])
+
+
+class Runtime(Handle):
+    """What several sessions share: threads, connections, memory (bytes in flight) and bandwidth (bytes per second)."""
+
+    def __init__(self, *, max_threads: int = 0, max_connections: int = 0, memory_bytes: int = 0, max_bytes_per_s: int = 0) -> None:
+        options = _c.RuntimeOptions(max_threads=max_threads, max_connections=max_connections, memory_bytes=memory_bytes,
+                                    max_bytes_per_s=max_bytes_per_s)
+        super().__init__(_c.runtime_new(options), _c.runtime_free)
+
+
+class _Callbacks:
+    """The caller's functions as C sees them. What they raise is kept, and raised where the call that asked ends."""
+
+    def __init__(self, auth: Optional[Auth], log: Optional[Log]) -> None:
+        self.raised: List[BaseException] = []
+        self.auth = _c.AUTH_FN(self._ask(auth)) if auth is not None else _c.AUTH_FN()
+        self.log = _c.LOG_FN(self._tell(log)) if log is not None else _c.LOG_FN()
+
+    def _ask(self, auth: Auth) -> Callable[..., int]:
+        def ask(a: Any, host: bytes, scope: Optional[bytes], _user: Any) -> int:
+            try:
+                return _answer(a, auth(_c.text(host) or "", _c.text(scope) or ""))
+            except BaseException as failure:
+                self.raised.append(failure)
+                return -7
+        return ask
+
+    def _tell(self, log: Log) -> Callable[..., None]:
+        def tell(level: int, line: bytes, _user: Any) -> None:
+            try:
+                log(LOG_LEVELS[max(0, min(level, 3))], _c.text(line) or "")
+            except BaseException as failure:
+                self.raised.append(failure)
+        return tell
+
+
+def _answer(a: Any, credentials: Credentials) -> int:
+    if credentials is None:
+        return 0
+    if isinstance(credentials, str):
+        return int(_c.auth_set_token(a, _c.word(credentials, "a token")))
+    name, secret = credentials
+    return int(_c.auth_set_basic(a, _c.word(name, "a name"), _c.word(secret, "a password")))
+
+
+class Session(Handle):
+    """One open place that holds artifacts. Opening a registry does not yet talk to it.
+
+    Any number of threads may use one at once. In a forked child it is opened again when first used, ``memory:`` excepted.
+
+    Args:
+        location: ``"https://host[:port]"``, ``"http://…"``, ``"oci:DIR"``, ``"memory:"``, or the directory of a store.
+        create: a store or layout that is not there is made.
+        readonly: every writing call raises :class:`DeniedError`.
+        plain_http: http to any host; to this machine ``http://…`` works without it.
+        auth: called as ``auth(host, scope)``, on another thread; gives None (anonymous), a token, or (name, password). Default:
+            docker's config.json with its helpers, then the containers' auth.json files.
+        log: called as ``log(level, line)``, on another thread, with ``"error"``, ``"warning"``, ``"info"`` or ``"debug"``.
+        ca_file, client_cert_file, client_key_file: PEM; default: the system's certificates.
+        connect_timeout_ms: 10 000; stall_timeout_ms: 30 000 without one byte; max_retries: 4.
+    """
+
+    def __init__(self, location: Path, *, create: bool = False, readonly: bool = False, plain_http: bool = False,
+                 runtime: Optional[Runtime] = None, auth: Optional[Auth] = None, log: Optional[Log] = None,
+                 ca_file: Optional[Path] = None, client_cert_file: Optional[Path] = None, client_key_file: Optional[Path] = None,
+                 connect_timeout_ms: int = 0, stall_timeout_ms: int = 0, max_retries: int = 0) -> None:
+        self._callbacks = _Callbacks(auth, log)
+        self._runtime = runtime
+        self._where = _c.path(location, "the location")
+        self._options: Dict[str, Any] = {
+            "flags": CREATE * create | READONLY * readonly | PLAIN_HTTP * plain_http,
+            "connect_timeout_ms": connect_timeout_ms, "stall_timeout_ms": stall_timeout_ms, "max_retries": max_retries,
+            "ca_file": None if ca_file is None else _c.path(ca_file, "ca_file"),
+            "client_cert_file": None if client_cert_file is None else _c.path(client_cert_file, "client_cert_file"),
+            "client_key_file": None if client_key_file is None else _c.path(client_key_file, "client_key_file"),
+            "auth": self._callbacks.auth, "log": self._callbacks.log}
+        super().__init__(self._open(), _c.session_free)
+
+    def _open(self) -> Any:
+        if self._runtime is None:
+            return _c.session_open(self._where, _c.SessionOptions(**self._options))
+        with self._runtime._use() as runtime:
+            return _c.session_open(self._where, _c.SessionOptions(runtime=runtime, **self._options))
+
+    def _reopen(self) -> None:
+        if self._where == b"memory:":
+            super()._reopen()
+        self._runtime = None
+        self._hold(self._open(), _c.session_free)
+
+    @property
+    def location(self) -> str:
+        """As it was given."""
+        return self._where.decode("utf-8", "surrogateescape")
+
+    def _run(self, call: Callable[[Any, Any], T], op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> T:
+        with self._use() as s:
+            try:
+                return _call.run(lambda o: call(s, o), op, progress)
+            finally:
+                self._raise()
+
+    def _raise(self) -> None:
+        """What a callback raised is why the call failed, or at least nothing to be silent about."""
+        if self._callbacks.raised:
+            first = self._callbacks.raised[0]
+            self._callbacks.raised.clear()
+            raise first
+
+    @property
+    def can(self) -> Can:
+        """What this place can do, as far as is known by now."""
+        with self._use() as s:
+            return Can(_c.session_capabilities(s))
+
+    def resolve(self, ref: str, *, op: Optional[_call.Op] = None) -> Artifact:
+        """Finds what ``"repo:tag"`` or ``"repo@sha256:<hex>"`` names and fetches its manifest, verified."""
+        name = _c.word(ref, "a reference")
+        return Artifact(self._run(lambda s, o: _c.session_resolve(s, name, None, o), op), self)
+
+    def tags(self, repository: str, *, op: Optional[_call.Op] = None) -> List[str]:
+        """The tags of a repository, sorted."""
+        name = _c.word(repository, "a repository")
+        return _names(self._run(lambda s, o: _c.session_tags(s, name, o), op))
+
+    def repositories(self, *, op: Optional[_call.Op] = None) -> List[str]:
+        """The repositories of a place, sorted; many registries have no such list (:class:`NotSupportedError`)."""
+        return _names(self._run(_c.session_repositories, op))
+
+    def referrers(self, ref: str, artifact_type: Optional[str] = None, *, op: Optional[_call.Op] = None) -> List[Descriptor]:
+        """What refers to an artifact by ``subject``; `artifact_type` None: of any type."""
+        name = _c.word(ref, "a reference")
+        kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
+        raw = self._run(lambda s, o: _c.session_referrers(s, name, kind, o), op)
+        try:
+            return [descriptor(_c.list_descriptor(raw, i)) for i in range(_c.list_count(raw))]
+        finally:
+            _c.list_free(raw)
+
+    def delete(self, ref: str, *, op: Optional[_call.Op] = None) -> None:
+        """Removes a tag, or with a digest a manifest and every tag on it."""
+        name = _c.word(ref, "a reference")
+        self._run(lambda s, o: _c.session_delete(s, name, o), op)
+
+    def copy(self, ref: str, to: "Session", as_: Optional[str] = None, *, move: bool = False, referrers: bool = False,
+             expect_digest: Optional[str] = None, op: Optional[_call.Op] = None,
+             progress: Optional[_call.Progress] = None) -> Artifact:
+        """Copies an artifact and every blob it names into `to`: pull, push, promote, export, and within one place, tag.
+
+        What is there is not moved; the tag moves last, and off another digest only with `move`.
+
+        Args:
+            as_: the name it gets there; None keeps `ref`.
+            referrers: what refers to it comes along.
+            expect_digest: with `move`: only if the tag is at this digest now.
+
+        Returns:
+            the artifact as it now is in `to`.
+        """
+        source, target = _c.word(ref, "a reference"), None if as_ is None else _c.word(as_, "a reference")
+        if not isinstance(to, Session):
+            raise TypeError(f"`to` must be a Session, not {type(to).__name__}")
+        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers,
+                                 expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
+        with to._use() as t:
+            try:
+                raw = self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress)
+            finally:
+                to._raise()
+        return Artifact(raw, to)
+
+    def build(self, artifact_type: Optional[str] = None) -> Builder:
+        """Begins a manifest here; `artifact_type` None: a ModelPack, whose config is filled from its files."""
+        kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
+        with self._use() as s:
+            return Builder(_c.builder_new(s, 0, kind), self)
+
+    def login(self, name: str, secret: str, *, op: Optional[_call.Op] = None) -> str:
+        """Checks name and password against a registry and keeps them where docker does; gives where."""
+        user, password = _c.word(name, "a name"), _c.word(secret, "a password")
+        return _names(self._run(lambda s, o: _c.session_login(s, user, password, o), op))[0]
+
+    def logout(self, *, op: Optional[_call.Op] = None) -> List[str]:
+        """Forgets what was kept for this registry; gives where it was."""
+        return _names(self._run(_c.session_logout, op))
+
+    def gc(self, *, dry_run: bool = False, grace_ms: Optional[int] = None, op: Optional[_call.Op] = None) -> GcReport:
+        """Removes blobs of a store or layout that no manifest names and that are older than `grace_ms` (None: one hour)."""
+        grace = 0 if grace_ms is None else grace_ms or _c.NONE
+        report = _c.CGcReport()
+        self._run(lambda s, o: _c.session_gc(s, _c.GcOptions(flags=int(dry_run), grace_ms=grace), o, report), op)
+        return GcReport(report.blobs, report.bytes)
+
+    def fsck(self, *, repair: bool = False, op: Optional[_call.Op] = None) -> List[str]:
+        """Reads everything in a store or layout and names what is broken, a line each; with `repair` mends what can be."""
+        return _names(self._run(lambda s, o: _c.session_fsck(s, int(repair), o), op))
+
+    def __repr__(self) -> str:
+        return f"<mlreg.Session {self.location}{', closed' if self.closed else ''}>"
+
+
+def _names(raw: Any) -> List[str]:
+    """A list of the library as one of ours."""
+    try:
+        return [_c.text(_c.list_name(raw, i)) or "" for i in range(_c.list_count(raw))]
+    finally:
+        _c.list_free(raw)
+
+
+def patterns(value: Optional[Iterable[str]]) -> Optional[List[str]]:
+    """One pattern or several, as several."""
+    return None if value is None else [value] if isinstance(value, str) else list(value)

@@ -1,0 +1,106 @@
+"""_tensors.py - a mapped safetensors file as tensors of torch or numpy."""
+from __future__ import annotations
+
+import json
+import mmap
+from typing import Any, Callable, Dict, Tuple
+
+from . import _errors
+from ._artifact import Artifact
+
+ACCESS = mmap.ACCESS_COPY            # writable for torch, and nobody else sees what is written
+HEADER_MAX_BYTES = 100_000_000       # the format's own limit
+
+# type name: (torch's, numpy's), None where it has none
+TYPES = {
+    "F64": ("float64", "f8"), "F32": ("float32", "f4"), "F16": ("float16", "f2"), "BF16": ("bfloat16", None),
+    "I64": ("int64", "i8"), "I32": ("int32", "i4"), "I16": ("int16", "i2"), "I8": ("int8", "i1"), "U8": ("uint8", "u1"),
+    "U16": ("uint16", "u2"), "U32": ("uint32", "u4"), "U64": ("uint64", "u8"), "BOOL": ("bool", "?"),
+    "F8_E4M3": ("float8_e4m3fn", None), "F8_E5M2": ("float8_e5m2", None),
+}
+Maker = Callable[[memoryview, str, Tuple[int, ...]], Any]
+
+
+def _wrong(file: str, why: str) -> _errors.Error:
+    return _errors.make(-12, f"{file} is no safetensors file: {why}")
+
+
+def map_layer(model: Artifact, file: str) -> mmap.mmap:
+    """The file, mapped; an empty one cannot be."""
+    if file in model.files and model.layers[model.files[file]].size == 0:
+        raise _wrong(file, "it is empty")
+    return model.mmap(file, ACCESS)
+
+
+def _header(mapped: mmap.mmap, file: str) -> Tuple[Dict[str, Any], int]:
+    if len(mapped) < 8:
+        raise _wrong(file, f"it has {len(mapped)} bytes")
+    size = int.from_bytes(mapped[:8], "little")
+    if size > min(HEADER_MAX_BYTES, len(mapped) - 8):
+        raise _wrong(file, f"its header is said to have {size} bytes")
+    try:
+        parsed = json.loads(mapped[8:8 + size].decode("utf-8"))
+    except ValueError as why:
+        raise _wrong(file, f"its header is no JSON ({why})") from None
+    if not isinstance(parsed, dict):
+        raise _wrong(file, "its header is no JSON object")
+    return parsed, 8 + size
+
+
+def _entry(file: str, name: str, entry: Any, room: int) -> Tuple[str, Tuple[int, ...], int, int]:
+    """Type, shape, begin and end (bytes behind the header) of one tensor."""
+    try:
+        kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    except (TypeError, KeyError, ValueError):
+        raise _wrong(file, f"tensor '{name}' is not described") from None
+    numbers = (*shape, begin, end)
+    if not all(isinstance(n, int) and n >= 0 for n in numbers) or not begin <= end <= room:
+        raise _wrong(file, f"tensor '{name}' lies outside of it")
+    return str(kind), shape, begin, end
+
+
+def _with_torch(torch: Any) -> Maker:
+    def make(data: memoryview, kind: str, shape: Tuple[int, ...]) -> Any:
+        dtype = getattr(torch, TYPES[kind][0] or "", None)
+        if dtype is None:
+            raise _errors.make(-18, f"this torch has no type {kind}")
+        return torch.frombuffer(data, dtype=dtype).reshape(shape) if len(data) else torch.empty(shape, dtype=dtype)
+    return make
+
+
+def _with_numpy(numpy: Any) -> Maker:
+    def make(data: memoryview, kind: str, shape: Tuple[int, ...]) -> Any:
+        code = TYPES[kind][1]
+        if code is None:
+            raise _errors.make(-18, f"numpy has no type {kind}: install torch")
+        dtype = numpy.dtype(code if code == "?" else "<" + code)
+        return numpy.frombuffer(data, dtype=dtype).reshape(shape)
+    return make
+
+
+def _maker() -> Maker:
+    try:
+        import torch  # type: ignore[import-not-found,unused-ignore]
+        return _with_torch(torch)
+    except ImportError:
+        pass
+    import numpy
+    return _with_numpy(numpy)
+
+
+def read(mapped: mmap.mmap, file: str) -> Dict[str, Any]:
+    """Every tensor of the file; each keeps the mapping alive."""
+    make, (header, start) = _maker(), _header(mapped, file)
+    view = memoryview(mapped)[start:]
+    found: Dict[str, Any] = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        kind, shape, begin, end = _entry(file, name, entry, len(view))
+        if kind not in TYPES:
+            raise _errors.make(-18, f"tensor '{name}' of {file} has the unknown type {kind}")
+        try:
+            found[name] = make(view[begin:end], kind, shape)
+        except ValueError as why:
+            raise _wrong(file, f"tensor '{name}' has another size than its shape says ({why})") from None
+    return found

@@ -1,0 +1,152 @@
+"""Every public C function is bound as the header has it; a library that is missing, foreign or too old is named."""
+import ctypes
+import pathlib
+import re
+import tempfile
+import unittest
+
+from bed.house import HEADER, LIBRARY, run
+from bindings.python_bed import PACKAGE, has, mlreg, python
+
+from mlreg import _c  # noqa: E402
+
+PLAIN = {"int": ctypes.c_int, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint32_t": ctypes.c_uint32,
+         "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "const char *": ctypes.c_char_p, "void *": ctypes.c_void_p,
+         "const void *": ctypes.c_void_p, "void": None, "mlreg_progress_fn": _c.PROGRESS_FN}
+STRUCTS = {"mlreg_" + name: kind for name, kind in {
+    "runtime": _c.CRuntime, "op": _c.COp, "session": _c.CSession, "artifact": _c.CArtifact, "descriptor": _c.CDescriptor,
+    "list": _c.CList, "stream": _c.CStream, "builder": _c.CBuilder, "auth": _c.CAuth, "name": _c.CName, "error": _c.CError,
+    "stats": _c.CStats, "runtime_options": _c.RuntimeOptions, "session_options": _c.SessionOptions,
+    "resolve_options": _c.ResolveOptions, "copy_options": _c.CopyOptions, "checkout_options": _c.CheckoutOptions,
+    "stream_options": _c.StreamOptions, "layer_options": _c.LayerOptions, "commit_options": _c.CommitOptions,
+    "source": _c.Source, "gc_options": _c.GcOptions, "gc_report": _c.CGcReport}.items()}
+
+
+def header():
+    return re.sub(r"/\*.*?\*/", " ", HEADER.read_text(), flags=re.S)
+
+
+def bare(declared, has_name):
+    """"const mlreg_list *l" as "const mlreg_list *"."""
+    text = re.sub(r"\s+", " ", declared).strip()
+    text = re.sub(r"\s*\*\s*", "*", re.sub(r"\w+$", "", text) if has_name else text).strip()
+    return re.sub(r"(\w)\*", r"\1 *", text)
+
+
+def kind_of(text):
+    """The ctypes type that stands for a C type; a function's const char ** is an output."""
+    if text in PLAIN:
+        return PLAIN[text]
+    plain = text.replace("const ", "")
+    if plain in ("char **", "void **"):
+        return ctypes.POINTER(ctypes.c_char_p)
+    name, stars = re.fullmatch(r"(\w+) (\**)", plain).groups() if "*" in plain else (plain, "")
+    kind = STRUCTS.get(name) or PLAIN[name]
+    for _ in stars:
+        kind = ctypes.POINTER(kind)
+    return kind
+
+
+def functions():
+    for result, name, arguments in re.findall(r"MLREG_API\s+([\w ]+?[ *]+)(mlreg_\w+)\(([^)]*)\)", header()):
+        listed = [] if arguments.strip() == "void" else arguments.split(",")
+        yield name, kind_of(bare(result, False)), tuple(kind_of(bare(a, True)) for a in listed)
+
+
+class Bound(unittest.TestCase):
+    def test_bound__every_function_of_the_header_and_no_other(self):
+        self.assertEqual({name for name, _, _ in functions()}, set(_c.TABLE))
+        self.assertGreater(len(_c.TABLE), 70)
+
+    def test_bound__with_the_arguments_that_the_header_has(self):
+        same = {ctypes.POINTER(ctypes.c_char_p): ctypes.POINTER(ctypes.c_void_p), ctypes.c_char_p: ctypes.c_void_p}
+        for name, result, arguments in functions():
+            bound_result, bound = _c.TABLE[name]
+            with self.subTest(name):
+                self.assertIn(bound_result, (result, same.get(result)))
+                self.assertEqual(len(bound), len(arguments))
+                for ours, theirs in zip(bound, arguments):
+                    self.assertIn(ours, (theirs, same.get(theirs)))
+
+    def test_bound__structs_have_the_fields_and_sizes_of_the_header(self):
+        text = header()
+        for name, kind in STRUCTS.items():
+            body = re.search(r"typedef struct %s \{(.*?)\} %s;" % (name, name), text, re.S)
+            if not body:
+                continue
+            fields = re.findall(r"(\w+)(?=\)\(|\s*[,;])", re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", body[1]))
+            self.assertEqual([f[0] for f in kind._fields_], fields, name)
+        with tempfile.TemporaryDirectory() as folder:
+            sized = {n: k for n, k in STRUCTS.items() if hasattr(k, "_fields_") and k._fields_}
+            prints = "".join(f'printf("%zu\\n", sizeof({n}));' for n in sized)
+            pathlib.Path(folder, "p.c").write_text(f"#include <mlreg.h>\n#include <stdio.h>\nint main(void) {{ {prints} return 0; }}\n")
+            run("gcc", f"-I{HEADER.parent}", "p.c", "-o", "p", cwd=folder)
+            sizes = [int(line) for line in run(f"{folder}/p").stdout.split()]
+        self.assertEqual(sizes, [ctypes.sizeof(k) for k in sized.values()])
+
+    def test_bound__each_code_has_its_exception(self):
+        codes = {int(v): n for n, v in re.findall(r"MLREG_X\((\w+), (-\d+),", HEADER.read_text())}
+        self.assertEqual(set(codes), set(mlreg._errors.BY_CODE))
+        self.assertEqual(len(set(mlreg._errors.BY_CODE.values())), len(codes))
+
+    def test_bound__everything_public_is_described(self):
+        for name in mlreg.__all__:
+            thing = getattr(mlreg, name)
+            self.assertTrue(getattr(thing, "__doc__", None), name)
+            if isinstance(thing, type):
+                for word, member in vars(thing).items():
+                    if not word.startswith("_") and callable(member) and thing is not mlreg.Layer:
+                        self.assertTrue(member.__doc__, f"{name}.{word}")
+
+
+class Library(unittest.TestCase):
+    def setUp(self):
+        tmp = tempfile.TemporaryDirectory()
+        self.addCleanup(tmp.cleanup)
+        self.dir = pathlib.Path(tmp.name)
+
+    def stub(self, code):
+        (self.dir / "stub.c").write_text(code)
+        run("gcc", "-shared", "-fPIC", "stub.c", "-o", "stub.so", cwd=self.dir)
+        return self.dir / "stub.so"
+
+    def refused(self, library):
+        done = python("import mlreg", MLREG_LIBRARY=library)
+        self.assertNotEqual(done.returncode, 0)
+        last = done.stderr.strip().splitlines()[-1]
+        self.assertTrue(last.startswith("ImportError: "), last)
+        return last
+
+    def test_library__that_is_missing_is_named_with_what_is_needed(self):
+        said = self.refused(self.dir / "none.so")
+        self.assertIn("libmlreg 0.1.0 or newer is needed", said)
+        self.assertIn("none.so", said)
+        self.assertIn("MLREG_LIBRARY", said)
+
+    def test_library__that_is_too_old_is_named_with_both_versions(self):
+        said = self.refused(self.stub("unsigned mlreg_version(void) { return 0x000009; }"))
+        self.assertIn("is libmlreg 0.0.9, 0.1.0 is needed", said)
+
+    def test_library__that_is_another_is_named(self):
+        self.assertIn("is no libmlreg", self.refused(self.stub("int other(void) { return 0; }")))
+
+    def test_library__is_found_beside_the_package(self):
+        (self.dir / "mlreg").mkdir()
+        for file in (PACKAGE / "mlreg").glob("*.py"):
+            (self.dir / "mlreg" / file.name).write_bytes(file.read_bytes())
+        (self.dir / "mlreg" / "libmlreg.so.0").write_bytes(LIBRARY.read_bytes())
+        done = python("import mlreg; print(mlreg._c.LIB._name)", MLREG_LIBRARY="", PYTHONPATH=self.dir)
+        self.assertEqual(done.stdout.strip(), str(self.dir / "mlreg" / "libmlreg.so.0"), done.stderr)
+
+
+class Types(unittest.TestCase):
+    @has("mypy")
+    def test_types__pass_mypy_strict_for_the_oldest_python(self):
+        import sys
+        for version in "3.9", "3.13":
+            run(sys.executable, "-m", "mypy", "--strict", f"--python-version={version}", "--cache-dir=/dev/null", PACKAGE / "mlreg")
+
+    def test_types__the_docstrings_examples_run(self):
+        import doctest
+        for module in (mlreg, mlreg._hub, mlreg._progress):
+            self.assertEqual(doctest.testmod(module).failed, 0, module)

@@ -1,0 +1,134 @@
+"""pull, push and load: a model by name, as people who know Hugging Face expect it."""
+import json
+import os
+import pathlib
+import struct
+import unittest
+from unittest import mock
+
+from bindings.python_bed import MODEL, OPEN_REGISTRIES, Case, has, mlreg
+
+
+def safetensors(tensors, metadata=None):
+    """A safetensors file; tensors: name to (dtype, shape, bytes)."""
+    header, data = {"__metadata__": metadata or {"format": "pt"}}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+class Home(Case):
+    """A home of its own, so that the default store and the cache lie in the test's folder."""
+
+    def setUp(self):
+        super().setUp()
+        home = mock.patch.dict(os.environ, {"HOME": str(self.dir / "home")})
+        home.start()
+        self.addCleanup(home.stop)
+        for name in "MLREG_STORE", "XDG_DATA_HOME", "XDG_CACHE_HOME":
+            os.environ.pop(name, None)
+
+    def files(self, folder):
+        top = pathlib.Path(folder)
+        return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+
+
+class Hub(Home):
+    def test_push__into_the_store_and_pull_from_it(self):
+        digest = mlreg.push(self.folder(), "tiny:v1", annotations={"org.example.a": "b"})
+        self.assertEqual(mlreg.default_store(), self.dir / "home" / ".local" / "share" / "mlreg" / "store")
+        folder = mlreg.pull("tiny:v1")
+        self.assertTrue(folder.startswith(str(self.dir / "home" / ".cache" / "mlreg" / "snapshots")), folder)
+        self.assertEqual(self.files(folder), MODEL)
+        self.assertEqual(mlreg.pull(f"tiny@{digest}"), folder)
+        self.assertEqual(self.files(mlreg.pull("tiny:v1", self.dir / "out", "*.bin")), {"model.bin": MODEL["model.bin"]})
+
+    def test_push__wants_a_tag_and_moves_it_only_when_told_to(self):
+        self.assertRaises(mlreg.InvalidError, mlreg.push, self.folder(), "tiny")
+        mlreg.push(self.folder(), "tiny:v1", store=self.dir / "s")
+        (self.folder() / "config.json").write_text("{}")
+        with self.assertRaises(mlreg.ExistsError):
+            mlreg.push(self.dir / "folder", "tiny:v1", store=self.dir / "s")
+        mlreg.push(self.dir / "folder", "tiny:v1", store=self.dir / "s", move=True)
+
+    def test_pull__says_what_is_missing(self):
+        with self.assertRaises(mlreg.NotFoundError):
+            mlreg.pull("none:v1")
+        with self.assertRaises(mlreg.InvalidError) as caught:
+            mlreg.load("none:v1", "model.safetensors")
+        self.assertIn("docker.io/none:v1", str(caught.exception))
+
+    @unittest.skipUnless(OPEN_REGISTRIES, "no registries: run it under tests/bed/with-registries")
+    def test_hub__goes_to_a_registry_and_comes_back(self):
+        host = OPEN_REGISTRIES[0].partition("://")[2]
+        ref = f"{host}/python-hub/{os.getpid()}:v1"
+        seen = []
+        digest = mlreg.push(self.folder(), ref, progress=seen.append, max_workers=2)
+        self.assertTrue(seen)
+        self.assertEqual(self.files(mlreg.pull(ref, self.dir / "direct", ignore_patterns=["*.md", "sub/*"])),
+                         {n: d for n, d in MODEL.items() if not n.endswith(".md")})
+        self.assertFalse(mlreg.default_store().exists())
+        folder = mlreg.pull(ref)
+        self.assertEqual(self.files(folder), MODEL)
+        with mlreg.Session(mlreg.default_store()) as store:
+            self.assertEqual(store.resolve(ref).digest, digest)
+        self.assertEqual(mlreg.pull(ref), folder)
+
+    def test_pull__sends_the_token_it_is_given(self):
+        evil = self.evil({"path": ".*", "header": {"Authorization": "Bearer secret-token"}, "status": 404, "body": "{}"},
+                         {"path": ".*", "status": 401, "headers": {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:1/",service="x"'}})
+        self.assertRaises(mlreg.NotFoundError, mlreg.pull, f"{evil.host}/team/x:v1", token="secret-token")
+
+
+class Load(Home):
+    def stored(self, data, artifact_type=None):
+        """A ModelPack's builder would refuse a broken file at once; an artifact of another type takes any."""
+        with self.store.build(artifact_type) as builder:
+            builder.add_bytes(data, "model.safetensors").commit("weights:v1", move=True)
+        return lambda: mlreg.load("weights:v1", "model.safetensors", store=self.dir / "store")
+
+    @has("numpy")
+    def test_load__maps_tensors_of_every_kind(self):
+        import numpy
+        want = {"f": numpy.arange(12, dtype="<f4").reshape(3, 4), "h": numpy.ones((2, 2), "<f2"), "i": numpy.array([[-1]], "<i8"),
+                "b": numpy.array([True, False]), "u": numpy.arange(256, dtype="u1"), "s": numpy.array(7, "<i4")}
+        names = {"<f4": "F32", "<f2": "F16", "<i8": "I64", "|b1": "BOOL", "|u1": "U8", "<i4": "I32"}
+        load = self.stored(safetensors({n: (names[a.dtype.str], list(a.shape), a.tobytes()) for n, a in want.items()}))
+        tensors = load()
+        self.assertEqual(set(tensors), set(want))
+        for name, array in want.items():
+            got = numpy.asarray(tensors[name])
+            self.assertEqual((got.dtype, got.shape), (array.dtype, array.shape))
+            numpy.testing.assert_array_equal(got, array)
+        tensors["f"][0, 0] = 99
+        self.assertEqual(numpy.asarray(load()["f"])[0, 0], 0)
+
+    @has("safetensors")
+    @has("numpy")
+    def test_load__reads_what_safetensors_wrote_and_safetensors_what_was_pulled(self):
+        import numpy
+        from safetensors.numpy import load_file, save_file
+        want = {f"layer.{i}": numpy.random.default_rng(i).normal(size=(17, i + 1)).astype("<f4") for i in range(20)}
+        (self.dir / "made").mkdir()
+        save_file(want, self.dir / "made" / "model.safetensors")
+        mlreg.push(self.dir / "made", "real:v1")
+        tensors = mlreg.load("real:v1", "model.safetensors")
+        again = load_file(os.path.join(mlreg.pull("real:v1"), "model.safetensors"))
+        for name, array in want.items():
+            numpy.testing.assert_array_equal(numpy.asarray(tensors[name]), array)
+            numpy.testing.assert_array_equal(again[name], array)
+
+    @has("numpy")
+    def test_load__names_what_is_wrong_with_a_file(self):
+        good = safetensors({"a": ("F32", [2], bytes(8))})
+        for data, says in ((b"", "is empty"), (b"1234567", "7 bytes"), (good[:8], "header"), (b"\xff" * 8 + good[8:], "header"),
+                           (struct.pack("<Q", 4) + b"nope", "no JSON"), (struct.pack("<Q", 2) + b"[]", "no JSON object"),
+                           (good[:-1], "lies outside"), (safetensors({"a": ("F32", [3], bytes(8))}), "another size"),
+                           (safetensors({"a": ("F32", [-2], bytes(8))}), "lies outside"), (safetensors({"a": ("Q9", [2], bytes(8))}), "Q9"),
+                           (struct.pack("<Q", 8) + b'{"a": 1}', "not described")):
+            with self.assertRaises(mlreg.Error) as caught:
+                self.stored(data, "application/vnd.example.v1")()
+            self.assertRegex(str(caught.exception), says)
