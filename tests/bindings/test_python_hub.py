@@ -2,11 +2,12 @@
 import json
 import os
 import pathlib
+import re
 import struct
 import unittest
 from unittest import mock
 
-from bindings.python_bed import MODEL, OPEN_REGISTRIES, Case, has, mlreg
+from bindings.python_bed import MODEL, OPEN_REGISTRIES, PACKAGE, Case, has, mlreg, python
 
 
 def safetensors(tensors, metadata=None):
@@ -81,6 +82,21 @@ class Hub(Home):
         evil = self.evil({"path": ".*", "header": {"Authorization": "Bearer secret-token"}, "status": 404, "body": "{}"},
                          {"path": ".*", "status": 401, "headers": {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:1/",service="x"'}})
         self.assertRaises(mlreg.NotFoundError, mlreg.pull, f"{evil.host}/team/x:v1", token="secret-token")
+
+
+class Readme(Home):
+    @unittest.skipUnless(OPEN_REGISTRIES, "no registries: run it under tests/bed/with-registries")
+    @has("numpy")
+    def test_readme__its_programs_run(self):
+        (self.dir / "my-model").mkdir()
+        (self.dir / "my-model" / "model.safetensors").write_bytes(safetensors({"a": ("F32", [2], bytes(8))}))
+        blocks = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.S)
+        self.assertEqual(len(blocks), 2)
+        code = "".join(blocks).replace('"https://ghcr.io"', repr(OPEN_REGISTRIES[0]))
+        code = code.replace("ghcr.io", OPEN_REGISTRIES[0].partition("://")[2]).replace("you/", f"readme-{os.getpid()}/")
+        done = python(f"import os\nos.chdir({str(self.dir)!r})\n" + code + "\nprint(sorted(tensors), folder)", HOME=self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.startswith("['a'] "), done.stdout)
 
 
 class Load(Home):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from . import _c, _call, _errors
@@ -17,6 +18,17 @@ T = TypeVar("T")
 Credentials = Union[None, str, Tuple[str, str]]
 Auth = Callable[[str, str], Credentials]
 Log = Callable[[str, str], Any]
+
+
+# Where systems keep their certificates: Debian, Red Hat, Alpine, SUSE. A library that came in a wheel was built for the first.
+CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem")
+
+
+def system_ca() -> Optional[str]:
+    """The system's certificates where the library would not find them itself, else None."""
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE") or os.path.exists(CA_FILES[0]):
+        return None
+    return next((file for file in CA_FILES if os.path.exists(file)), None)
 
 
 class Can(enum.IntFlag):
@@ -132,9 +144,9 @@ class Session(Handle):
         self._options: Dict[str, Any] = {
             "flags": CREATE * create | READONLY * readonly | PLAIN_HTTP * plain_http,
             "connect_timeout_ms": connect_timeout_ms, "stall_timeout_ms": stall_timeout_ms, "max_retries": max_retries,
-            "ca_file": None if ca_file is None else _c.path(ca_file, "ca_file"),
-            "client_cert_file": None if client_cert_file is None else _c.path(client_cert_file, "client_cert_file"),
-            "client_key_file": None if client_key_file is None else _c.path(client_key_file, "client_key_file"),
+            "ca_file": _file(ca_file if ca_file is not None else system_ca(), "ca_file"),
+            "client_cert_file": _file(client_cert_file, "client_cert_file"),
+            "client_key_file": _file(client_key_file, "client_key_file"),
             "auth": self._callbacks.auth, "log": self._callbacks.log}
         super().__init__(self._open(), _c.session_free)
 
@@ -259,6 +271,10 @@ class Session(Handle):
 
     def __repr__(self) -> str:
         return f"<mlreg.Session {self.location}{', closed' if self.closed else ''}>"
+
+
+def _file(path: Optional[Path], what: str) -> Optional[bytes]:
+    return None if path is None else _c.path(path, what)
 
 
 def _names(raw: Any) -> List[str]:
