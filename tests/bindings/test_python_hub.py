@@ -7,6 +7,7 @@ import struct
 import unittest
 from unittest import mock
 
+from bed.house import ROOT
 from bindings.python_bed import MODEL, OPEN_REGISTRIES, PACKAGE, Case, has, mlreg, python
 
 
@@ -88,12 +89,21 @@ class Readme(Home):
     @unittest.skipUnless(OPEN_REGISTRIES, "no registries: run it under tests/bed/with-registries")
     @has("numpy")
     def test_readme__its_programs_run(self):
+        self.programs_run(PACKAGE / "README.md", 2)
+
+    @unittest.skipUnless(OPEN_REGISTRIES, "no registries: run it under tests/bed/with-registries")
+    @has("numpy")
+    def test_readme__the_first_page_s_program_runs(self):
+        self.programs_run(ROOT / "README.md", 1)
+
+    def programs_run(self, readme, n_blocks):
+        """In one folder with a model, with a registry on this machine in place of ghcr.io."""
         (self.dir / "my-model").mkdir()
         (self.dir / "my-model" / "model.safetensors").write_bytes(safetensors({"a": ("F32", [2], bytes(8))}))
-        blocks = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.S)
-        self.assertEqual(len(blocks), 2)
+        blocks = re.findall(r"```python\n(.*?)```", readme.read_text(), re.S)
+        self.assertEqual(len(blocks), n_blocks)
         code = "".join(blocks).replace('"https://ghcr.io"', repr(OPEN_REGISTRIES[0]))
-        code = code.replace("ghcr.io", OPEN_REGISTRIES[0].partition("://")[2]).replace("you/", f"readme-{os.getpid()}/")
+        code = code.replace("ghcr.io", OPEN_REGISTRIES[0].partition("://")[2]).replace("you/", f"readme-{os.getpid()}-{n_blocks}/")
         done = python(f"import os\nos.chdir({str(self.dir)!r})\n" + code + "\nprint(sorted(tensors), folder)", HOME=self.dir)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.startswith("['a'] "), done.stdout)

@@ -42,7 +42,8 @@ class Readme(Case):
 
     def test_readme__has_no_command_that_no_test_runs(self):
         self.assertEqual([b.split("\n")[0].split("#")[0].strip() for b in BLOCKS],
-                         ["examples/quickstart", "build/mlreg login ghcr.io", "mlreg build ./my-model -t my-model:v1", "meson install -C build/release"])
+                         ["examples/quickstart", "build/mlreg login ghcr.io", "mlreg build ./my-model -t my-model:v1", "meson install -C build/release",
+                          "pip install ./bindings/python"])         # by bindings/test_python_wheel.py
 
     @needs("htpasswd")
     def test_readme__push_your_own_model(self):
