@@ -150,7 +150,8 @@ class Long(Case):
     def test_long__ends_with_ctrl_c_and_leaves_the_store_whole(self):
         evil = self.evil(*manifest_rules(10_000_000))
         child = subprocess.Popen([sys.executable, "-c", (
-            "import sys, time, mlreg\n"
+            "import signal, sys, time, mlreg\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"       # ignored where tests run in the background
             "store = mlreg.Session(sys.argv[2], create=True)\n"
             "print('ready', flush=True)\n"
             "try:\n"
@@ -158,6 +159,9 @@ class Long(Case):
             "except KeyboardInterrupt:\n"
             "    print('interrupted', time.time(), flush=True)\n")] + [f"http://{evil.host}", str(self.dir / "store")],
             stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE)})
+        watchdog = threading.Timer(120, child.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
         self.assertEqual(child.stdout.readline(), "ready\n")
         while not any("/blobs/" in r["path"] for r in evil.requests()):
             time.sleep(0.05)
