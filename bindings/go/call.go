@@ -181,8 +181,8 @@ func (c *call) guard(f func() error) bool {
 		returned = true
 	}()
 	<-done
-	if c.broken() && c.op != nil {
-		C.mlreg_op_cancel(c.op)
+	if (c.panicked != nil || c.exited) && c.op != nil {
+		C.mlreg_op_cancel(c.op) // an error ends the call by itself, with its own code
 	}
 	return !c.broken()
 }
