@@ -247,6 +247,9 @@ func (s *Stream) call(f func(s *C.mlreg_stream, e **C.mlreg_error) C.int64_t) (i
 		return 0, err
 	}
 	defer s.h.done()
+	if err := alive(s.ctx); err != nil { // the op hears of it a little later
+		return 0, err
+	}
 	c := &call{ctx: s.ctx, op: s.op}
 	n, err := c.run(s.cb != nil, func(e **C.mlreg_error) C.int64_t { return f(object, e) })
 	if errors.Is(err, ErrCancelled) && s.ctx.Err() == nil && s.h.isClosed() {
