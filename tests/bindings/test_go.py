@@ -1,9 +1,11 @@
 """The Go binding: formatted, vetted, complete, and every one of its Go tests, under the race detector, on an installed
 library. Each Go test counts as a test of its own."""
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import tempfile
 import unittest
 
@@ -64,17 +66,21 @@ class Go(unittest.TestCase):
         tmp = tempfile.TemporaryDirectory()
         cls.addClassCleanup(tmp.cleanup)
         cls.dir = pathlib.Path(tmp.name)
-        cls.env = cls.installed()
+        cls.env = cls.environment()
         cls.outcomes, cls.output = cls.run_tests()
 
     @classmethod
-    def installed(cls):
-        root = cls.dir / "root"
+    def environment(cls):
+        """Go's cache does not look at what pkg-config says, nor at headers, but at CGO_CFLAGS: those tell it of both. The
+        library is installed where the last run had it, so that what is as it was is not built again."""
+        root = BUILD / "installed-for-go"
+        shutil.rmtree(root, ignore_errors=True)
         run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
         pc, library = next(root.rglob("mlreg.pc")), next(root.rglob("libmlreg.so.0"))
+        stamp = hashlib.sha256(f"{root} {pc.read_text()} {HEADER.read_text()}".encode()).hexdigest()[:16]
         return dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(root), CGO_ENABLED="1",
-                    LD_LIBRARY_PATH=str(library.parent), MLREG_TEST_OLD_LIBRARY=str(cls.old_library()),
-                    GOTOOLCHAIN="local", GOPROXY="off", GOFLAGS="-buildvcs=false")
+                    CGO_CFLAGS=f"-O2 -g -DMLREG_GO_TEST_{stamp}", LD_LIBRARY_PATH=str(library.parent),
+                    MLREG_TEST_OLD_LIBRARY=str(cls.old_library()), GOTOOLCHAIN="local", GOPROXY="off", GOFLAGS="-buildvcs=false")
 
     @classmethod
     def old_library(cls):
