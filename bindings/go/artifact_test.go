@@ -138,7 +138,7 @@ func TestCopyThroughEveryRegistryKeepsTheDigest(t *testing.T) {
 	}
 	for _, location := range registries() {
 		t.Run(location, func(t *testing.T) {
-			from, hub, to := memory(t), place(t, location, nil), store(t)
+			from, hub, to := memory(t), hub(t, location), store(t)
 			a := build(t, from, fresh(t)+":v1", "a", strings.Repeat("x", 3<<20), "b", "small")
 			var last Stats
 			pushed := must[*Artifact](t)(Copy(bg, from, fresh(t)+":v1", hub, "", &CopyOptions{Progress: func(s Stats) error { last = s; return nil }}))

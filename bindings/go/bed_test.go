@@ -66,8 +66,14 @@ func eachPlace(t *testing.T, f func(t *testing.T, s *Session)) {
 	t.Run("store", func(t *testing.T) { f(t, store(t)) })
 	t.Run("layout", func(t *testing.T) { f(t, place(t, "oci:"+t.TempDir()+"/out", &Options{Create: true})) })
 	for _, location := range registries() {
-		t.Run(location, func(t *testing.T) { f(t, place(t, location, nil)) })
+		t.Run(location, func(t *testing.T) { f(t, hub(t, location)) })
 	}
+}
+
+// hub opens a registry of the bed.
+func hub(t testing.TB, location string) *Session {
+	t.Helper()
+	return place(t, location, &Options{CAFile: os.Getenv("MLREG_TEST_CA_FILE")})
 }
 
 func registries() []string { return strings.Fields(os.Getenv("MLREG_TEST_REGISTRY")) }

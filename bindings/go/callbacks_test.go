@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -166,6 +167,26 @@ func TestAuthAnswersWithTheContextOfTheCall(t *testing.T) {
 	tags := must[[]string](t)(s.Tags(context.WithValue(bg, key{}, "user"), "m"))
 	if len(tags) != 1 || !strings.HasPrefix(host, "127.0.0.1:") {
 		t.Fatal(tags, host)
+	}
+}
+
+func TestAuthOpensRealRegistries(t *testing.T) {
+	for _, name := range []string{"HTPASSWD", "TOKEN"} {
+		location := os.Getenv("MLREG_TEST_REGISTRY_" + name)
+		if location == "" {
+			t.Skip("MLREG_TEST_REGISTRY_" + name + " names no registry")
+		}
+		credential := Credential{Name: os.Getenv("MLREG_TEST_REGISTRY_" + name + "_USER"), Secret: os.Getenv("MLREG_TEST_REGISTRY_" + name + "_PASSWORD")}
+		s := place(t, location, &Options{Auth: func(context.Context, string, string) (Credential, error) { return credential, nil }})
+		a := build(t, s, fresh(t)+":v1", "a", name)
+		if text := must[[]byte](t)(fs.ReadFile(a.FS(bg), "a")); string(text) != name {
+			t.Fatalf("%q", text)
+		}
+		s = place(t, location, &Options{Auth: func(context.Context, string, string) (Credential, error) {
+			return Credential{Name: credential.Name, Secret: "wrong"}, nil
+		}})
+		_, err := s.Resolve(bg, fresh(t)+":v1")
+		fails(t, err, ErrAuth, fs.ErrPermission)
 	}
 }
 
