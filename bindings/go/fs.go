@@ -1,0 +1,199 @@
+// fs.go - an artifact's files as an fs.FS.
+
+package mlreg
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+)
+
+// An FS shows the files of an artifact: its layers by their titles, and the
+// folders that the titles imply. It is an [fs.FS], [fs.ReadDirFS] and
+// [fs.StatFS]; its files are [io.Seeker] and [io.ReaderAt] too, so that
+// [net/http.FS] serves ranges of them. Times are zero, and Sys of a file's info
+// is its *[Descriptor].
+//
+// Layers without a title, with one that is no path in the sense of
+// [fs.ValidPath] ("../x", "/etc"), or with one that clashes with a layer before
+// are left out. Archives are files here; [Artifact.Checkout] unpacks them.
+type FS struct {
+	ctx   context.Context
+	a     *Artifact
+	nodes map[string]*node
+}
+
+var (
+	_ fs.ReadDirFS = (*FS)(nil)
+	_ fs.StatFS    = (*FS)(nil)
+)
+
+// A node is a file, or a folder with its entries.
+type node struct {
+	name    string
+	layer   int // -1: a folder
+	about   *Descriptor
+	entries []fs.DirEntry // sorted by name
+}
+
+// FS shows the artifact's files. The context rules every opening and reading;
+// opening a file is [Artifact.OpenLayer]. The artifact must stay open.
+func (a *Artifact) FS(ctx context.Context) *FS {
+	f := &FS{ctx: ctx, a: a, nodes: map[string]*node{".": {name: ".", layer: -1}}}
+	layers := a.Layers()
+	for i := range layers {
+		f.add(&layers[i], i)
+	}
+	for _, n := range f.nodes {
+		slices.SortFunc(n.entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	}
+	return f
+}
+
+func (f *FS) add(d *Descriptor, layer int) {
+	if d.Title == "." || !fs.ValidPath(d.Title) || f.nodes[d.Title] != nil {
+		return
+	}
+	for dir := path.Dir(d.Title); ; dir = path.Dir(dir) {
+		if n := f.nodes[dir]; n != nil {
+			if n.layer >= 0 {
+				return // a file is where a folder would have to be
+			}
+			break
+		}
+	}
+	f.put(d.Title, &node{name: path.Base(d.Title), layer: layer, about: d})
+}
+
+// put places a node into its folder, which it makes, with its own, if need be.
+func (f *FS) put(name string, n *node) {
+	dir := path.Dir(name)
+	if f.nodes[dir] == nil {
+		f.put(dir, &node{name: path.Base(dir), layer: -1})
+	}
+	f.nodes[name] = n
+	f.nodes[dir].entries = append(f.nodes[dir].entries, fs.FileInfoToDirEntry(info{n}))
+}
+
+func (f *FS) find(verb, name string) (*node, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: verb, Path: name, Err: fs.ErrInvalid}
+	}
+	if n := f.nodes[name]; n != nil {
+		return n, nil
+	}
+	return nil, &fs.PathError{Op: verb, Path: name, Err: fs.ErrNotExist}
+}
+
+// Open opens a file or folder.
+func (f *FS) Open(name string) (fs.File, error) {
+	n, err := f.find("open", name)
+	if err != nil {
+		return nil, err
+	}
+	if n.layer < 0 {
+		return &folder{n: n, path: name}, nil
+	}
+	s, err := f.a.OpenLayer(f.ctx, n.layer, nil)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return &file{s, n}, nil
+}
+
+// Stat tells of a file without opening it.
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	n, err := f.find("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	return info{n}, nil
+}
+
+// ReadDir gives what is in a folder, sorted by name.
+func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
+	n, err := f.find("readdir", name)
+	if err != nil {
+		return nil, err
+	}
+	if n.layer >= 0 {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errNoFolder}
+	}
+	return slices.Clone(n.entries), nil
+}
+
+var (
+	errNoFolder = invalid("this is a file")
+	errFolder   = invalid("this is a folder")
+)
+
+// A file is a layer that knows its name.
+type file struct {
+	*Stream
+	n *node
+}
+
+func (f *file) Stat() (fs.FileInfo, error) {
+	if err := f.usable(); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: f.n.name, Err: err}
+	}
+	return info{f.n}, nil
+}
+
+// A folder is open for listing.
+type folder struct {
+	n    *node
+	path string
+	next int
+}
+
+func (f *folder) Stat() (fs.FileInfo, error) { return info{f.n}, nil }
+func (f *folder) Close() error               { return nil }
+func (f *folder) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errFolder}
+}
+
+// ReadDir reads on, as [fs.ReadDirFile] says.
+func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
+	rest := f.n.entries[f.next:]
+	if n > 0 && len(rest) == 0 {
+		return nil, io.EOF
+	}
+	if n > 0 && len(rest) > n {
+		rest = rest[:n]
+	}
+	f.next += len(rest)
+	return slices.Clone(rest), nil
+}
+
+// An info is a node as fs.FileInfo.
+type info struct{ n *node }
+
+func (i info) Name() string       { return i.n.name }
+func (i info) IsDir() bool        { return i.n.layer < 0 }
+func (i info) ModTime() time.Time { return time.Time{} }
+
+func (i info) Size() int64 {
+	if i.n.about == nil {
+		return 0
+	}
+	return i.n.about.Size
+}
+
+func (i info) Mode() fs.FileMode {
+	if i.IsDir() {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+func (i info) Sys() any {
+	if i.n.about == nil {
+		return nil
+	}
+	return i.n.about
+}

@@ -1,0 +1,3 @@
+module github.com/libmlreg/libmlreg/bindings/go
+
+go 1.24

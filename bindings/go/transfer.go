@@ -1,0 +1,112 @@
+// transfer.go - artifacts go from place to place, and their files into folders.
+
+package mlreg
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"context"
+	"time"
+)
+
+// CopyOptions say how to copy; their zero values are the defaults.
+type CopyOptions struct {
+	MoveTag      bool   // a tag that names something else is moved
+	Referrers    bool   // what refers to the artifact comes along
+	ExpectDigest string // with MoveTag: only if the tag is at this digest now
+
+	Progress         ProgressFunc
+	ProgressInterval time.Duration // default 200 ms
+}
+
+// Copy copies an artifact, and every blob it names, from one place to another.
+// This is pull (registry to store), push (store to registry), promote, export
+// and, within one place, tag. An index takes its children along.
+//
+// ref is relative to from. as is the name that it gets in to: "" keeps ref, and
+// one without tag and digest takes ref's. The artifact as it now is in to is
+// returned, to be closed.
+//
+// Blobs land by digest as they verify and outlive a failure, so calling again
+// moves only what is missing. The tag moves last; where it names something else
+// the error is [ErrExists], before a byte moves, unless MoveTag is set.
+func Copy(ctx context.Context, from *Session, ref string, to *Session, as string, opts *CopyOptions) (*Artifact, error) {
+	if opts == nil {
+		opts = &CopyOptions{}
+	}
+	var t texts
+	cref, cas, expect := t.need("the reference", ref), t.may("the name", as), t.may("ExpectDigest", opts.ExpectDigest)
+	flags := flag(opts.MoveTag, C.MLREG_COPY_MOVE_TAG) | flag(opts.Referrers, C.MLREG_COPY_REFERRERS)
+	if t.err != nil {
+		return nil, t.err
+	}
+	source, err := from.use()
+	if err != nil {
+		return nil, err
+	}
+	defer from.h.done()
+	target, err := to.use()
+	if err != nil {
+		return nil, err
+	}
+	defer to.h.done()
+	w := watch{opts.Progress, opts.ProgressInterval, from.cb != nil || to.cb != nil}
+	return made(ctx, w, to.cb, func(op *C.mlreg_op, out **C.mlreg_artifact, e **C.mlreg_error) C.int {
+		return C.mlreg_go_copy(source, cref, target, cas, flags, expect, op, out, e)
+	})
+}
+
+// made makes a C call that gives an artifact. It is wrapped at once, so that
+// even a callback's panic leaves it to the collector.
+func made(ctx context.Context, w watch, cb *callbacks,
+	f func(op *C.mlreg_op, out **C.mlreg_artifact, e **C.mlreg_error) C.int) (*Artifact, error) {
+	var made *Artifact
+	err := do(ctx, w, func(op *C.mlreg_op, e **C.mlreg_error) C.int {
+		var a *C.mlreg_artifact
+		rc := f(op, &a, e)
+		if rc == 0 {
+			made = newArtifact(a, cb)
+		}
+		return rc
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// CheckoutOptions say which files to write; nil and empty: all.
+type CheckoutOptions struct {
+	Include []string // glob patterns ('*', '?', '**'): only files that match one; none: all
+	Exclude []string // and not these
+
+	Progress         ProgressFunc
+	ProgressInterval time.Duration // default 200 ms
+}
+
+// Checkout writes the artifact's files into a folder, straight from wherever it
+// lives. The folder is made if it is missing; its parent must be there.
+//
+// Names are checked before a byte is fetched: one that is no safe relative path
+// is [ErrInvalid]. A file appears whole and verified or not at all; one that is
+// there with the right content stays untouched. Layers that are archives are
+// unpacked.
+func (a *Artifact) Checkout(ctx context.Context, dir string, opts *CheckoutOptions) error {
+	if opts == nil {
+		opts = &CheckoutOptions{}
+	}
+	var t texts
+	cdir := t.need("the folder", dir)
+	in, nIn := t.list("a pattern", opts.Include)
+	ex, nEx := t.list("a pattern", opts.Exclude)
+	if t.err != nil {
+		return t.err
+	}
+	w := watch{progress: opts.Progress, interval: opts.ProgressInterval}
+	return a.do(ctx, w, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_checkout(ca, cdir, in, nIn, ex, nEx, op, e)
+	})
+}

@@ -1,0 +1,130 @@
+"""The Go binding: formatted, vetted, complete, and every one of its Go tests, under the race detector, on an installed
+library. Each Go test counts as a test of its own."""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import unittest
+
+from bed.house import BUILD, HEADER, ROOT, run
+
+BINDING = ROOT / "bindings" / "go"
+TESTS = sorted(set(re.findall(r"^func ((?:Test|Example)\w*)\(", "\n".join(f.read_text() for f in sorted(BINDING.glob("*_test.go"))), re.M)) - {"TestMain"})
+GO_S = 600
+
+# What the binding does without, and why.
+UNUSED = {
+    "mlreg_error_code": "every call that fails returns its code too",
+    "mlreg_descriptor_annotation": "mlreg_descriptor_annotation_at gives all of them, for a map",
+}
+
+
+def find_go():
+    """The go command; None in a quick run (tests/all --quick: no registries) on a machine without one."""
+    if "MLREG_TEST_REGISTRY" in os.environ:
+        return run(ROOT / "tests/bed/go").stdout.strip()
+    return run(ROOT / "tests/bed/go", "--here", check=False).stdout.strip() or None
+
+
+def declared():
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    return set(re.findall(r"MLREG_API[^;{]*?\b(mlreg_\w+)\s*\(", text))
+
+
+class GoSource(unittest.TestCase):
+    """What needs no Go."""
+
+    def source(self):
+        return {f: f.read_text() for f in BINDING.iterdir() if f.suffix in (".go", ".c", ".h") and not f.name.endswith("_test.go")}
+
+    def test_source__uses_every_public_function(self):
+        text = "\n".join(self.source().values())
+        used = set(re.findall(r"\bC\.(mlreg_\w+)\(", text)) | set(re.findall(r"(?<!C\.)\b(mlreg_(?!go_)\w+)\(", (BINDING / "bridge.c").read_text()))
+        self.assertEqual(declared() - used, set(UNUSED))
+
+    def test_source__knows_every_code(self):
+        codes = set(re.findall(r"MLREG_X\((E\w+),", HEADER.read_text()))
+        self.assertEqual(codes, set(re.findall(r"Code\s*=\s*C\.MLREG_(E\w+)", (BINDING / "errors.go").read_text())))
+
+    def test_source__says_its_job_in_the_first_line(self):
+        for file, text in self.source().items():
+            self.assertRegex(text.splitlines()[0], rf"^(// |/\* ){re.escape(file.name)} - \w.*\.( \*/)?$")
+
+    def test_source__needs_the_standard_library_only(self):
+        self.assertNotIn("require", (BINDING / "go.mod").read_text())
+
+
+class Go(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.go = find_go()
+        if cls.go is None:
+            raise unittest.SkipTest("no Go that is new enough is here, and a quick run fetches none: run tests/bed/install")
+        tmp = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(tmp.cleanup)
+        cls.dir = pathlib.Path(tmp.name)
+        cls.env = cls.environment()
+        cls.outcomes, cls.output = cls.run_tests()
+
+    @classmethod
+    def environment(cls):
+        """Go's cache does not look at what pkg-config says, nor at headers, but at CGO_CFLAGS: those tell it of both. The
+        library is installed where the last run had it, so that what is as it was is not built again."""
+        root = BUILD / "installed-for-go"
+        shutil.rmtree(root, ignore_errors=True)
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
+        pc, library = next(root.rglob("mlreg.pc")), next(root.rglob("libmlreg.so.0"))
+        stamp = hashlib.sha256(f"{root} {pc.read_text()} {HEADER.read_text()}".encode()).hexdigest()[:16]
+        return dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(root), CGO_ENABLED="1",
+                    CGO_CFLAGS=f"-O2 -g -DMLREG_GO_TEST_{stamp}", LD_LIBRARY_PATH=str(library.parent),
+                    MLREG_TEST_OLD_LIBRARY=str(cls.old_library()), GOTOOLCHAIN="local", GOPROXY="off", GOFLAGS="-buildvcs=false")
+
+    @classmethod
+    def old_library(cls):
+        """A library with our functions that says it is 0.0.9."""
+        old = cls.dir / "old"
+        old.mkdir()
+        (old / "old.c").write_text("".join(f"unsigned {f}(void) {{ return {'9' if f == 'mlreg_version' else '-2'}; }}\n" for f in sorted(declared())))
+        run("gcc", "-shared", "-fPIC", "-w", "-fno-builtin", old / "old.c", "-Wl,-soname,libmlreg.so.0",
+            f"-Wl,--version-script={ROOT / 'lib' / 'mlreg.map'}", "-o", old / "libmlreg.so.0")
+        return old
+
+    @classmethod
+    def run_tests(cls):
+        """The outcome and output of every Go test, by name; and everything that was printed."""
+        done = run("nice", cls.go, "test", "-race", "-count=1", "-json", "./...", cwd=BINDING, env=cls.env, check=False, timeout=GO_S)
+        outcomes, output, everything = {}, {}, [done.stderr]
+        for line in done.stdout.splitlines():
+            event = json.loads(line)
+            name, text = event.get("Test", "").partition("/")[0], event.get("Output", "")
+            everything.append(text)
+            output[name] = output.get(name, "") + text
+            if event["Action"] in ("pass", "fail", "skip") and "/" not in event.get("Test", ""):
+                outcomes[name] = event["Action"]
+        return {name: (outcome, output.get(name, "")) for name, outcome in outcomes.items()}, "".join(everything)
+
+    def test_go__source_is_formatted(self):
+        gofmt = pathlib.Path(run(self.go, "env", "GOROOT", env=self.env).stdout.strip()) / "bin" / "gofmt"
+        self.assertEqual(run(gofmt, "-l", ".", cwd=BINDING).stdout, "")
+
+    def test_go__vet_is_content(self):
+        run("nice", self.go, "vet", "./...", cwd=BINDING, env=self.env, timeout=GO_S)
+
+    def test_go__the_package_as_a_whole_passes(self):
+        self.assertEqual(self.outcomes.get("", ("missing",))[0], "pass", self.output[-4000:])
+
+
+def go_test(name):
+    def test(self):
+        outcome, output = self.outcomes.get(name, ("missing", self.output[-4000:]))
+        if outcome == "skip":
+            self.skipTest(" ".join(output.split()))
+        self.assertEqual(outcome, "pass", output)
+    return test
+
+
+for _name in TESTS:
+    setattr(Go, f"test_go__{_name}", go_test(_name))
