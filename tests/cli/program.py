@@ -90,6 +90,7 @@ class Case(unittest.TestCase):
         for name in "ASAN_OPTIONS", "UBSAN_OPTIONS":
             if name in os.environ:
                 self.env[name] = os.environ[name]
+        self.program = PROGRAM
         self.secrets, self.may_hold_secrets = set(), {self.home / ".docker" / "config.json"}
         self.random = random.Random(self.id())
         self.addCleanup(self.check_traces)
@@ -117,9 +118,8 @@ class Case(unittest.TestCase):
 
     # ---- running ----
 
-    @staticmethod
-    def command(*args):
-        return [str(PROGRAM), *map(str, args)]
+    def command(self, *args):
+        return [str(self.program), *map(str, args)]
 
     def start(self, *args, env=(), **more):
         """A run that the test will interrupt, or watch."""
@@ -228,8 +228,12 @@ class Case(unittest.TestCase):
         return server
 
     def as_nobody(self):
-        """What makes a run that of a user without rights, for tests that root runs."""
+        """What makes a run that of a user without rights, for tests that root runs: they may not even get at the program
+        where it was built, below /root."""
         os.chmod(self.top, 0o755)
+        self.program = self.top / "servers" / "mlreg"
+        if not self.program.exists():
+            shutil.copy(PROGRAM, self.program)
         return {"user": 65534, "group": 65534, "extra_groups": []}
 
     def assertSameFiles(self, a, b):
