@@ -65,6 +65,31 @@ class Programs(Case):
         self.assertIn(f"streamed: header of {header} bytes\nnot mapped: ", remote)
         self.example("stream", self.store, "m:v1", "nope", status=FAILED)
 
+    def serve(self, *args, **more):
+        if not (BUILD / "examples" / "serve").exists():
+            self.skipTest("no C++ compiler was there when the examples were built")
+        return self.example("serve", *args, **more)
+
+    def test_examples__the_cxx_page_is_short_and_knows_the_header_alone(self):
+        self.assertLess(len((EXAMPLES / "mlreg.hpp").read_text().splitlines()), 150)
+        self.assertLess(len((EXAMPLES / "serve.cpp").read_text().splitlines()), 120)
+        for compiler in "g++", "clang++":
+            for standard in "c++11", "c++20":
+                run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Werror", f"-I{ROOT}/include", "-fsyntax-only", EXAMPLES / "serve.cpp")
+
+    @needs("debian")
+    def test_examples__serve_pulls_maps_and_goes_on_without_the_registry(self):
+        there = self.registry("debian")
+        folder, digest = self.built("m:v1")
+        self.mlreg("push", "m:v1", there.ref("m:v1"))
+        weights = (folder / "model.safetensors").read_bytes()
+        says = f"serving {digest}, {len(weights)} bytes of weights, the first is {weights[0]}\n"
+        for registry in there.url, there.url, "http://127.0.0.1:9":
+            self.assertEqual(self.serve(registry, f"{there.part}/m:v1", "models", "model.safetensors").stdout, says)
+        self.assertIn("the model has no nope", self.serve(there.url, f"{there.part}/m:v1", "models", "nope", status=FAILED).stderr)
+        self.assertIn("404", self.serve(there.url, f"{there.part}/m:v9", "models", "x", status=FAILED).stderr)
+        self.assertIn("usage: serve ", self.serve(status=USAGE).stderr)
+
     def test_examples__memory(self):
         first = self.example("memory", "models", "runs/demo:step-1").stdout
         self.assertEqual(self.example("memory", "models", "runs/demo:step-1").stdout, first, "same bytes, same digest")
