@@ -1,0 +1,493 @@
+/* mlreg.h - build, push, pull, stream and verify machine-learning models in OCI registries and in a local store.
+ *
+ * MODEL     A session is one open place that holds artifacts: a registry ("https://ghcr.io"), a store ("/var/models"),
+ *           one OCI image layout ("oci:./out") or "memory:". An artifact is one resolved manifest: immutable, known by
+ *           digest, readable wherever it lives. Every verb takes any place; what a place cannot do is MLREG_ENOTSUP.
+ *           Folders are not places: mlreg_checkout writes an artifact's files into one, mlreg_builder_add_tree reads
+ *           them from one.
+ * NAMES     mlreg_<noun>_<verb>(noun, inputs, options, op, outputs, err): the first argument is the noun.
+ * ERRORS    int: 0 or a negative MLREG_E*. int64_t: bytes >= 0, or the same codes. Each such function ends in
+ *           `mlreg_error **err`: NULL to ignore, else pointing at NULL. Outputs are written only on success, *err only
+ *           on failure. Nothing is thread-local. The first cause is reported: what was cancelled because of it never
+ *           replaces it. Every function may also return EINVAL (a NULL or a flag that it does not allow), ENOMEM, and
+ *           ESTATE in a forked child; their lists below name the rest.
+ * OWNERSHIP What arrives through T **out is yours: release it with mlreg_<noun>_free (NULL is fine, and so is any
+ *           order: children keep parents alive). A returned const pointer is borrowed and lives as long as the handle
+ *           it came from. Inputs are copied, sources excepted.
+ * VERIFIED  Bytes are checked before you can read them. Where that is impossible the call is refused, unless a flag
+ *           named UNVERIFIED allows it.
+ * THREADS   runtime, op, session, artifact, list, name, stream_read_at: any number of threads at once. builder, error
+ *           and the other stream calls: one at a time. Every callback runs on the thread that made the call, inside
+ *           it, and must not call back into the same handle (mlreg_op_cancel and mlreg_op_stats excepted). Freeing a
+ *           handle while a call on it runs is a caller's error. After fork() the child may only free; the rest is
+ *           MLREG_ESTATE there. Descriptors are close-on-exec; worker threads block all signals.
+ * UNITS     uint64_t bytes; times end in _ms; strings are UTF-8; digests are "sha256:<hex>". In an options field 0 or
+ *           NULL is the default, and MLREG_NONE (all ones) is "none" or "no limit". Unknown flag bits are EINVAL.
+ * ABI       Within one soname nothing is removed or reordered. Structs that you allocate begin with `size`
+ *           (MLREG_INIT): what an older caller lacks is defaulted, what an older library lacks must be zero or the
+ *           call is MLREG_ESTRUCT; a size below the first release's or above 4096 is MLREG_EINVAL. Everything else is
+ *           opaque, with accessors.
+ *
+ * A whole program, which pulls a model into a store and lays its files out in a folder:
+ *
+ *     #include <mlreg.h>
+ *     #include <stdio.h>
+ *     int main(void)
+ *     {
+ *         mlreg_session *hub = NULL, *store = NULL;
+ *         mlreg_artifact *model = NULL;
+ *         mlreg_error *err = NULL;
+ *         mlreg_session_options create;
+ *         MLREG_INIT(create);
+ *         create.flags = MLREG_OPEN_CREATE;
+ *         int rc = mlreg_session_open("https://ghcr.io", NULL, &hub, &err);
+ *         if (rc == 0) rc = mlreg_session_open("./models", &create, &store, &err);
+ *         if (rc == 0) rc = mlreg_copy(hub, "team/llama:v1", store, NULL, NULL, NULL, &model, &err);
+ *         if (rc == 0) rc = mlreg_checkout(model, "./llama", NULL, NULL, &err);
+ *         if (rc != 0) fprintf(stderr, "%s\n", mlreg_error_message(err));
+ *         mlreg_error_free(err);
+ *         mlreg_artifact_free(model);
+ *         mlreg_session_free(store);
+ *         mlreg_session_free(hub);
+ *         return rc != 0;
+ *     }
+ */
+#ifndef MLREG_H
+#define MLREG_H
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define MLREG_API
+#else
+#define MLREG_API __attribute__((visibility("default")))
+#endif
+#define MLREG_VERSION 0x000100u /* 0xMMmmpp, of this header */
+#define MLREG_INIT(o) (memset(&(o), 0, sizeof(o)), (void)((o).size = (uint32_t)sizeof(o)))
+#define MLREG_NONE UINT64_MAX   /* truncates to all ones in 32-bit fields */
+
+/** The version of the loaded library, in the form of MLREG_VERSION. Since 0.1. */
+MLREG_API uint32_t mlreg_version(void);
+
+typedef struct mlreg_runtime    mlreg_runtime;    /* what sessions share: threads, connections, memory, bandwidth */
+typedef struct mlreg_op         mlreg_op;         /* remote control of one call that takes long */
+typedef struct mlreg_session    mlreg_session;    /* one open place */
+typedef struct mlreg_artifact   mlreg_artifact;   /* one resolved manifest or index */
+typedef struct mlreg_descriptor mlreg_descriptor; /* media type, digest, size and annotations of some content */
+typedef struct mlreg_list       mlreg_list;       /* names and descriptors, in a fixed order */
+typedef struct mlreg_stream     mlreg_stream;     /* one layer's bytes */
+typedef struct mlreg_builder    mlreg_builder;    /* one manifest in the making */
+typedef struct mlreg_auth       mlreg_auth;       /* what a credentials callback fills in */
+typedef struct mlreg_name       mlreg_name;       /* "ghcr.io/team/llama:v1", taken apart */
+typedef struct mlreg_error      mlreg_error;      /* what went wrong, where, and what to do */
+
+/* ---- errors ------------------------------------------------------------------------------------------------------
+ * One table makes the codes, mlreg_strerror() and the bindings' types. EINVAL and ESTATE are bugs of the caller;
+ * ENET and ETIMEDOUT mean: call again, what arrived verified is not fetched twice. */
+#define MLREG_ERROR_MAP(MLREG_X)                                                                                      \
+    MLREG_X(ENOMEM, -1, "out of memory")             MLREG_X(EINVAL, -2, "invalid argument")                          \
+    MLREG_X(ESTATE, -3, "call out of order")         MLREG_X(ESTRUCT, -4, "options from a newer header")              \
+    MLREG_X(ENOTFOUND, -5, "not found")              MLREG_X(EEXISTS, -6, "already exists")                           \
+    MLREG_X(EAUTH, -7, "not authenticated")          MLREG_X(EDENIED, -8, "not allowed")                              \
+    MLREG_X(ENET, -9, "network failure")             MLREG_X(ETIMEDOUT, -10, "timed out")                             \
+    MLREG_X(ECANCELLED, -11, "cancelled")            MLREG_X(EPROTO, -12, "malformed data")                           \
+    MLREG_X(EDIGEST, -13, "content does not match its digest")                                                        \
+    MLREG_X(EIO, -14, "local i/o failure")           MLREG_X(EPOLICY, -15, "refused by policy")                       \
+    MLREG_X(EBUSY, -16, "locked by another process") MLREG_X(ELIMIT, -17, "over a limit")                             \
+    MLREG_X(ENOTSUP, -18, "not supported here")
+enum {
+    MLREG_OK = 0,
+#define MLREG_X(name, value, text) MLREG_##name = value,
+    MLREG_ERROR_MAP(MLREG_X)
+#undef MLREG_X
+    MLREG_E_LAST = -18 /* the lowest code of this header */
+};
+
+/** What a code means in general: "not found"; "unknown error" for a number that is no code. Never NULL. Since 0.1. */
+MLREG_API const char *mlreg_strerror(int code);
+/** The code; 0 for a NULL error. Since 0.1. */
+MLREG_API int mlreg_error_code(const mlreg_error *e);
+/** What happened, in one line without a newline. Never NULL. Since 0.1. */
+MLREG_API const char *mlreg_error_message(const mlreg_error *e);
+/** What it happened to: a reference, digest or path; NULL if there is no such thing. Since 0.1. */
+MLREG_API const char *mlreg_error_subject(const mlreg_error *e);
+/** Where it happened: the end of a copy that failed, by its location; NULL if nowhere in particular. Since 0.1. */
+MLREG_API const char *mlreg_error_place(const mlreg_error *e);
+/** The HTTP status of the answer behind it; 0 if there was none. Since 0.1. */
+MLREG_API int mlreg_error_http_status(const mlreg_error *e);
+/** The registry's own code, such as "MANIFEST_UNKNOWN"; NULL if it sent none. OCI distribution-spec 1.1, "Error
+ * codes". Since 0.1. */
+MLREG_API const char *mlreg_error_registry_code(const mlreg_error *e);
+/** What to do now, in one line; NULL if the library knows of nothing. Since 0.1. */
+MLREG_API const char *mlreg_error_hint(const mlreg_error *e);
+MLREG_API void mlreg_error_free(mlreg_error *e);
+
+/* ---- runtime -----------------------------------------------------------------------------------------------------
+ * What several sessions share. Optional: a session opened without one has its own. */
+typedef struct mlreg_runtime_options {
+    uint32_t size, flags;          /* flags: none yet */
+    uint32_t max_threads;          /* for one call; default: cores, 4 to 8; MLREG_NONE: none but the caller's */
+    uint32_t max_connections;      /* open at once over all hosts; default 16 */
+    uint64_t memory_bytes;         /* for bytes in flight; default 32 MiB */
+    uint64_t max_bytes_per_s;      /* received and sent together; default: no limit */
+} mlreg_runtime_options;
+/** Make a runtime. Codes: ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_runtime_new(const mlreg_runtime_options *opts, mlreg_runtime **out, mlreg_error **err);
+MLREG_API void mlreg_runtime_free(mlreg_runtime *r);
+
+/* ---- op ----------------------------------------------------------------------------------------------------------
+ * Pass one to a call that takes long and steer that call through it, from its progress callback or from any other
+ * thread; pass NULL where you do not care. One op serves one call at a time, but may serve many after each other:
+ * counts add up. Cancelling is for good. */
+typedef struct mlreg_stats {
+    uint32_t size;
+    uint32_t blobs_done, blobs_total;
+    uint32_t requests, retries, reserved;
+    uint64_t bytes_done, bytes_total; /* of content: done includes what was there already */
+    uint64_t bytes_network;           /* received and sent */
+    uint64_t bytes_reused;            /* not moved: there already, mounted or cloned */
+    uint64_t bytes_resumed;           /* not moved again after a break */
+    uint64_t elapsed_ms;              /* since the first call with this op began */
+} mlreg_stats;
+/** Called on the calling thread every interval_ms, even when no byte moves; nonzero cancels. */
+typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
+MLREG_API int mlreg_op_new(mlreg_op **out, mlreg_error **err);
+/** Ask to be called back; fn NULL: no longer. Not while a call with this op runs. interval_ms 0: 200. Since 0.1. */
+MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
+/** Make the call return MLREG_ECANCELLED within a second; any thread, signal handlers excepted; returns at once.
+ * Since 0.1. */
+MLREG_API void mlreg_op_cancel(mlreg_op *op);
+/** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err);
+MLREG_API void mlreg_op_free(mlreg_op *op);
+
+/* ---- names -------------------------------------------------------------------------------------------------------
+ * How people write where something is: "ghcr.io/team/llama:v1" is a registry's (the first part holds a dot or a colon,
+ * or is "localhost"; a scheme before it is honoured, without one loopback hosts are http and all others https),
+ * "oci:DIR[:TAG]" a layout's, "llama:v1" a store's. "@sha256:<hex>" works wherever a tag does. */
+/** Take a name apart. Codes: EINVAL (with the rule it breaks and a hint); ENOTSUP (a digest that is not sha256). OCI
+ * distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+MLREG_API int mlreg_name_parse(const char *text, mlreg_name **out, mlreg_error **err);
+/** What to give to mlreg_session_open: "https://ghcr.io", "oci:DIR"; NULL: no host was written, so a store is meant.
+ * Since 0.1. */
+MLREG_API const char *mlreg_name_location(const mlreg_name *n);
+/** The reference within that location: "team/llama:v1". Never NULL. Since 0.1. */
+MLREG_API const char *mlreg_name_ref(const mlreg_name *n);
+/** The reference under which a store keeps it, host included: "ghcr.io/team/llama:v1"; for a layout its tag or digest
+ * alone. Never NULL. Since 0.1. */
+MLREG_API const char *mlreg_name_stored(const mlreg_name *n);
+/** The repository within the location, without tag and digest; "" for a layout. Since 0.1. */
+MLREG_API const char *mlreg_name_repository(const mlreg_name *n);
+/** The tag, or NULL where none was written. Since 0.1. */
+MLREG_API const char *mlreg_name_tag(const mlreg_name *n);
+/** The digest, or NULL where none was written. Since 0.1. */
+MLREG_API const char *mlreg_name_digest(const mlreg_name *n);
+MLREG_API void mlreg_name_free(mlreg_name *n);
+
+/* ---- session -----------------------------------------------------------------------------------------------------
+ * One open place. Opening a registry does not yet talk to it. */
+enum { MLREG_LOG_ERROR = 0, MLREG_LOG_WARN, MLREG_LOG_INFO, MLREG_LOG_DEBUG };
+/** One line without newline and without secrets. */
+typedef void (*mlreg_log_fn)(int level, const char *line, void *user);
+/** Answer by one mlreg_auth_set_* call, or by none for anonymous; a negative MLREG_E* fails the call. What you set is
+ * copied. */
+typedef int (*mlreg_auth_fn)(mlreg_auth *a, const char *host, const char *scope, void *user);
+/** Answer with name and password. Since 0.1. */
+MLREG_API int mlreg_auth_set_basic(mlreg_auth *a, const char *name, const char *secret);
+/** Answer with a token that is sent as it is (Bearer). Since 0.1. */
+MLREG_API int mlreg_auth_set_token(mlreg_auth *a, const char *token);
+
+enum {
+    MLREG_OPEN_CREATE     = 1 << 0, /* a store or layout that is not there is made */
+    MLREG_OPEN_READONLY   = 1 << 1, /* every writing verb is EDENIED; nothing on disk changes */
+    MLREG_OPEN_PLAIN_HTTP = 1 << 2  /* http to any host; to this machine "http://…" works without it */
+};
+typedef struct mlreg_session_options {
+    uint32_t size, flags;          /* flags: MLREG_OPEN_* */
+    uint32_t connect_timeout_ms;   /* 10 000 */
+    uint32_t stall_timeout_ms;     /* 30 000 without one byte */
+    uint32_t max_retries;          /* 4, with backoff, only where repeating is safe */
+    uint32_t reserved;
+    mlreg_runtime *runtime;        /* kept alive by the session */
+    const char *ca_file;           /* PEM; else $SSL_CERT_FILE, $CURL_CA_BUNDLE, the system's */
+    const char *client_cert_file;  /* PEM */
+    const char *client_key_file;   /* PEM */
+    mlreg_auth_fn auth;            /* else docker's config.json with its helpers, then the containers auth.json files */
+    void *auth_user;
+    mlreg_log_fn log;              /* silent */
+    void *log_user;
+} mlreg_session_options;
+/** Open a place.
+ *
+ * @param location  "https://host[:port]" (or "http://…": loopback, or with MLREG_OPEN_PLAIN_HTTP), "oci:DIR",
+ *         "memory:", or the directory of a store
+ * @param opts      NULL: all defaults
+ * @return 0; ENOTFOUND (no store or layout there, and no MLREG_OPEN_CREATE); ENOTSUP (a store of a newer format, a
+ *         URL of another scheme); EDENIED (plain http to another host; no permission); EPROTO (there is something
+ *         else there); EIO; ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_session_open(const char *location, const mlreg_session_options *opts, mlreg_session **out,
+        mlreg_error **err);
+MLREG_API void mlreg_session_free(mlreg_session *s);
+enum { MLREG_CAN_RANGE = 1 << 0, MLREG_CAN_REFERRERS = 1 << 1, MLREG_CAN_MOUNT = 1 << 2, MLREG_CAN_DELETE = 1 << 3 };
+/** What this place can do, as far as is known by now (MLREG_CAN_*). Since 0.1. */
+MLREG_API uint32_t mlreg_session_capabilities(const mlreg_session *s);
+
+typedef struct mlreg_resolve_options { uint32_t size, flags; } mlreg_resolve_options; /* flags: none yet */
+/** Find what a reference names and fetch its manifest, verified.
+ *
+ * @param ref  "repo:tag" or "repo@sha256:<hex>"; for a layout "tag", ":tag" or "@sha256:<hex>"
+ * @return 0; EINVAL (malformed); ENOTFOUND; EAUTH, EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO (no manifest); ELIMIT
+ *         (over 4 MiB); ECANCELLED; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+MLREG_API int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *op,
+        mlreg_artifact **out, mlreg_error **err);
+/** The tags of a repository, sorted. Codes: ENOTFOUND, EAUTH, EDENIED, ENET, ETIMEDOUT, EPROTO, ELIMIT, ECANCELLED,
+ * EIO. OCI distribution-spec 1.1, "Listing tags". Since 0.1. */
+MLREG_API int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *op, mlreg_list **out, mlreg_error **err);
+/** The repositories of a place, sorted. Codes: as mlreg_session_tags, and ENOTSUP (many registries have no
+ * catalogue). Since 0.1. */
+MLREG_API int mlreg_session_repositories(mlreg_session *s, mlreg_op *op, mlreg_list **out, mlreg_error **err);
+/** What refers to an artifact by `subject`: descriptors, each checked by reading it; artifact_type NULL: of any type.
+ *
+ * Asks the referrers API, else reads the fallback tag. Codes: as mlreg_session_resolve. OCI distribution-spec 1.1,
+ * "Listing referrers". Since 0.1. */
+MLREG_API int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artifact_type, mlreg_op *op,
+        mlreg_list **out, mlreg_error **err);
+/** Remove a tag, or with a digest a manifest and every tag on it; blobs go when the place collects them (a store:
+ * mlreg_session_gc).
+ *
+ * Codes: ENOTFOUND, EAUTH, EDENIED, ENOTSUP (the registry forbids it), ENET, ETIMEDOUT, EBUSY, ECANCELLED, EIO. OCI
+ * distribution-spec 1.1, "Content management". Since 0.1. */
+MLREG_API int mlreg_session_delete(mlreg_session *s, const char *ref, mlreg_op *op, mlreg_error **err);
+/** Check name and password against a registry and keep them where docker keeps its own: the helper that config.json
+ * names, else config.json.
+ *
+ * @param where  one name: where they were kept; NULL if not wanted
+ * @return 0; EAUTH (refused: nothing was kept); ENOTSUP (no registry); EDENIED, EIO (cannot be written: the old file
+ *         stands); ENET, ETIMEDOUT, ECANCELLED. Since 0.1. */
+MLREG_API int mlreg_session_login(mlreg_session *s, const char *name, const char *secret, mlreg_op *op,
+        mlreg_list **where, mlreg_error **err);
+/** Forget what mlreg_session_login, or docker login, kept for this registry. Codes: ENOTFOUND (there was nothing); as
+ * login. Since 0.1. */
+MLREG_API int mlreg_session_logout(mlreg_session *s, mlreg_op *op, mlreg_list **where, mlreg_error **err);
+
+/* ---- lists ---- */
+MLREG_API size_t mlreg_list_count(const mlreg_list *l);
+/** The i-th name: a tag, a repository, a problem; NULL past the end or where there is none. Since 0.1. */
+MLREG_API const char *mlreg_list_name(const mlreg_list *l, size_t i);
+/** The i-th descriptor; NULL past the end or where there is none. Since 0.1. */
+MLREG_API const mlreg_descriptor *mlreg_list_descriptor(const mlreg_list *l, size_t i);
+MLREG_API void mlreg_list_free(mlreg_list *l);
+
+/* ---- artifacts and descriptors -----------------------------------------------------------------------------------
+ * An artifact is a manifest or an index that was fetched and verified; reading it costs nothing more. */
+enum {
+    MLREG_PART_SELF = 0, /* one: media type, digest and size of the manifest itself; its annotations */
+    MLREG_PART_CONFIG,   /* one, or none */
+    MLREG_PART_LAYER,
+    MLREG_PART_CHILD,    /* of an index: one per manifest */
+    MLREG_PART_SUBJECT   /* one, or none */
+};
+/** How many parts of a kind (MLREG_PART_*) it has; 0 for an unknown kind. Since 0.1. */
+MLREG_API size_t mlreg_artifact_count(const mlreg_artifact *a, int32_t part);
+/** The i-th part of a kind; NULL past the end. Since 0.1. */
+MLREG_API const mlreg_descriptor *mlreg_artifact_at(const mlreg_artifact *a, int32_t part, size_t i);
+/** The manifest's exact bytes, with a zero behind them. Since 0.1. */
+MLREG_API const char *mlreg_artifact_json(const mlreg_artifact *a, size_t *len);
+/** The repository that it was resolved in, and lives in. Since 0.1. */
+MLREG_API const char *mlreg_artifact_repository(const mlreg_artifact *a);
+/** Fetch the config's bytes, verified; they stay with the artifact. Codes: ENOTFOUND (it has none); ELIMIT (over 16
+ * MiB); as mlreg_session_resolve. Since 0.1. */
+MLREG_API int mlreg_artifact_config(mlreg_artifact *a, mlreg_op *op, const char **bytes, size_t *len,
+        mlreg_error **err);
+MLREG_API void mlreg_artifact_free(mlreg_artifact *a);
+MLREG_API uint64_t mlreg_descriptor_bytes(const mlreg_descriptor *d);
+MLREG_API const char *mlreg_descriptor_digest(const mlreg_descriptor *d);
+MLREG_API const char *mlreg_descriptor_media_type(const mlreg_descriptor *d);
+/** What the content is for ("artifactType"); NULL if it says nothing. Since 0.1. */
+MLREG_API const char *mlreg_descriptor_artifact_type(const mlreg_descriptor *d);
+/** The file that a layer stands for, as its maker wrote it, unchecked; NULL if none is named. Since 0.1. */
+MLREG_API const char *mlreg_descriptor_title(const mlreg_descriptor *d);
+/** "os/architecture[/variant]" of an index's entry; NULL if none. Since 0.1. */
+MLREG_API const char *mlreg_descriptor_platform(const mlreg_descriptor *d);
+/** The annotation under `key`; NULL if there is none. Since 0.1. */
+MLREG_API const char *mlreg_descriptor_annotation(const mlreg_descriptor *d, const char *key);
+/** The i-th annotation: 0, or ENOTFOUND past the last. Since 0.1. */
+MLREG_API int mlreg_descriptor_annotation_at(const mlreg_descriptor *d, size_t i, const char **key, const char **value);
+
+/* ---- transfer ---- */
+enum {
+    MLREG_COPY_MOVE_TAG  = 1 << 0, /* a tag that names something else in `to` is moved */
+    MLREG_COPY_REFERRERS = 1 << 1  /* what refers to the artifact comes along */
+};
+typedef struct mlreg_copy_options {
+    uint32_t size, flags;          /* flags: MLREG_COPY_* */
+    const char *expect_digest;     /* with MOVE_TAG: only if the tag is at this digest now */
+} mlreg_copy_options;
+/** Copy an artifact, and every blob it names, from one place to another.
+ *
+ * This one verb is pull (registry to store), push (store to registry), promote (registry to registry), export and,
+ * within one place, tag. An index takes its children along. Atomic: blobs land by digest as they verify and outlive
+ * a failure, so calling again moves only what is missing; the manifest's bytes are kept exactly; the tag moves last,
+ * and only off another digest with MOVE_TAG.
+ *
+ * @param from  where it is now
+ * @param ref   "repo:tag" or "repo@sha256:<hex>", relative to `from`
+ * @param to    a writable place
+ * @param as    the name it gets in `to`; NULL keeps `ref`; without tag and digest it takes ref's
+ * @param out   the artifact as it now is in `to`; NULL if not wanted
+ * @return 0; ENOTFOUND (also: no tag where a digest was expected), EAUTH, EDENIED; EEXISTS (the tag names something
+ *         else: said before a byte moves); ENET, ETIMEDOUT (call again to resume); EDIGEST (that blob was dropped);
+ *         EPROTO; ELIMIT; ECANCELLED; EBUSY; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pull", "Push". Since 0.1. */
+MLREG_API int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as,
+        const mlreg_copy_options *opts, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+typedef struct mlreg_checkout_options {
+    uint32_t size, flags;          /* flags: none yet */
+    const char *const *include;    /* glob patterns ('*', '?', '**'): only files that match one; none: all */
+    const char *const *exclude;    /* and not these */
+    size_t n_include, n_exclude;
+} mlreg_checkout_options;
+/** Write an artifact's files into a folder, straight from wherever it lives.
+ *
+ * Names are checked before a byte is fetched; a file appears whole and verified or not at all; one that is there
+ * with the right content stays untouched; files that the artifact does not name stay too. Layers that are tar,
+ * tar+gzip or tar+zstd are unpacked, files and folders only, once all names in all of them are known and sound.
+ *
+ * @param dir  made if missing; its parent must be there
+ * @return 0; EINVAL (a title that is no safe relative path, or two that clash); EDENIED (a link is in the way, or
+ *         in an archive); EEXISTS (a folder where a file goes, or the other way round); ENOTFOUND; EAUTH; ENET,
+ *         ETIMEDOUT; EDIGEST; ENOTSUP (an index: choose one of its manifests; no layer that is a file); ELIMIT (an
+ *         archive that unpacks to too much); EPROTO; ECANCELLED; EIO; ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
+        mlreg_error **err);
+
+/* ---- stream ------------------------------------------------------------------------------------------------------
+ * One layer's bytes, wherever they are. From a store they are read in place. From a registry the layer is first
+ * brought, verified, into memory or an unlinked temporary file; with MLREG_STREAM_UNVERIFIED it is read as it arrives,
+ * and the last read of a whole pass reports a wrong digest. */
+enum { MLREG_STREAM_UNVERIFIED = 1 << 0 };
+typedef struct mlreg_stream_options {
+    uint32_t size, flags;          /* flags: MLREG_STREAM_* */
+    uint64_t offset;               /* bytes from the layer's start: where the stream begins */
+    uint64_t bytes;                /* its length; 0: to the end */
+} mlreg_stream_options;
+/** Open a layer for reading. Codes: ENOTFOUND; EINVAL (no such layer, a range past its end); EAUTH, EDENIED, ENET,
+ * ETIMEDOUT, EDIGEST, ECANCELLED, EIO, ESTRUCT. `op` serves the opening and every later read. OCI distribution-spec
+ * 1.1, "Pulling blobs". Since 0.1. */
+MLREG_API int mlreg_stream_open(mlreg_artifact *a, size_t layer, const mlreg_stream_options *opts, mlreg_op *op,
+        mlreg_stream **out, mlreg_error **err);
+/** Read on: at most `len` bytes, fewer only at the end; 0 there. Codes: EDIGEST, EAUTH, ENET, ETIMEDOUT, ECANCELLED,
+ * EIO. Since 0.1. */
+MLREG_API int64_t mlreg_stream_read(mlreg_stream *s, void *buf, size_t len, mlreg_error **err);
+/** Read `len` bytes at `offset` of the stream into `buf`; the stream's own position does not move. Any number of
+ * threads at once. Codes: as mlreg_stream_read. After a failure `buf` is undefined and the stream as good as before.
+ * Since 0.1. */
+MLREG_API int64_t mlreg_stream_read_at(mlreg_stream *s, uint64_t offset, void *buf, size_t len, mlreg_error **err);
+/** Set the position of the next mlreg_stream_read, in bytes from the stream's start. Codes: EINVAL past the end.
+ * Since 0.1. */
+MLREG_API int mlreg_stream_seek(mlreg_stream *s, uint64_t offset, mlreg_error **err);
+/** The length of the stream in bytes. Since 0.1. */
+MLREG_API uint64_t mlreg_stream_bytes(const mlreg_stream *s);
+MLREG_API void mlreg_stream_free(mlreg_stream *s);
+/** A read-only descriptor of a verified layer in a store, to mmap or sendfile; close it yourself. Codes: ENOTSUP
+ * elsewhere; ENOTFOUND, EIO. Since 0.1. */
+MLREG_API int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg_error **err);
+
+/* ---- builder -----------------------------------------------------------------------------------------------------
+ * new -> set and add, in any order -> commit, once; any other order is ESTATE. Bytes are read, hashed and written at
+ * commit, many layers at a time, and nothing can be found before it returns. Same input, same digest. */
+/* Bytes that can be read again, so that an upload can start over: a tensor in memory, a file, an object. The library
+ * reads from it until the builder is committed or freed, then calls `release`, once, if there is one; on a failed add
+ * too. */
+typedef struct mlreg_source {
+    uint32_t size, flags;          /* flags: none yet */
+    uint64_t bytes;                /* exact */
+    void *user;
+    /* Bytes read, 0 only at the end; or a negative MLREG_E*. */
+    int64_t (*read_at)(void *user, uint64_t offset, void *buf, size_t len);
+    void (*release)(void *user);   /* NULL: nothing to do */
+} mlreg_source;
+enum { MLREG_BUILD_ARTIFACT = 0 };
+typedef struct mlreg_layer_options {
+    uint32_t size, flags;          /* flags: none yet */
+    const char *media_type;        /* default: by content and name, ModelPack v0.0.7 */
+    const char *title;             /* the file's path in the artifact; default: the file's name; of a tree: a prefix */
+} mlreg_layer_options;
+typedef struct mlreg_commit_options {
+    uint32_t size, flags;          /* flags: MLREG_COPY_MOVE_TAG */
+    const char *expect_digest;     /* with MOVE_TAG: only if ref's own tag is at this digest now */
+    const char *const *also;       /* further tags */
+    size_t n_also;
+} mlreg_commit_options;
+/** Begin a manifest in a store, a layout, memory, or straight in a registry.
+ *
+ * @param kind           MLREG_BUILD_ARTIFACT
+ * @param artifact_type  NULL: a ModelPack, "application/vnd.cncf.model.manifest.v1+json", whose config is filled
+ *         from its files
+ * @return 0; EDENIED (the place is read-only). Since 0.1. */
+MLREG_API int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out,
+        mlreg_error **err);
+/** Use these bytes as config in place of the one that would be made. Codes: ESTATE; ELIMIT (over 16 MiB). Since 0.1. */
+MLREG_API int mlreg_builder_set_config(mlreg_builder *b, const char *media_type, const void *data, size_t len,
+        mlreg_error **err);
+/** Make it refer to the manifest of this digest in the same repository. Codes: ESTATE; EINVAL; ENOTFOUND at commit.
+ * Since 0.1. */
+MLREG_API int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, mlreg_error **err);
+/** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key, one that
+ * differs from another by case only, text that is no UTF-8); ELIMIT. Since 0.1. */
+MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *value, mlreg_error **err);
+/** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
+ * (".git") are left out, links to files count as the files.
+ *
+ * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
+ * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about
+ * 10,000). A failed call adds nothing. What only shows when the files are read (no permission, a change meanwhile: EIO)
+ * fails the commit. Since 0.1. */
+MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op,
+        mlreg_error **err);
+/** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */
+MLREG_API int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op,
+        mlreg_error **err);
+/** Add bytes of your own as one layer; opts->title is required. Codes: as mlreg_builder_add_tree, and what the source
+ * returns. Since 0.1. */
+MLREG_API int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src,
+        mlreg_op *op, mlreg_error **err);
+/** Write config and manifest, then the tags. Nothing can be found before this returns 0; where one of the tags may not
+ * be put, none is.
+ *
+ * @param ref  "repo:tag", or "repo" for an artifact that is known by its digest alone
+ * @return 0; ESTATE; EINVAL (no layer and no config); EEXISTS (a tag names something else); ENOTFOUND (the subject);
+ *         and as mlreg_copy. Since 0.1. */
+MLREG_API int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *op,
+        mlreg_artifact **out, mlreg_error **err);
+MLREG_API void mlreg_builder_free(mlreg_builder *b);
+
+/* ---- upkeep of a store or layout ---- */
+enum { MLREG_GC_DRY_RUN = 1 << 0 };
+typedef struct mlreg_gc_options {
+    uint32_t size, flags;          /* flags: MLREG_GC_* */
+    uint64_t grace_ms;             /* blobs younger than this stay; default one hour; MLREG_NONE: no grace */
+} mlreg_gc_options;
+typedef struct mlreg_gc_report {
+    uint32_t size, reserved;
+    uint64_t blobs, bytes;         /* removed, or with DRY_RUN to be removed */
+} mlreg_gc_report;
+/** Remove blobs that no manifest names. Blobs of copies and builds in progress, in any process, are safe. Codes:
+ * ENOTSUP; EDENIED; EBUSY; EIO; ECANCELLED; EPROTO (a manifest that cannot be read: nothing was removed; run
+ * mlreg_session_fsck); ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_session_gc(mlreg_session *s, const mlreg_gc_options *opts, mlreg_op *op, mlreg_gc_report *inout,
+        mlreg_error **err);
+enum { MLREG_FSCK_REPAIR = 1 << 0 };
+/** Read everything and name what is broken, one line a problem; with MLREG_FSCK_REPAIR mend what can be mended (bad
+ * blobs are moved away, lost links made, a damaged index.json restored) and say so in the line. Codes: ENOTSUP;
+ * EDENIED; EBUSY; EIO; ECANCELLED. Problems are no failure. Since 0.1. */
+MLREG_API int mlreg_session_fsck(mlreg_session *s, uint32_t flags, mlreg_op *op, mlreg_list **problems,
+        mlreg_error **err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,194 @@
+/* caller.c - a program of another age than the library: every struct that it allocates, in every size, through the public
+ * functions alone. Built with the baseline's header and with today's. */
+#include <mlreg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIRST_REFUSED_BYTES = 4097 };
+
+static int n_wrong;
+
+static void expect(int rc, int wanted, const char *what, unsigned size, mlreg_error **err)
+{
+    if (rc != wanted) {
+        n_wrong++;
+        printf("%s of %u bytes: %d in place of %d: %s\n", what, size, rc, wanted, mlreg_error_message(*err));
+    }
+    mlreg_error_free(*err);
+    *err = NULL;
+}
+
+static mlreg_session *place, *store;
+static mlreg_artifact *model;
+
+/* Each makes one call with the struct at `o` and undoes what it did. */
+static int use_runtime(void *o, mlreg_error **err)
+{
+    mlreg_runtime *r = NULL;
+    int rc = mlreg_runtime_new(o, &r, err);
+    mlreg_runtime_free(r);
+    return rc;
+}
+static int use_session(void *o, mlreg_error **err)
+{
+    mlreg_session *s = NULL;
+    int rc = mlreg_session_open("memory:", o, &s, err);
+    mlreg_session_free(s);
+    return rc;
+}
+static int use_resolve(void *o, mlreg_error **err)
+{
+    mlreg_artifact *a = NULL;
+    int rc = mlreg_session_resolve(place, "a/b:v1", o, NULL, &a, err);
+    mlreg_artifact_free(a);
+    return rc;
+}
+static int use_copy(void *o, mlreg_error **err)
+{
+    return mlreg_copy(place, "a/b:v1", place, "a/b:v2", o, NULL, NULL, err);
+}
+static int use_stream(void *o, mlreg_error **err)
+{
+    mlreg_stream *s = NULL;
+    int rc = mlreg_stream_open(model, 0, o, NULL, &s, err);
+    mlreg_stream_free(s);
+    return rc;
+}
+static int use_checkout(void *o, mlreg_error **err)
+{
+    return mlreg_checkout(model, "out", o, NULL, err);
+}
+static int use_layer(void *o, mlreg_error **err)
+{
+    mlreg_builder *b = NULL;
+    int rc = mlreg_builder_new(place, MLREG_BUILD_ARTIFACT, NULL, &b, err);
+    if (rc == 0)
+        rc = mlreg_builder_add_file(b, o, "caller.txt", NULL, err);
+    mlreg_builder_free(b);
+    return rc;
+}
+static int use_commit(void *o, mlreg_error **err)
+{
+    mlreg_builder *b = NULL;
+    int rc = mlreg_builder_new(place, MLREG_BUILD_ARTIFACT, NULL, &b, err);
+    if (rc == 0 && (rc = mlreg_builder_add_file(b, NULL, "caller.txt", NULL, err)) == 0)
+        rc = mlreg_builder_commit(b, "a/c:v1", o, NULL, NULL, err);
+    mlreg_builder_free(b);
+    return rc;
+}
+static int use_stats(void *o, mlreg_error **err)
+{
+    mlreg_op *op = NULL;
+    int rc = mlreg_op_new(&op, err);
+    if (rc == 0)
+        rc = mlreg_op_stats(op, o, err);
+    mlreg_op_free(op);
+    return rc;
+}
+static int64_t read_nothing(void *user, uint64_t offset, void *buf, size_t len)
+{
+    (void)user, (void)offset, (void)buf, (void)len;
+    return 0;
+}
+static int use_source(void *o, mlreg_error **err)
+{
+    mlreg_builder *b = NULL;
+    mlreg_source *s = o;
+    mlreg_layer_options named;
+    int rc;
+    MLREG_INIT(named);
+    named.title = "empty.txt";
+    s->read_at = read_nothing;
+    if ((rc = mlreg_builder_new(place, MLREG_BUILD_ARTIFACT, NULL, &b, err)) == 0)
+        rc = mlreg_builder_add_source(b, &named, s, NULL, err);
+    mlreg_builder_free(b);
+    return rc;
+}
+
+static int use_gc(void *o, mlreg_error **err)
+{
+    mlreg_gc_report report;
+    MLREG_INIT(report);
+    return mlreg_session_gc(store, o, NULL, &report, err);
+}
+static int use_gc_report(void *o, mlreg_error **err)
+{
+    return mlreg_session_gc(store, NULL, NULL, o, err);
+}
+
+static const struct { const char *name; unsigned size; int (*use)(void *, mlreg_error **); } structs[] = {
+    { "mlreg_runtime_options", sizeof(mlreg_runtime_options), use_runtime },
+    { "mlreg_session_options", sizeof(mlreg_session_options), use_session },
+    { "mlreg_resolve_options", sizeof(mlreg_resolve_options), use_resolve },
+    { "mlreg_copy_options", sizeof(mlreg_copy_options), use_copy },
+    { "mlreg_stream_options", sizeof(mlreg_stream_options), use_stream },
+    { "mlreg_checkout_options", sizeof(mlreg_checkout_options), use_checkout },
+    { "mlreg_layer_options", sizeof(mlreg_layer_options), use_layer },
+    { "mlreg_commit_options", sizeof(mlreg_commit_options), use_commit },
+    { "mlreg_stats", sizeof(mlreg_stats), use_stats },
+    { "mlreg_gc_options", sizeof(mlreg_gc_options), use_gc },
+    { "mlreg_gc_report", sizeof(mlreg_gc_report), use_gc_report },
+    { "mlreg_source", sizeof(mlreg_source), use_source },
+};
+
+/* As if the header had grown: `size` bytes, the last of them `last`. */
+static int with_size(unsigned i, unsigned size, unsigned char last, mlreg_error **err)
+{
+    unsigned char *o = calloc(1, 2 * FIRST_REFUSED_BYTES);
+    uint32_t told = size;
+    int rc;
+
+    memcpy(o, &told, sizeof told);
+    if (last != 0)
+        o[size - 1] = last;
+    rc = structs[i].use(o, err);
+    free(o);
+    return rc;
+}
+
+/* Writing calls are tried in steps: a file synced four thousand times shows nothing that a hundred do not. */
+static unsigned step_of(unsigned i)
+{
+    return structs[i].use == use_commit || structs[i].use == use_checkout || structs[i].use == use_gc ||
+            structs[i].use == use_gc_report ? 61 : 1;
+}
+
+static void every_size(unsigned i, mlreg_error **err)
+{
+    unsigned own = structs[i].size;
+
+    expect(with_size(i, 0, 0, err), MLREG_EINVAL, structs[i].name, 0, err);
+    expect(with_size(i, 4, 0, err), MLREG_EINVAL, structs[i].name, 4, err);
+    for (unsigned size = own; size < FIRST_REFUSED_BYTES; size += step_of(i))
+        expect(with_size(i, size, 0, err), 0, structs[i].name, size, err);
+    for (unsigned size = own + 1; size < FIRST_REFUSED_BYTES; size += step_of(i))
+        expect(with_size(i, size, 1, err), MLREG_ESTRUCT, structs[i].name, size, err);
+    expect(with_size(i, FIRST_REFUSED_BYTES, 0, err), MLREG_EINVAL, structs[i].name, FIRST_REFUSED_BYTES, err);
+}
+
+int main(void)
+{
+    mlreg_error *err = NULL;
+    mlreg_builder *b = NULL;
+    FILE *f = fopen("caller.txt", "w");
+    mlreg_session_options create;
+
+    MLREG_INIT(create);
+    create.flags = MLREG_OPEN_CREATE;
+    if (f == NULL || fputs("text\n", f) < 0 || fclose(f) != 0 || mlreg_session_open("memory:", NULL, &place, &err) < 0 ||
+        mlreg_session_open("store", &create, &store, &err) < 0 ||
+        mlreg_builder_new(place, MLREG_BUILD_ARTIFACT, NULL, &b, &err) < 0 ||
+        mlreg_builder_add_file(b, NULL, "caller.txt", NULL, &err) < 0 ||
+        mlreg_builder_commit(b, "a/b:v1", NULL, NULL, &model, &err) < 0) {
+        printf("%s\n", err != NULL ? mlreg_error_message(err) : "no file");
+        return 1;
+    }
+    for (unsigned i = 0; i < sizeof structs / sizeof *structs; i++)
+        every_size(i, &err);
+    printf("%u structs, %d wrong\n", (unsigned)(sizeof structs / sizeof *structs), n_wrong);
+    mlreg_builder_free(b);
+    mlreg_artifact_free(model);
+    mlreg_session_free(store);
+    mlreg_session_free(place);
+    return n_wrong != 0;
+}
