@@ -62,16 +62,6 @@ INLINE __m256i small_sum1(__m256i w)
     return _mm256_xor_si256(_mm256_xor_si256(SHIFTED(w, 17), SHIFTED(w, 19)), _mm256_srli_epi32(w, 10));
 }
 
-/* The last two of the four need the sums of the first two. */
-INLINE __m256i next_words(__m256i w0, __m256i w1, __m256i w2, __m256i w3)
-{
-    __m256i w = _mm256_add_epi32(w0, small_sum0(_mm256_alignr_epi8(w1, w0, 4)));
-
-    w = _mm256_add_epi32(w, _mm256_alignr_epi8(w3, w2, 4));
-    w = _mm256_add_epi32(w, _mm256_srli_si256(small_sum1(w3), 8));
-    return _mm256_add_epi32(w, _mm256_slli_si256(small_sum1(w), 8));
-}
-
 #include "codec/sha256_pairs.h"
 
 bool mlr_sha256_avx2_usable(void)

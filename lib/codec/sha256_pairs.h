@@ -5,7 +5,7 @@
  *     struct state                                a to h in whatever form
  *     eight_rounds(state *, const uint32_t *kw)   with words plus constants kw[0..3] and kw[8..11]
  *     add_state(state *, const state *)
- *     next_words(w0, w1, w2, w3)                  the four words of two blocks that come 16 after those in w0
+ *     small_sum0(w), small_sum1(w)                sigma 0 and 1 of FIPS 180-4, §4.1.2, of eight words
  */
 #define BLOCK        64
 #define STEPS        16                     /* of four words each */
@@ -30,6 +30,16 @@ INLINE __m256i load_words(pair p, int step)
     __m128i second = _mm_loadu_si128((const __m128i *)(const void *)(p.second + 16 * step));
 
     return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1), big_endian);
+}
+
+/* The four words of two blocks that come 16 after those in w0. The last two of the four need the sums of the first two. */
+INLINE __m256i next_words(__m256i w0, __m256i w1, __m256i w2, __m256i w3)
+{
+    __m256i w = _mm256_add_epi32(w0, small_sum0(_mm256_alignr_epi8(w1, w0, 4)));
+
+    w = _mm256_add_epi32(w, _mm256_alignr_epi8(w3, w2, 4));
+    w = _mm256_add_epi32(w, _mm256_srli_si256(small_sum1(w3), 8));
+    return _mm256_add_epi32(w, _mm256_slli_si256(small_sum1(w), 8));
 }
 
 /* `w` holds the last 16 words of both blocks; the four of this step, plus their constants, go to their place in `kw`.
