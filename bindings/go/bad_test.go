@@ -128,10 +128,10 @@ func TestZeroHandlesFail(t *testing.T) {
 
 func TestNilContextsFail(t *testing.T) {
 	s, a, st, b := handles(t)
-	for name, err := range everyCall(nil, s, a, st, b) { //nolint:staticcheck // that is the point
+	for name, err := range everyCall(nil, s, a, st, b) {
 		t.Run(name, func(t *testing.T) { fails(t, err, ErrInvalid) })
 	}
-	_, err := Open(nil, "memory:", nil) //nolint:staticcheck
+	_, err := Open(nil, "memory:", nil)
 	fails(t, err, ErrInvalid)
 }
 
