@@ -21,7 +21,8 @@ def manifest_rules(size):
     digest = "sha256:" + "1" * 64
     body = ('{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":'
             '"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",'
-            f'"size":2,"data":"e30="}},"layers":[{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size}}}]}}')
+            f'"size":2,"data":"e30="}},"layers":[{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size},'
+            '"annotations":{"org.opencontainers.image.title":"a.bin"}}]}')
     return [{"path": ".*/manifests/.*", "headers": {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}, "body": body},
             {"path": ".*/blobs/sha256:4413.*", "body": "{}"},
             {"path": ".*/blobs/.*", "do": "stall_body", "size": size, "sent": 1000}]
@@ -238,6 +239,23 @@ class Callbacks(Case):
             self.assertRaises(ArithmeticError, hub.tags, "team/x")
 
 
+    def test_callback__what_it_raises_comes_out_of_every_kind_of_call_and_of_no_other(self):
+        evil = self.evil(*manifest_rules(1000)[:2], {"path": ".*/blobs/.*", "status": 404})
+        armed = []
+
+        def log(level, line):
+            if armed:
+                raise ArithmeticError(line)
+        with mlreg.Session(f"http://{evil.host}", log=log) as hub, hub.resolve("team/x:v1") as model:
+            armed.append(True)
+            for call in (lambda: model.checkout(self.dir / "out"), model.config, lambda: model.open(0), lambda: hub.resolve("team/x:v1"),
+                         lambda: hub.copy("team/x:v1", self.store)):
+                self.assertRaises(ArithmeticError, call)
+            armed.clear()
+            self.assertRaises(mlreg.NotFoundError, model.open, 0)
+            self.assertEqual(hub.resolve("team/x:v1").digest, model.digest)
+
+
 class Many(Case):
     def test_many__threads_use_one_session(self):
         self.built()
@@ -291,12 +309,21 @@ class Many(Case):
         model = self.built()
         layer = model.open("model.bin")
         layer.read(100)
+        gone = mlreg.Op()
+        gone.close()
 
         def use():
             assert self.store.resolve("team/tiny:v1").digest == model.digest
             assert model.open("config.json").read() == MODEL["config.json"]
             assert layer.read(50) == MODEL["model.bin"][100:150]
             model.close()
+            for closed in lambda: model.json, lambda: gone.stats:
+                try:
+                    closed()
+                except mlreg.StateError as error:
+                    assert "closed" in str(error)
+                else:
+                    raise AssertionError
             gc.collect()
         self.assertEqual(self.in_child(use), 0)
         self.assertEqual(layer.read(50), MODEL["model.bin"][100:150])

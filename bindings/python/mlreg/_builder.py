@@ -52,10 +52,7 @@ class Builder(Handle):
 
     def _run(self, call: Any, op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> Any:
         with self._use() as b:
-            try:
-                return _call.run(lambda o: call(b, o), op, progress)
-            finally:
-                self._session._raise()
+            return _call.run(lambda o: call(b, o), op, progress)
 
     def set_config(self, media_type: str, data: Any) -> "Builder":
         """Uses these bytes (any buffer, at most 16 MiB) as config in place of the one that would be made."""

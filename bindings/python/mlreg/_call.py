@@ -71,6 +71,15 @@ def shown_by(make: Callable[[], Progress]) -> Iterator[None]:
         _ambient.reset(token)
 
 
+_here = threading.local()
+
+
+def keep(failure: BaseException) -> None:
+    """For what a callback of C's raises, which has to wait until C returns: callbacks run on the thread of their call."""
+    if getattr(_here, "failure", None) is None:
+        _here.failure = failure
+
+
 class _Work(Generic[T]):
     """One call on its helper thread."""
 
@@ -86,8 +95,8 @@ class _Work(Generic[T]):
             self.result.append(self.call(self.op))
         except BaseException as failure:
             self.failure = failure
-        finally:
-            self.done.set()
+        self.failure = getattr(_here, "failure", None) or self.failure
+        self.done.set()
 
     def end(self) -> None:
         """Waits for the end, whatever else arrives: what the call uses must outlive it."""
@@ -110,7 +119,7 @@ def run(call: Callable[[Any], T], op: Optional[Op] = None, progress: Optional[Pr
     """Runs ``call(op pointer)`` where it cannot keep Ctrl-C from the caller, and gives what it gives.
 
     `progress` is called on the calling thread, five times a second and once at the end; what it raises cancels the call and
-    comes out of here, as a KeyboardInterrupt does.
+    comes out of here, as a KeyboardInterrupt does, and as does what a callback raised meanwhile.
     """
     own = op if op is not None else Op()
     make = _ambient.get()

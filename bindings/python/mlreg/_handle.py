@@ -64,7 +64,7 @@ class Handle:
     @contextmanager
     def _use(self) -> Iterator[Any]:
         """The pointer, which stays valid until the block ends."""
-        if self._pid != os.getpid():
+        if self._pid != os.getpid() and not self.closed:
             self._reopen()
         ref = self._ref
         pointer = ref.take(type(self).__name__)

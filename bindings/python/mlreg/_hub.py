@@ -34,13 +34,11 @@ def _open_store(store: Optional[Path]) -> Session:
     return Session(where, create=True)
 
 
-def _remote(name: Name, text: str) -> str:
+def _need_registry(name: Name, text: str) -> None:
     if name.location is None:
-        hint = f"for Docker Hub write docker.io/{text}"
         error = _errors.make(-2, f"'{text}' names no registry")
-        error.hint = hint
+        error.hint = f"for Docker Hub write docker.io/{text}"
         raise error
-    return name.location
 
 
 def _into_store(text: str, store: Session, token: Credentials, max_workers: Optional[int],
@@ -147,5 +145,5 @@ def _kept_or_pulled(ref: str, store: Session, token: Credentials, progress: Opti
     try:
         return store.resolve(name.stored)
     except _errors.NotFoundError:
-        _remote(name, ref)
+        _need_registry(name, ref)
     return _into_store(ref, store, token, None, progress)

@@ -83,10 +83,9 @@ class Runtime(Handle):
 
 
 class _Callbacks:
-    """The caller's functions as C sees them. What they raise is kept, and raised where the call that asked ends."""
+    """The caller's functions as C sees them. What they raise comes out of the call that asked."""
 
     def __init__(self, auth: Optional[Auth], log: Optional[Log]) -> None:
-        self.raised: List[BaseException] = []
         self.auth = _c.AUTH_FN(self._ask(auth)) if auth is not None else _c.AUTH_FN()
         self.log = _c.LOG_FN(self._tell(log)) if log is not None else _c.LOG_FN()
 
@@ -95,7 +94,7 @@ class _Callbacks:
             try:
                 return _answer(a, auth(_c.text(host) or "", _c.text(scope) or ""))
             except BaseException as failure:
-                self.raised.append(failure)
+                _call.keep(failure)
                 return -7
         return ask
 
@@ -104,7 +103,7 @@ class _Callbacks:
             try:
                 log(LOG_LEVELS[max(0, min(level, 3))], _c.text(line) or "")
             except BaseException as failure:
-                self.raised.append(failure)
+                _call.keep(failure)
         return tell
 
 
@@ -169,17 +168,7 @@ class Session(Handle):
 
     def _run(self, call: Callable[[Any, Any], T], op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> T:
         with self._use() as s:
-            try:
-                return _call.run(lambda o: call(s, o), op, progress)
-            finally:
-                self._raise()
-
-    def _raise(self) -> None:
-        """What a callback raised is why the call failed, or at least nothing to be silent about."""
-        if self._callbacks.raised:
-            first = self._callbacks.raised[0]
-            self._callbacks.raised.clear()
-            raise first
+            return _call.run(lambda o: call(s, o), op, progress)
 
     @property
     def can(self) -> Can:
@@ -237,11 +226,7 @@ class Session(Handle):
         options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers,
                                  expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
         with to._use() as t:
-            try:
-                raw = self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress)
-            finally:
-                to._raise()
-        return Artifact(raw, to)
+            return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
 
     def build(self, artifact_type: Optional[str] = None) -> Builder:
         """Begins a manifest here; `artifact_type` None: a ModelPack, whose config is filled from its files."""
