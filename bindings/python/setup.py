@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -64,12 +65,11 @@ class BuildLibrary(build_py):
         super().run()
         if self.editable_mode:
             return                              # works on a build of the tree, named in $MLREG_LIBRARY
-        build = pathlib.Path(self.get_finalized_command("build").build_temp).resolve() / "meson"
-        if not (build / "build.ninja").exists():
-            subprocess.run(["meson", "setup", build, ROOT, "--buildtype=release", "-Dstrip=true"], check=True, stdout=sys.stderr)
-        subprocess.run(["ninja", "-C", build, f"lib/{SONAME}.1.0"], check=True, stdout=sys.stderr)
         to = pathlib.Path(self.build_lib, "mlreg")
-        subprocess.run(["strip", "--strip-unneeded", "-o", to / SONAME, build / "lib" / f"{SONAME}.1.0"], check=True)
+        with tempfile.TemporaryDirectory() as build:      # one that stayed would name the meson of an environment that is gone
+            subprocess.run(["meson", "setup", build, ROOT, "--buildtype=release"], check=True, stdout=sys.stderr)
+            subprocess.run(["ninja", "-C", build, f"lib/{SONAME}.1.0"], check=True, stdout=sys.stderr)
+            subprocess.run(["strip", "--strip-unneeded", "-o", to / SONAME, f"{build}/lib/{SONAME}.1.0"], check=True)
         list_bundled(to / SONAME, to)
 
 
