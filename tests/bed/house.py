@@ -1,6 +1,7 @@
 """house.py - what tests in Python share: where things are, and how to run them."""
 import os
 import pathlib
+import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -10,6 +11,12 @@ STATIC = BUILD / "lib" / "libmlreg.a"
 PROGRAM = BUILD / "examples" / "mlreg" / "mlreg"
 HEADER = ROOT / "include" / "mlreg.h"
 LAYERS = ["base", "codec", "net", "place", "model", "api"]
+
+
+def declared(header=HEADER):
+    """The public functions of a header."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    return set(re.findall(r"MLREG_API[^;{]*?\b(mlreg_\w+)\s*\(", text))
 
 
 def run(*command, check=True, **more):

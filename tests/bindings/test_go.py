@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import unittest
 
-from bed.house import BUILD, HEADER, ROOT, run
+from bed.house import BUILD, HEADER, ROOT, declared, run
 
 BINDING = ROOT / "bindings" / "go"
 TESTS = sorted(set(re.findall(r"^func ((?:Test|Example)\w*)\(", "\n".join(f.read_text() for f in sorted(BINDING.glob("*_test.go"))), re.M)) - {"TestMain"})
@@ -27,11 +27,6 @@ def find_go():
     if "MLREG_TEST_REGISTRY" in os.environ:
         return run(ROOT / "tests/bed/go").stdout.strip()
     return run(ROOT / "tests/bed/go", "--here", check=False).stdout.strip() or None
-
-
-def declared():
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    return set(re.findall(r"MLREG_API[^;{]*?\b(mlreg_\w+)\s*\(", text))
 
 
 class GoSource(unittest.TestCase):

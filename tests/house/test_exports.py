@@ -2,12 +2,7 @@
 import re
 import unittest
 
-from bed.house import HEADER, LIBRARY, ROOT, STATIC, run
-
-
-def declared():
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    return set(re.findall(r"MLREG_API[^;{]*?\b(mlreg_\w+)\s*\(", text))
+from bed.house import LIBRARY, ROOT, STATIC, declared, run
 
 
 class Exports(unittest.TestCase):
