@@ -1,0 +1,65 @@
+"""A first round of endurance: the programs of this folder in the length that tests/all has room for; tests/soak runs them longer."""
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+from bed.house import ROOT, run
+from cli.program import needs
+from endurance.bench import Broken, Program, contents, write_model
+
+HERE = ROOT / "tests" / "endurance"
+CANNOT = 77
+LONGEST_S = 1500
+
+
+class Endurance(unittest.TestCase):
+    def holds(self, *command):
+        done = run(*command, check=False, timeout=LONGEST_S)
+        print(done.stdout + done.stderr)
+        if done.returncode == CANNOT:
+            self.skipTest(done.stdout.strip().splitlines()[-1])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    @needs("distribution")
+    def test_kills__300_at_random_moments_lose_nothing(self):
+        self.assertRegex(self.holds(HERE / "kills", "--kills", "300"), r"30\d killed in \d+ rounds .*: 0 tags lost")
+
+    @needs("token")
+    def test_network__every_fault_at_every_request(self):
+        self.assertRegex(self.holds(HERE / "network"), r"(?m)^3\d\d faults: ")
+
+    @needs("distribution")
+    def test_power__cuts_lose_nothing_that_was_reported(self):
+        self.assertIn("60 power cuts", self.holds(HERE / "power", "--cuts", "60"))
+
+    @needs("distribution")
+    def test_full__disks_of_all_sizes(self):
+        self.assertEqual(self.holds(HERE / "full").count("nothing lost"), 3)
+
+
+class Checks(unittest.TestCase):
+    """What the programs would say if something were lost."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mlreg-endurance-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.program = Program(self.folder, self.folder / "store")
+        self.model = write_model(self.folder / "model", 1, 100_000)
+        self.program.run("build", self.model, "-t", "m:v1")
+
+    def test_checks__a_sound_store_is(self):
+        self.program.sound()
+        self.assertEqual(self.program.leftovers(), [])
+        self.program.run("copy", "m:v1", f"dir:{self.folder}/out")
+        self.assertEqual(contents(self.folder / "out"), contents(self.model))
+
+    def test_checks__a_lost_blob_is_seen(self):
+        for blob in self.folder.glob("store/**/blobs/sha256/*"):
+            if blob.stat().st_size == 50_000:
+                blob.unlink()
+        self.assertRaises(Broken, self.program.sound)
+
+    def test_checks__what_fails_is_seen(self):
+        self.assertRaisesRegex(Broken, "mlreg inspect gone:v1 ends with 1", self.program.run, "inspect", "gone:v1")
