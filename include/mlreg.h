@@ -9,8 +9,8 @@
  * ERRORS    int: 0 or a negative MLREG_E*. int64_t: bytes >= 0, or the same codes. Each such function ends in
  *           `mlreg_error **err`: NULL to ignore, else pointing at NULL. Outputs are written only on success, *err only
  *           on failure. Nothing is thread-local. The first cause is reported: what was cancelled because of it never
- *           replaces it. Every function may also return EINVAL (a NULL or a flag that it does not allow), ENOMEM, and
- *           ESTATE in a forked child; their lists below name the rest.
+ *           replaces it. Every function may also return EINVAL (a NULL, a flag or a malformed name that it does not
+ *           allow), ENOMEM, and ESTATE in a forked child; their lists below name the rest.
  * OWNERSHIP What arrives through T **out is yours: release it with mlreg_<noun>_free (NULL is fine, and so is any
  *           order: children keep parents alive). A returned const pointer is borrowed and lives as long as the handle
  *           it came from. Inputs are copied, sources excepted.
@@ -124,6 +124,7 @@ MLREG_API int mlreg_error_http_status(const mlreg_error *e);
 MLREG_API const char *mlreg_error_registry_code(const mlreg_error *e);
 /** What to do now, in one line; NULL if the library knows of nothing. Since 0.1. */
 MLREG_API const char *mlreg_error_hint(const mlreg_error *e);
+/** Release an error; NULL is fine. What was borrowed from it goes with it. Since 0.1. */
 MLREG_API void mlreg_error_free(mlreg_error *e);
 
 /* ---- runtime -----------------------------------------------------------------------------------------------------
@@ -137,6 +138,7 @@ typedef struct mlreg_runtime_options {
 } mlreg_runtime_options;
 /** Make a runtime. Codes: ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_runtime_new(const mlreg_runtime_options *opts, mlreg_runtime **out, mlreg_error **err);
+/** Release a runtime; sessions that use it keep it alive. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_runtime_free(mlreg_runtime *r);
 
 /* ---- op ----------------------------------------------------------------------------------------------------------
@@ -155,6 +157,7 @@ typedef struct mlreg_stats {
 } mlreg_stats;
 /** Called on the calling thread every interval_ms, even when no byte moves; nonzero cancels. */
 typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
+/** Make an op, to be passed to calls that take long. Since 0.1. */
 MLREG_API int mlreg_op_new(mlreg_op **out, mlreg_error **err);
 /** Ask to be called back; fn NULL: no longer. Not while a call with this op runs. interval_ms 0: 200. Since 0.1. */
 MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
@@ -163,6 +166,8 @@ MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *us
 MLREG_API void mlreg_op_cancel(mlreg_op *op);
 /** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err);
+/** Release an op, which no call may be using; streams that were opened with it keep it alive. NULL is fine.
+ * Since 0.1. */
 MLREG_API void mlreg_op_free(mlreg_op *op);
 
 /* ---- names -------------------------------------------------------------------------------------------------------
@@ -186,6 +191,7 @@ MLREG_API const char *mlreg_name_repository(const mlreg_name *n);
 MLREG_API const char *mlreg_name_tag(const mlreg_name *n);
 /** The digest, or NULL where none was written. Since 0.1. */
 MLREG_API const char *mlreg_name_digest(const mlreg_name *n);
+/** Release a name and all that was borrowed from it. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_name_free(mlreg_name *n);
 
 /* ---- session -----------------------------------------------------------------------------------------------------
@@ -231,6 +237,7 @@ typedef struct mlreg_session_options {
  *         else there); EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_session_open(const char *location, const mlreg_session_options *opts, mlreg_session **out,
         mlreg_error **err);
+/** Close a place and release it; its artifacts, streams and builders keep it alive. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_session_free(mlreg_session *s);
 enum { MLREG_CAN_RANGE = 1 << 0, MLREG_CAN_REFERRERS = 1 << 1, MLREG_CAN_MOUNT = 1 << 2, MLREG_CAN_DELETE = 1 << 3 };
 /** What this place can do, as far as is known by now (MLREG_CAN_*). Since 0.1. */
@@ -241,7 +248,8 @@ typedef struct mlreg_resolve_options { uint32_t size, flags; } mlreg_resolve_opt
  *
  * @param ref  "repo:tag" or "repo@sha256:<hex>"; for a layout "tag", ":tag" or "@sha256:<hex>"
  * @return 0; EINVAL (malformed); ENOTFOUND; EAUTH, EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO (no manifest); ELIMIT
- *         (over 4 MiB); ECANCELLED; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+ *         (over 4 MiB); ENOTSUP (digests that are not sha256); ECANCELLED; EIO; ESTRUCT. OCI
+ *         distribution-spec 1.1, "Pulling manifests". Since 0.1. */
 MLREG_API int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);
 /** The tags of a repository, sorted. Codes: ENOTFOUND, EAUTH, EDENIED, ENET, ETIMEDOUT, EPROTO, ELIMIT, ECANCELLED,
@@ -259,15 +267,17 @@ MLREG_API int mlreg_session_referrers(mlreg_session *s, const char *ref, const c
 /** Remove a tag, or with a digest a manifest and every tag on it; blobs go when the place collects them (a store:
  * mlreg_session_gc).
  *
- * Codes: ENOTFOUND, EAUTH, EDENIED, ENOTSUP (the registry forbids it), ENET, ETIMEDOUT, EBUSY, ECANCELLED, EIO. OCI
- * distribution-spec 1.1, "Content management". Since 0.1. */
+ * Codes: ENOTFOUND, EAUTH, EDENIED, ENOTSUP (the registry forbids it; a manifest that goes with its index), ENET,
+ * ETIMEDOUT, EDIGEST, EPROTO, ELIMIT, EBUSY, ECANCELLED, EIO. After a failure it is there still, or gone.
+ * OCI distribution-spec 1.1, "Content management". Since 0.1. */
 MLREG_API int mlreg_session_delete(mlreg_session *s, const char *ref, mlreg_op *op, mlreg_error **err);
 /** Check name and password against a registry and keep them where docker keeps its own: the helper that config.json
  * names, else config.json.
  *
  * @param where  one name: where they were kept; NULL if not wanted
- * @return 0; EAUTH (refused: nothing was kept); ENOTSUP (no registry); EDENIED, EIO (cannot be written: the old file
- *         stands); ENET, ETIMEDOUT, ECANCELLED. Since 0.1. */
+ * @return 0; EAUTH (refused: nothing was kept); ENOTSUP (no registry); EDENIED, EBUSY, EIO (cannot be written: the old
+ *         file stands); EPROTO (a file that cannot be read as it is); ENET, ETIMEDOUT, ELIMIT, ECANCELLED.
+ *         Since 0.1. */
 MLREG_API int mlreg_session_login(mlreg_session *s, const char *name, const char *secret, mlreg_op *op,
         mlreg_list **where, mlreg_error **err);
 /** Forget what mlreg_session_login, or docker login, kept for this registry. Codes: ENOTFOUND (there was nothing); as
@@ -275,11 +285,13 @@ MLREG_API int mlreg_session_login(mlreg_session *s, const char *name, const char
 MLREG_API int mlreg_session_logout(mlreg_session *s, mlreg_op *op, mlreg_list **where, mlreg_error **err);
 
 /* ---- lists ---- */
+/** How many names or descriptors a list has. Since 0.1. */
 MLREG_API size_t mlreg_list_count(const mlreg_list *l);
 /** The i-th name: a tag, a repository, a problem; NULL past the end or where there is none. Since 0.1. */
 MLREG_API const char *mlreg_list_name(const mlreg_list *l, size_t i);
 /** The i-th descriptor; NULL past the end or where there is none. Since 0.1. */
 MLREG_API const mlreg_descriptor *mlreg_list_descriptor(const mlreg_list *l, size_t i);
+/** Release a list and all that was borrowed from it. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_list_free(mlreg_list *l);
 
 /* ---- artifacts and descriptors -----------------------------------------------------------------------------------
@@ -303,9 +315,13 @@ MLREG_API const char *mlreg_artifact_repository(const mlreg_artifact *a);
  * MiB); as mlreg_session_resolve. Since 0.1. */
 MLREG_API int mlreg_artifact_config(mlreg_artifact *a, mlreg_op *op, const char **bytes, size_t *len,
         mlreg_error **err);
+/** Release an artifact and all that was borrowed from it; its streams live on. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_artifact_free(mlreg_artifact *a);
+/** The size of the content in bytes. Since 0.1. */
 MLREG_API uint64_t mlreg_descriptor_bytes(const mlreg_descriptor *d);
+/** The digest of the content, "sha256:<hex>". Never NULL. Since 0.1. */
 MLREG_API const char *mlreg_descriptor_digest(const mlreg_descriptor *d);
+/** The media type of the content. Never NULL. OCI image-spec 1.1, "Content Descriptors". Since 0.1. */
 MLREG_API const char *mlreg_descriptor_media_type(const mlreg_descriptor *d);
 /** What the content is for ("artifactType"); NULL if it says nothing. Since 0.1. */
 MLREG_API const char *mlreg_descriptor_artifact_type(const mlreg_descriptor *d);
@@ -375,12 +391,12 @@ typedef struct mlreg_stream_options {
     uint64_t bytes;                /* its length; 0: to the end */
 } mlreg_stream_options;
 /** Open a layer for reading. Codes: ENOTFOUND; EINVAL (no such layer, a range past its end); EAUTH, EDENIED, ENET,
- * ETIMEDOUT, EDIGEST, ECANCELLED, EIO, ESTRUCT. `op` serves the opening and every later read. OCI distribution-spec
- * 1.1, "Pulling blobs". Since 0.1. */
+ * ETIMEDOUT, EDIGEST, EPROTO, ECANCELLED, EIO, ESTRUCT. `op` serves the opening and every later read. OCI
+ * distribution-spec 1.1, "Pulling blobs". Since 0.1. */
 MLREG_API int mlreg_stream_open(mlreg_artifact *a, size_t layer, const mlreg_stream_options *opts, mlreg_op *op,
         mlreg_stream **out, mlreg_error **err);
-/** Read on: at most `len` bytes, fewer only at the end; 0 there. Codes: EDIGEST, EAUTH, ENET, ETIMEDOUT, ECANCELLED,
- * EIO. Since 0.1. */
+/** Read on: at most `len` bytes, fewer only at the end; 0 there. Codes: EDIGEST, EAUTH, EDENIED, ENOTFOUND, ENET,
+ * ETIMEDOUT, EPROTO, ECANCELLED, EIO. After a failure `buf` is undefined. Since 0.1. */
 MLREG_API int64_t mlreg_stream_read(mlreg_stream *s, void *buf, size_t len, mlreg_error **err);
 /** Read `len` bytes at `offset` of the stream into `buf`; the stream's own position does not move. Any number of
  * threads at once. Codes: as mlreg_stream_read. After a failure `buf` is undefined and the stream as good as before.
@@ -391,9 +407,11 @@ MLREG_API int64_t mlreg_stream_read_at(mlreg_stream *s, uint64_t offset, void *b
 MLREG_API int mlreg_stream_seek(mlreg_stream *s, uint64_t offset, mlreg_error **err);
 /** The length of the stream in bytes. Since 0.1. */
 MLREG_API uint64_t mlreg_stream_bytes(const mlreg_stream *s);
+/** Release a stream. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_stream_free(mlreg_stream *s);
 /** A read-only descriptor of a verified layer in a store, to mmap or sendfile; close it yourself. Codes: ENOTSUP
- * elsewhere; ENOTFOUND, EIO. Since 0.1. */
+ * elsewhere; EINVAL (no such layer); ENOTFOUND; EDENIED (a link, or no permission); EPROTO (no file); EIO.
+ * Since 0.1. */
 MLREG_API int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg_error **err);
 
 /* ---- builder -----------------------------------------------------------------------------------------------------
@@ -463,6 +481,8 @@ MLREG_API int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_optio
  *         and as mlreg_copy. Since 0.1. */
 MLREG_API int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);
+/** Release a builder; what was not committed cannot be found, and gc takes what it wrote. Sources are released. NULL
+ * is fine. Since 0.1. */
 MLREG_API void mlreg_builder_free(mlreg_builder *b);
 
 /* ---- upkeep of a store or layout ---- */

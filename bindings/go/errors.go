@@ -17,9 +17,8 @@ import (
 )
 
 // A Code says in general what went wrong. It is an error of its own, so that
-// it can be the target of [errors.Is] and of [errors.As]:
-//
-//	if errors.Is(err, mlreg.ErrNotFound) { … }
+// it can be the target of [errors.Is] and of [errors.As], as the example of
+// [Error] shows.
 type Code int
 
 // The codes of the library. ErrInvalid and ErrState are bugs of the caller;

@@ -1,32 +1,21 @@
 """The Go binding: formatted, vetted, complete, and every one of its Go tests, under the race detector, on an installed
 library. Each Go test counts as a test of its own."""
-import hashlib
 import json
-import os
 import pathlib
 import re
-import shutil
 import tempfile
 import unittest
 
-from bed.house import BUILD, HEADER, ROOT, declared, run
+from bed.house import HEADER, ROOT, declared, run
+from bindings.go_bed import BINDING, GO_S, environment, find_go
 
-BINDING = ROOT / "bindings" / "go"
 TESTS = sorted(set(re.findall(r"^func ((?:Test|Example)\w*)\(", "\n".join(f.read_text() for f in sorted(BINDING.glob("*_test.go"))), re.M)) - {"TestMain"})
-GO_S = 600
 
 # What the binding does without, and why.
 UNUSED = {
     "mlreg_error_code": "every call that fails returns its code too",
     "mlreg_descriptor_annotation": "mlreg_descriptor_annotation_at gives all of them, for a map",
 }
-
-
-def find_go():
-    """The go command; None in a quick run (tests/all --quick: no registries) on a machine without one."""
-    if "MLREG_TEST_REGISTRY" in os.environ:
-        return run(ROOT / "tests/bed/go").stdout.strip()
-    return run(ROOT / "tests/bed/go", "--here", check=False).stdout.strip() or None
 
 
 class GoSource(unittest.TestCase):
@@ -61,21 +50,8 @@ class Go(unittest.TestCase):
         tmp = tempfile.TemporaryDirectory()
         cls.addClassCleanup(tmp.cleanup)
         cls.dir = pathlib.Path(tmp.name)
-        cls.env = cls.environment()
+        cls.env = dict(environment(), MLREG_TEST_OLD_LIBRARY=str(cls.old_library()))
         cls.outcomes, cls.output = cls.run_tests()
-
-    @classmethod
-    def environment(cls):
-        """Go's cache does not look at what pkg-config says, nor at headers, but at CGO_CFLAGS: those tell it of both. The
-        library is installed where the last run had it, so that what is as it was is not built again."""
-        root = BUILD / "installed-for-go"
-        shutil.rmtree(root, ignore_errors=True)
-        run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
-        pc, library = next(root.rglob("mlreg.pc")), next(root.rglob("libmlreg.so.0"))
-        stamp = hashlib.sha256(f"{root} {pc.read_text()} {HEADER.read_text()}".encode()).hexdigest()[:16]
-        return dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(root), CGO_ENABLED="1",
-                    CGO_CFLAGS=f"-O2 -g -DMLREG_GO_TEST_{stamp}", LD_LIBRARY_PATH=str(library.parent),
-                    MLREG_TEST_OLD_LIBRARY=str(cls.old_library()), GOTOOLCHAIN="local", GOPROXY="off", GOFLAGS="-buildvcs=false")
 
     @classmethod
     def old_library(cls):

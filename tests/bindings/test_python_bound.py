@@ -1,5 +1,7 @@
 """Every public C function is bound as the header has it; a library that is missing, foreign or too old is named."""
+import builtins
 import ctypes
+import inspect
 import pathlib
 import re
 import tempfile
@@ -99,6 +101,17 @@ class Bound(unittest.TestCase):
                         self.assertTrue(member.__doc__, f"{name}.{word}")
 
 
+    def test_bound__what_takes_long_says_what_it_raises(self):
+        things = {f"{kind.__name__}.{name}": member for kind in vars(mlreg).values() if isinstance(kind, type)
+                  for name, member in vars(kind).items() if callable(member) and not name.startswith("_")}
+        things.update({name: getattr(mlreg, name) for name in ("pull", "push", "load", "Session")})
+        for name, thing in things.items():
+            if name == "Session" or "op" in inspect.signature(thing).parameters:
+                self.assertRegex(thing.__doc__, r"Raises:\n|Raises as :meth:|others as :meth:", name)
+            for error in re.findall(r"\b\w+Error\b", thing.__doc__ or ""):
+                self.assertTrue(hasattr(mlreg, error) or hasattr(builtins, error), f"{name}: {error}")
+
+
 class Library(unittest.TestCase):
     def setUp(self):
         tmp = tempfile.TemporaryDirectory()
@@ -148,5 +161,9 @@ class Types(unittest.TestCase):
 
     def test_types__the_docstrings_examples_run(self):
         import doctest
-        for module in (mlreg, mlreg._hub, mlreg._progress):
-            self.assertEqual(doctest.testmod(module).failed, 0, module)
+        import importlib
+        import pkgutil
+        modules = [importlib.import_module(f"mlreg.{m.name}") for m in pkgutil.iter_modules(mlreg.__path__)]
+        done = [doctest.testmod(module) for module in (mlreg, *modules)]
+        self.assertEqual(sum(d.failed for d in done), 0)
+        self.assertGreater(sum(d.attempted for d in done), 4)

@@ -3,7 +3,7 @@ import re
 import tempfile
 import unittest
 
-from bed.house import HEADER, LIBRARY, ROOT, run
+from bed.house import HEADER, LIBRARY, ROOT, declared, run
 
 WARNINGS = ["-Wall", "-Wextra", "-pedantic", "-Wpadded", "-Werror"]
 
@@ -35,10 +35,13 @@ class Header(unittest.TestCase):
             self.assertEqual(done.returncode, 1, "there is no network in the tests")
             self.assertTrue(done.stderr.strip())
 
-    def test_header__every_function_says_what_it_returns_or_is_plain(self):
-        """A function that can fail has a comment of its own above it."""
+    def test_header__every_function_has_a_comment_that_says_since_when(self):
+        found = re.findall(r"/\*\* ((?:(?!\*/).)*) \*/\nMLREG_API [^;(]*?\b(mlreg_\w+)\(", HEADER.read_text(), re.S)
+        self.assertEqual({name for _, name in found}, declared())
+        for comment, name in found:
+            self.assertRegex(re.sub(r"\s*\n \*\s*", " ", comment), r"^[A-Z\"].*[.)] Since 0\.\d\.$", name)
+
+    def test_header__comments_name_codes_that_are(self):
         text = HEADER.read_text()
-        for m in re.finditer(r"\n(MLREG_API (?:int|int64_t)\s+(mlreg_\w+)\(.*?mlreg_error \*\*err\);)", text, re.S):
-            before = text[:m.start(1)].rstrip()
-            if m.group(2) != "mlreg_op_new":
-                self.assertTrue(before.endswith("*/"), f"{m.group(2)} has no comment")
+        named = re.findall(r"\bE[A-Z]{2,}\b", " ".join(re.findall(r"/\*.*?\*/", text, re.S)))
+        self.assertLessEqual(set(named) - {"ERRORS"}, set(re.findall(r"MLREG_X\((\w+), -", text)))

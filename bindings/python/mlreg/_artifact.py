@@ -114,7 +114,12 @@ class Artifact(Handle):
         return parsed
 
     def config(self, op: Optional[_call.Op] = None) -> bytes:
-        """The config's bytes, verified. :class:`NotFoundError` where there is none."""
+        """The config's bytes, verified.
+
+        Raises:
+            NotFoundError: there is none. LimitError: over 16 MiB. DigestError, AuthError, DeniedError, NetworkError,
+                TimedOutError, ProtocolError.
+        """
         with self._use() as a:
             address, length = _call.run(lambda o: _c.artifact_config(a, o), op)
             return ctypes.string_at(address, length)
@@ -139,6 +144,10 @@ class Artifact(Handle):
 
         Args:
             layer: its number, or the file it stands for.
+
+        Raises:
+            NotFoundError, InvalidError (no layer of that number), DigestError, LocalIOError, AuthError, DeniedError,
+            NetworkError, TimedOutError, ProtocolError.
         """
         from ._stream import Layer
         return Layer(self, self._number(layer), unverified=unverified, op=op)
@@ -153,7 +162,11 @@ class Artifact(Handle):
             return number
 
     def mmap(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> mmap.mmap:
-        """A layer of a store, mapped: nothing is copied. An empty layer cannot be mapped (ValueError)."""
+        """A layer of a store, mapped: nothing is copied.
+
+        Raises:
+            ValueError: the layer is empty. NotSupportedError: it lies in no store: copy it into one.
+        """
         fd = self.fd(layer)
         try:
             return mmap.mmap(fd, 0, access=access)
@@ -170,6 +183,12 @@ class Artifact(Handle):
             folder: made if missing; its parent must be there.
             include: glob patterns (``*``, ``?``, ``**``): only files that match one.
             exclude: and not these.
+
+        Raises:
+            InvalidError: a title that is no safe path, or two that clash. DeniedError: a link is in the way, or no permission.
+            ExistsError: a folder where a file goes, or the other way round. NotSupportedError: an index, or no layer is a file.
+            DigestError, LimitError (an archive that unpacks to too much), LocalIOError, AuthError, DeniedError, NetworkError,
+            TimedOutError, ProtocolError.
         """
         wanted, n_wanted = _c.words(_list(include, "include"), "include")
         unwanted, n_unwanted = _c.words(_list(exclude, "exclude"), "exclude")

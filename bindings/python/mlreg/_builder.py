@@ -62,7 +62,7 @@ class Builder(Handle):
         return self
 
     def set_subject(self, digest: str) -> "Builder":
-        """Makes it refer to the manifest of this digest in the same repository."""
+        """Makes it refer to the manifest of this digest in the same repository, which :meth:`commit` looks for."""
         with self._use() as b:
             _c.builder_set_subject(b, _c.word(digest, "a digest"))
         return self
@@ -81,14 +81,19 @@ class Builder(Handle):
 
     def add_tree(self, folder: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
                  op: Optional[_call.Op] = None) -> "Builder":
-        """Adds every file below a folder, each as one raw layer, hidden ones left out; `title` is a prefix."""
+        """Adds every file below a folder, each as one raw layer, hidden ones left out; `title` is a prefix.
+
+        Raises:
+            NotFoundError, DeniedError; InvalidError: empty, or with what cannot be checked out (a FIFO, a device, a link to a
+            folder); LimitError: over about 10,000 files. Nothing is added then. What shows only in reading fails :meth:`commit`.
+        """
         options, where = self._layer(media_type, title), _c.path(folder, "the folder")
         self._run(lambda b, o: _c.builder_add_tree(b, options, where, o), op)
         return self
 
     def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
                  op: Optional[_call.Op] = None) -> "Builder":
-        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name)."""
+        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name). Raises as :meth:`add_tree`."""
         options, where = self._layer(media_type, title), _c.path(path, "the file")
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self
@@ -96,8 +101,13 @@ class Builder(Handle):
     def add_bytes(self, data: Any, title: str, *, media_type: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
         """Adds memory as one layer: bytes, memoryview, mmap, a contiguous numpy array. It must not change before commit.
 
+        The bytes alone are kept, neither shape nor type of an array.
+
         Args:
             title: the file's path in the artifact.
+
+        Raises:
+            TypeError, BufferError: no contiguous buffer. InvalidError: a title that is no safe path.
         """
         options = self._layer(media_type, title)
         with self._use():                                 # a closed one takes nothing that it would have to give back
@@ -114,6 +124,11 @@ class Builder(Handle):
             also: further tags.
             move: a tag that names something else is moved; else that is :class:`ExistsError`.
             expect_digest: with `move`: only if ref's own tag is at this digest now.
+
+        Raises:
+            ExistsError: a tag names something else; none was put. NotFoundError: the subject is not there.
+            InvalidError: no layer and no config, or two of one title. StateError: committed already. BusyError, LocalIOError, AuthError, DeniedError,
+                NetworkError, TimedOutError, ProtocolError.
         """
         if isinstance(also, str):
             raise TypeError("`also` must be several tags, not one str")

@@ -17,7 +17,8 @@ class Stats(NamedTuple):
     """How far a call is.
 
     ``bytes_done`` and ``bytes_total`` count content, what was there already included; ``bytes_network`` what was received and
-    sent; ``bytes_reused`` what did not have to move; ``bytes_resumed`` what was not moved again after a break.
+    sent; ``bytes_reused`` what did not have to move; ``bytes_resumed`` what was not moved again after a break; ``elapsed_ms`` runs
+    since the first call with this :class:`Op` began.
     """
 
     blobs_done: int

@@ -103,6 +103,10 @@ def push(folder: Path, ref: str, *, annotations: Optional[Dict[str, str]] = None
         annotations: of the manifest.
         move: a tag that names something else is moved; else that is :class:`ExistsError`.
         max_workers, token, progress, store: as in :func:`pull`.
+
+    Raises:
+        ExistsError: the tag names something else. InvalidError: no tag, or a folder that cannot be an artifact.
+        NotFoundError, AuthError, DeniedError, NetworkError, TimedOutError and others of :class:`Error`: no tag was put then.
     """
     name = Name.parse(ref)
     if name.tag is None or name.digest is not None:

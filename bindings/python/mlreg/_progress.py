@@ -47,8 +47,9 @@ def _maker(file: Optional[TextIO]) -> Callable[[], Progress]:
 def progress(file: Optional[TextIO] = None) -> Iterator[None]:
     """Shows how far every long call in the block is, on `file` (default: stderr).
 
-    >>> with mlreg.progress():                                    # doctest: +SKIP
-    ...     mlreg.pull("ghcr.io/team/llama:v1")
+    >>> import mlreg
+    >>> with mlreg.Session("memory:") as place, place.build() as builder, mlreg.progress():
+    ...     model = builder.add_bytes(b"the weights", "model.bin").commit("team/tiny:v1")
     """
     with shown_by(_maker(file)):
         yield

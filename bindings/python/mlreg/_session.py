@@ -131,6 +131,11 @@ class Session(Handle):
         log: called as ``log(level, line)``, on another thread, with ``"error"``, ``"warning"``, ``"info"`` or ``"debug"``.
         ca_file, client_cert_file, client_key_file: PEM; default: the system's certificates.
         connect_timeout_ms: 10 000; stall_timeout_ms: 30 000 without one byte; max_retries: 4.
+
+    Raises:
+        NotFoundError: no store or layout is there, and not `create`.
+        DeniedError: plain http to another host, or no permission.
+        ProtocolError: something else is there. NotSupportedError: a store of a newer format, a URL of another scheme.
     """
 
     def __init__(self, location: Path, *, create: bool = False, readonly: bool = False, plain_http: bool = False,
@@ -177,21 +182,39 @@ class Session(Handle):
             return Can(_c.session_capabilities(s))
 
     def resolve(self, ref: str, *, op: Optional[_call.Op] = None) -> Artifact:
-        """Finds what ``"repo:tag"`` or ``"repo@sha256:<hex>"`` names and fetches its manifest, verified."""
+        """Finds what ``"repo:tag"`` or ``"repo@sha256:<hex>"`` names and fetches its manifest, verified.
+
+        OCI distribution-spec 1.1, "Pulling manifests".
+
+        Raises:
+            NotFoundError, DigestError, LimitError (over 4 MiB), AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
+        """
         name = _c.word(ref, "a reference")
         return Artifact(self._run(lambda s, o: _c.session_resolve(s, name, None, o), op), self)
 
     def tags(self, repository: str, *, op: Optional[_call.Op] = None) -> List[str]:
-        """The tags of a repository, sorted."""
+        """The tags of a repository, sorted (OCI distribution-spec 1.1, "Listing tags").
+
+        Raises:
+            NotFoundError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
+        """
         name = _c.word(repository, "a repository")
         return _names(self._run(lambda s, o: _c.session_tags(s, name, o), op))
 
     def repositories(self, *, op: Optional[_call.Op] = None) -> List[str]:
-        """The repositories of a place, sorted; many registries have no such list (:class:`NotSupportedError`)."""
+        """The repositories of a place, sorted. NotSupportedError: many registries have no such list; others as :meth:`tags`."""
         return _names(self._run(_c.session_repositories, op))
 
     def referrers(self, ref: str, artifact_type: Optional[str] = None, *, op: Optional[_call.Op] = None) -> List[Descriptor]:
-        """What refers to an artifact by ``subject``; `artifact_type` None: of any type."""
+        """What refers to an artifact by ``subject``, each checked by reading it (OCI distribution-spec 1.1, "Listing referrers").
+
+        Args:
+            ref: ``"repo:tag"`` or ``"repo@sha256:<hex>"``.
+            artifact_type: None: of any type.
+
+        Raises:
+            NotFoundError, DigestError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
+        """
         name = _c.word(ref, "a reference")
         kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
         raw = self._run(lambda s, o: _c.session_referrers(s, name, kind, o), op)
@@ -201,7 +224,12 @@ class Session(Handle):
             _c.list_free(raw)
 
     def delete(self, ref: str, *, op: Optional[_call.Op] = None) -> None:
-        """Removes a tag, or with a digest a manifest and every tag on it."""
+        """Removes a tag, or with a digest a manifest and every tag on it; blobs go when the place collects them (:meth:`gc`).
+
+        Raises:
+            NotFoundError, NotSupportedError (the registry forbids it), BusyError, AuthError, DeniedError, NetworkError,
+            TimedOutError, ProtocolError.
+        """
         name = _c.word(ref, "a reference")
         self._run(lambda s, o: _c.session_delete(s, name, o), op)
 
@@ -219,6 +247,12 @@ class Session(Handle):
 
         Returns:
             the artifact as it now is in `to`.
+
+        Raises:
+            ExistsError: the tag names something else; said before a byte moves.
+            NotFoundError: also where a digest was expected and no tag is.
+            DigestError, BusyError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError: what
+                arrived verified is kept, so calling again moves only what is missing.
         """
         source, target = _c.word(ref, "a reference"), None if as_ is None else _c.word(as_, "a reference")
         if not isinstance(to, Session):
@@ -235,23 +269,41 @@ class Session(Handle):
             return Builder(_c.builder_new(s, 0, kind), self)
 
     def login(self, name: str, secret: str, *, op: Optional[_call.Op] = None) -> str:
-        """Checks name and password against a registry and keeps them where docker does; gives where."""
+        """Checks name and password against a registry and keeps them where docker does; gives where.
+
+        Raises:
+            AuthError: refused; nothing was kept.
+            NotSupportedError: this is no registry.
+            DeniedError, BusyError, LocalIOError, ProtocolError: docker's file or helper; what was there stands.
+            NetworkError, TimedOutError.
+        """
         user, password = _c.word(name, "a name"), _c.word(secret, "a password")
         return _names(self._run(lambda s, o: _c.session_login(s, user, password, o), op))[0]
 
     def logout(self, *, op: Optional[_call.Op] = None) -> List[str]:
-        """Forgets what was kept for this registry; gives where it was."""
+        """Forgets what was kept for this registry; gives where it was. NotFoundError: nothing was; others as :meth:`login`."""
         return _names(self._run(_c.session_logout, op))
 
     def gc(self, *, dry_run: bool = False, grace_ms: Optional[int] = None, op: Optional[_call.Op] = None) -> GcReport:
-        """Removes blobs of a store or layout that no manifest names and that are older than `grace_ms` (None: one hour)."""
+        """Removes blobs of a store or layout that no manifest names and that are older than `grace_ms` (None: one hour).
+
+        Blobs of copies and builds in progress, in any process, are safe.
+
+        Raises:
+            ProtocolError: a manifest cannot be read; nothing was removed: run :meth:`fsck`.
+            NotSupportedError: neither store nor layout. BusyError, DeniedError, LocalIOError.
+        """
         grace = 0 if grace_ms is None else grace_ms or _c.NONE
         report = _c.CGcReport()
         self._run(lambda s, o: _c.session_gc(s, _c.GcOptions(flags=int(dry_run), grace_ms=grace), o, report), op)
         return GcReport(report.blobs, report.bytes)
 
     def fsck(self, *, repair: bool = False, op: Optional[_call.Op] = None) -> List[str]:
-        """Reads everything in a store or layout and names what is broken, a line each; with `repair` mends what can be."""
+        """Reads everything in a store or layout and names what is broken, a line each; with `repair` mends what can be.
+
+        Raises:
+            NotSupportedError: neither store nor layout. BusyError, DeniedError, LocalIOError. Problems raise nothing.
+        """
         return _names(self._run(lambda s, o: _c.session_fsck(s, int(repair), o), op))
 
     def __repr__(self) -> str:
