@@ -180,7 +180,7 @@ class Readme(Case):
         scratch.mkdir()
         began = time.monotonic()
         said = run(ROOT / block("examples/quickstart").strip(), env={**self.env, "PATH": os.environ["PATH"], "XDG_CACHE_HOME": cache, "TMPDIR": str(scratch)}).stdout
-        self.assertLess(time.monotonic() - began, 120)
+        self.assertLess(time.monotonic() - began, 600)
         for shown in "$ mlreg build ./minilm -t minilm:v1", "$ mlreg push minilm:v1 ", "$ diff -r ./minilm ./out":
             self.assertIn(shown, said)
         self.assertRegex(said, r"all \d+ files are the same")
