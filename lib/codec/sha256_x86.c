@@ -32,12 +32,13 @@ struct stream {
     __m128i abef, cdgh, w[4];                       /* w: the last 16 words of the message */
 };
 
-INLINE struct stream load_state(const uint32_t h[8])
+INLINE void load_state(struct stream *s, const uint32_t h[8])
 {
     __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)h), 0xb1);
     __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(h + 4)), 0x1b);
 
-    return (struct stream){.abef = _mm_alignr_epi8(cdab, efgh, 8), .cdgh = _mm_blend_epi16(efgh, cdab, 0xf0)};
+    s->abef = _mm_alignr_epi8(cdab, efgh, 8);
+    s->cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
 }
 
 INLINE void store_state(const struct stream *s, uint32_t h[8])
@@ -102,7 +103,7 @@ INLINE void fold_blocks(uint32_t *const h[], const uint8_t *const data[], size_t
     __m128i abef[3], cdgh[3];
 
     for (int j = 0; j < n; j++)
-        s[j] = load_state(h[j]);
+        load_state(&s[j], h[j]);
     for (size_t at = 0; at < n_blocks * 64; at += 64) {
         for (int j = 0; j < n; j++) {
             abef[j] = s[j].abef;
