@@ -23,7 +23,8 @@ void mlr_sha256_save(const mlr_sha256 *s, uint8_t out[MLR_SHA256_SAVED_BYTES]);
 /* False, and *s as before, for what save never writes. */
 bool mlr_sha256_restore(mlr_sha256 *s, const uint8_t in[MLR_SHA256_SAVED_BYTES]) __attribute__((warn_unused_result));
 
-/* The table behind the choice; tests walk it. Each kernel folds whole 64-byte blocks into the states of so many streams. */
+/* The table behind the choice; tests walk it. Each kernel folds whole 64-byte blocks into the states of so many streams,
+ * and stores the states after it has read all of them: lanes may be given the same stream. */
 typedef struct mlr_sha256_kernel {
     const char *name;                         /* "sha-ni", "avx-512 x16", … */
     unsigned    lanes;                        /* streams side by side: so many entries have `h` and `data` */

@@ -91,16 +91,16 @@ size_t mlr_sha256_lanes(size_t n_streams)
 void mlr_sha256_fold(uint32_t *const h[], const uint8_t *const data[], size_t n_blocks, size_t n_streams)
 {
     const mlr_sha256_kernel *k = kernel_for(n_streams);
-    uint32_t spare[8] = {0}, *all_h[MLR_SHA256_SIDE_BY_SIDE];
+    uint32_t *all_h[MLR_SHA256_SIDE_BY_SIDE];
     const uint8_t *all_data[MLR_SHA256_SIDE_BY_SIDE];
 
     if (n_streams == k->lanes) {
         k->blocks(h, data, n_blocks);
         return;
     }
-    for (size_t i = 0; i < k->lanes; i++) {         /* lanes to spare hash the first stream into nowhere */
-        all_h[i] = i < n_streams ? h[i] : spare;
-        all_data[i] = i < n_streams ? data[i] : data[0];
+    for (size_t i = 0; i < k->lanes; i++) {         /* lanes to spare do the first stream's work once more */
+        all_h[i] = h[i < n_streams ? i : 0];
+        all_data[i] = data[i < n_streams ? i : 0];
     }
     k->blocks(all_h, all_data, n_blocks);
 }
