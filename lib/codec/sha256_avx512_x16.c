@@ -22,7 +22,8 @@ typedef __m512i vec;
 #define LOW64           _mm512_unpacklo_epi64
 #define HIGH64          _mm512_unpackhi_epi64
 #define ALL(word)       _mm512_set1_epi32((int)(word))
-#define FROM_BYTES(v)   _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)))
+#define REVERSED        _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)     /* bytes in each word */
+#define FROM_BYTES(v)   _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(REVERSED))
 
 INLINE __m128i load16(const uint8_t *p)
 {

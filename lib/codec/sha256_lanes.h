@@ -46,7 +46,8 @@ INLINE void next_word(vec *w)
     do {                                                                                                              \
         if (more)                                                                                                     \
             next_word(w + (i));                                                                                       \
-        h = ADD(ADD(h, ADD(w[i], ALL(k[i]))), ADD(CHOOSE(e, f, g), XOR3(ROTATED(e, 6), ROTATED(e, 11), ROTATED(e, 25)))); \
+        h = ADD(ADD(h, ADD(w[i], ALL(k[i]))),                                                                         \
+                ADD(CHOOSE(e, f, g), XOR3(ROTATED(e, 6), ROTATED(e, 11), ROTATED(e, 25))));                           \
         d = ADD(d, h);                                                                                                \
         h = ADD(h, ADD(MOST(a, b, c), XOR3(ROTATED(a, 2), ROTATED(a, 13), ROTATED(a, 22))));                          \
     } while (0)

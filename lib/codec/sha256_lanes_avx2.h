@@ -4,7 +4,8 @@
 #define LOW64         _mm256_unpacklo_epi64
 #define HIGH64        _mm256_unpackhi_epi64
 #define ALL(word)     _mm256_set1_epi32((int)(word))
-#define FROM_BYTES(v) _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)))
+#define REVERSED      _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)     /* bytes in each word */
+#define FROM_BYTES(v) _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(REVERSED))
 
 INLINE __m128i load16(const uint8_t *p)
 {
