@@ -10,44 +10,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define SEED 20261123u
-#define BIG_BYTES (3u << 20)
+#include "codec/sha256_bed.h"
+
+#define BIG_BYTES (1u << 20)
 #define GIB ((uint64_t)1 << 30)
-
-static uint32_t chance = SEED;
-
-static uint32_t next_random(void)                   /* xorshift32: the same in every run */
-{
-    chance ^= chance << 13;
-    chance ^= chance >> 17;
-    chance ^= chance << 5;
-    return chance;
-}
-
-static uint8_t *random_bytes(size_t len)
-{
-    uint8_t *bytes = malloc(len);
-
-    assert_non_null(bytes);
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)next_random();
-    return bytes;
-}
-
-/* Runs `check` once with each kernel that this processor can use. */
-static void with_each_kernel(void (*check)(void))
-{
-    size_t n;
-    const mlr_sha256_kernel *k = mlr_sha256_kernels(&n);
-
-    for (size_t i = 0; i < n; i++)
-        if (k[i].usable()) {
-            mlr_sha256_use(&k[i]);
-            assert_string_equal(mlr_sha256_in_use(), k[i].name);
-            check();
-        }
-    mlr_sha256_use(NULL);
-}
 
 static void hash(const void *data, size_t len, uint8_t out[32])
 {
@@ -359,18 +325,6 @@ static void test_sha256__last_kernel_is_always_usable(void **state)
     assert_string_equal(k[n - 1].name, "sodium");
 }
 
-static void test_sha256__uses_the_first_usable_kernel(void **state)
-{
-    size_t n, i = 0;
-    const mlr_sha256_kernel *k = mlr_sha256_kernels(&n);
-
-    (void)state;
-    while (!k[i].usable())
-        i++;
-    mlr_sha256_use(NULL);
-    assert_string_equal(mlr_sha256_in_use(), k[i].name);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,7 +341,6 @@ int main(void)
         cmocka_unit_test(test_sha256__restores_nothing_that_save_does_not_write),
         cmocka_unit_test(test_sha256__counts_past_4_gib),
         cmocka_unit_test(test_sha256__last_kernel_is_always_usable),
-        cmocka_unit_test(test_sha256__uses_the_first_usable_kernel),
     };
 
     return cmocka_run_group_tests_name("codec/sha256", tests, NULL, NULL);
