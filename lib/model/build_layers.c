@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -49,44 +50,69 @@ static int look(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_erro
     return l->of->artifact_type != NULL || l->of->config != NULL ? 0 : mlr_facts_read(l->title, r, op, &l->facts, err);
 }
 
-static int move(struct mlr_build_layer *l, mlr_reader *inner, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+/* The file's digest is remembered: what is there already is neither read nor sent. 1; 0: it must be read after all, for the memory
+ * was wrong. */
+static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest *digest, mlr_op *op, mlreg_error **err)
 {
-    mlr_reader *r = NULL;
-    int rc = mlr_counted_new(inner, name_of(l), &r, err);
+    const mlr_blob blob = { l->of->repo, *digest, r->bytes, l->media_type };
+    mlreg_error *why = NULL;
+    int rc = mlr_place_blob_has(l->of->to, &blob, op, err);
 
-    if (rc < 0) {
-        mlr_reader_free(inner);
-        return rc;
+    if (rc == 1) {
+        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)r->bytes);
+        return 1;
     }
+    if (rc < 0)
+        return rc;
+    if ((rc = mlr_place_blob_write(l->of->to, &blob, r, op, &why)) == MLREG_EDIGEST) {
+        mlr_digests_forget(l->of->digests, r);
+        mlr_error_done(why);
+        return 0;
+    }
+    mlr_error_move(err, &why);
+    return rc < 0 ? rc : 1;
+}
+
+static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+{
+    int64_t began_ms = mlr_clock_wall_ms();
+    int rc;
+
+    if (mlr_digests_find(l->of->digests, r, digest) && (rc = move_known(l, r, digest, op, err)) != 0)
+        return rc < 0 ? rc : 0;
     if ((rc = mlr_place_blob_take(l->of->to, l->of->repo, r, op, digest, err)) == 0)
-        mlr_counted_rest(r, op);
-    mlr_reader_free(r);
+        mlr_digests_keep(l->of->digests, r, began_ms, digest);
     return rc;
+}
+
+static int describe(struct mlr_build_layer *l, const mlr_digest *digest, uint64_t bytes, bool executable, mlreg_error **err)
+{
+    int rc = mlr_descriptor_make(l->media_type, digest, bytes, &l->descriptor, err);
+
+    return rc < 0 ? rc : mlr_modelpack_annotate(&l->descriptor, l->title, executable, err);
 }
 
 static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct mlr_build_layer *l = arg;
-    mlr_reader *r = NULL;
+    mlr_reader *inner = NULL, *r = NULL;
     mlr_digest digest;
     bool executable;
-    uint64_t bytes;
     int rc = mlr_op_check(op, err);
 
-    if (rc < 0 || (rc = open_layer(l, op, &r, &executable, err)) < 0)
+    if (rc < 0 || (rc = open_layer(l, op, &inner, &executable, err)) < 0)
         goto out;
-    bytes = r->bytes;
-    mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)bytes);
-    if ((rc = look(l, r, op, err)) < 0) {
-        mlr_reader_free(r);
+    mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)inner->bytes);
+    if ((rc = look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
         goto out;
-    }
-    if ((rc = move(l, r, &digest, op, err)) < 0 ||
-        (rc = mlr_descriptor_make(l->media_type, &digest, bytes, &l->descriptor, err)) < 0 ||
-        (rc = mlr_modelpack_annotate(&l->descriptor, l->title, executable, err)) < 0)
+    inner = NULL;                        /* r's */
+    if ((rc = move(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
         goto out;
+    mlr_counted_rest(r, op);
     mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
 out:
+    mlr_reader_free(r);
+    mlr_reader_free(inner);
     return mlr_error_subject(err, rc, name_of(l));
 }
 
@@ -96,10 +122,13 @@ int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
     int rc = mlr_group_new(b->to->rt, op, mlr_runtime_limits(b->to->rt)->threads, &g, err);
 
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
+    b->digests = mlr_digests_new(NULL);
     for (size_t i = 0; i < b->n && rc == 0; i++)
         rc = mlr_group_add(g, write_layer, &b->layers[i], err);
     if (rc == 0)
         rc = mlr_group_wait(g, err);
     mlr_group_free(g);
+    mlr_digests_free(b->digests);
+    b->digests = NULL;
     return rc;
 }
