@@ -85,6 +85,17 @@ static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, ml
     return rc;
 }
 
+static int in_turn(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_wide_enter(l->of->wide, r->bytes, op, err);
+
+    if (rc == 0) {
+        rc = move(l, r, digest, op, err);
+        mlr_wide_leave(l->of->wide, r->bytes);
+    }
+    return rc;
+}
+
 static int describe(struct mlr_build_layer *l, const mlr_digest *digest, uint64_t bytes, bool executable, mlreg_error **err)
 {
     int rc = mlr_descriptor_make(l->media_type, digest, bytes, &l->descriptor, err);
@@ -106,7 +117,7 @@ static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
     if ((rc = look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
         goto out;
     inner = NULL;                        /* r's */
-    if ((rc = move(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
+    if ((rc = in_turn(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
         goto out;
     mlr_counted_rest(r, op);
     mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
@@ -118,17 +129,17 @@ out:
 
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
-    mlr_group *g = NULL;
-    int rc = mlr_group_new(b->to->rt, op, mlr_runtime_limits(b->to->rt)->threads, &g, err);
+    int rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err);
 
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
     b->digests = mlr_digests_new(NULL);
     for (size_t i = 0; i < b->n && rc == 0; i++)
-        rc = mlr_group_add(g, write_layer, &b->layers[i], err);
+        rc = mlr_group_add(mlr_wide_group(b->wide), write_layer, &b->layers[i], err);
     if (rc == 0)
-        rc = mlr_group_wait(g, err);
-    mlr_group_free(g);
+        rc = mlr_group_wait(mlr_wide_group(b->wide), err);
+    mlr_wide_free(b->wide);
     mlr_digests_free(b->digests);
+    b->wide = NULL;
     b->digests = NULL;
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "model/build.h"
 #include "model/facts.h"
 #include "model/titles.h"
+#include "model/wide.h"
 #include "place/digests.h"
 
 #define MLR_BUILD_CONFIG_MAX_BYTES (16u << 20)
@@ -26,7 +27,8 @@ struct mlr_build {
     mlr_titles titles;
     size_t json_bytes;               /* that the manifest will have at least */
     const char *repo;                /* during commit */
-    mlr_digests *digests;            /* while layers are written; NULL: none */
+    mlr_wide *wide;                  /* while layers are written, as: */
+    mlr_digests *digests;            /* NULL: none */
     bool committed;
 };
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */

@@ -12,7 +12,7 @@
 #include "place/registry_ask.h"
 #include "place/upload_source.h"
 
-#define ASK_FIRST_BYTES (1u << 20)   /* a smaller blob is sent as fast as it is asked for */
+#define ASK_FIRST_BYTES (1u << 20)   /* a smaller blob is sent as fast as it is asked for, and hashed faster */
 #define REFUSALS_MAX    3            /* of whole blobs, whichever way they were sent */
 /* More than buffers on the way hold: a server that took these has not stalled, and may think about them for minutes. */
 #define MOVED_BYTES     (16u << 20)
@@ -364,7 +364,7 @@ int mlr_registry_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op
     upload        u;
     int           rc;
 
-    if (r->bytes == 0 || mlr_hostfacts_know(&g->facts, MLR_FACT_NO_STREAMED_PATCH))
+    if (r->bytes < ASK_FIRST_BYTES || mlr_hostfacts_know(&g->facts, MLR_FACT_NO_STREAMED_PATCH))
         return hash_then_write(p, repo, r, op, digest, err);
     upload_init(&u, g, repo, NULL, r, op);
     if ((rc = take_streamed(&u, &why)) == 0) {

@@ -10,6 +10,7 @@
 #include "place/registry_bed.h"
 
 #define SIZE 300000
+#define TAKE_SIZE 1300000       /* enough to be streamed */
 #define CHALLENGE "{'header':{'Authorization':null},'status':401,'headers':{'WWW-Authenticate':'Basic realm=`x`'}},"
 #define BEGIN \
     "{'method':'POST','path':'" BLOBS "uploads/','status':202," \
@@ -52,18 +53,24 @@ static int write_blob(registry_bed *b, const char *script)
 }
 
 /* How many requests of this method came with all the bytes, and the right ones. */
-static size_t n_whole(registry_bed *b, const char *method)
+static size_t n_whole_of(registry_bed *b, const char *method, size_t size)
 {
-    mlr_digest d = digest_of_pattern(SIZE);
-    char      *log = bed_log_text(&b->evil), *rest = log, *line, begin[40];
+    mlr_digest d = digest_of_pattern(size);
+    char      *log = bed_log_text(&b->evil), *rest = log, *line, begin[40], all[40];
     size_t     n = 0;
 
     snprintf(begin, sizeof begin, "{\"method\": \"%s\"", method);
+    snprintf(all, sizeof all, "\"body_bytes\": %zu", size);
     while ((line = strsep(&rest, "\n")) != NULL)
         n += strncmp(line, begin, strlen(begin)) == 0 && strstr(line, mlr_digest_hex(&d)) != NULL &&
-             strstr(line, "\"body_bytes\": 300000") != NULL;
+             strstr(line, all) != NULL;
     free(log);
     return n;
+}
+
+static size_t n_whole(registry_bed *b, const char *method)
+{
+    return n_whole_of(b, method, SIZE);
 }
 
 static size_t n_of(registry_bed *b, const char *method)
@@ -337,9 +344,11 @@ static void test_upload__of_nothing_under_another_name_is_refused(void **state)
 
 /* ---- a digest that is not known yet ---- */
 
+#define TAKE_PATCHED "{'method':'PATCH','status':202,'headers':{'Location':'" BLOBS "uploads/9?_state=a+b==','Range':'0-1299999'}},"
+
 static int take(registry_bed *b, const char *script)
 {
-    bytes      s = make_bytes(SIZE);
+    bytes      s = make_bytes(TAKE_SIZE);
     mlr_digest d = {""};
     int        rc;
 
@@ -356,8 +365,8 @@ static void test_upload_take__hashes_while_it_sends(void **state)
 {
     registry_bed *b = *state;
 
-    assert_int_equal(take(b, BEGIN PATCHED TAKEN), 0);
-    assert_int_equal(n_whole(b, "PATCH"), 1);
+    assert_int_equal(take(b, BEGIN TAKE_PATCHED TAKEN), 0);
+    assert_int_equal(n_whole_of(b, "PATCH", TAKE_SIZE), 1);
     assert_int_equal(n_requests(&b->evil), 3);
 }
 
@@ -366,7 +375,7 @@ static void test_upload_take__hashes_first_where_streams_are_refused(void **stat
     registry_bed *b = *state;
 
     assert_int_equal(take(b, BEGIN NOT_THERE "{'method':'PATCH','status':416}," TAKEN), 0);
-    assert_int_equal(n_whole(b, "PUT"), 1);
+    assert_int_equal(n_whole_of(b, "PUT", TAKE_SIZE), 1);
     assert_int_equal(take(b, NULL), 0);
     assert_int_equal(n_of(b, "PATCH"), 1);                               /* remembered: not tried again */
 }
@@ -376,7 +385,7 @@ static void test_upload_take__survives_a_session_that_breaks(void **state)
     registry_bed *b = *state;
 
     assert_int_equal(take(b, BEGIN NOT_THERE "{'method':'PATCH','times':1,'do':'reset'}," TAKEN), 0);
-    assert_int_equal(n_whole(b, "PUT"), 1);
+    assert_int_equal(n_whole_of(b, "PUT", TAKE_SIZE), 1);
 }
 
 static void test_upload_take__of_nothing_works(void **state)
@@ -388,6 +397,19 @@ static void test_upload_take__of_nothing_works(void **state)
     bed_registry(b, "[" BEGIN TAKEN "{'path':'/nothing'}]");
     assert_int_equal(mlr_place_blob_take(b->place, REPO, s.reader, NULL, &d, &b->err), 0);
     assert_string_equal(d.text, s.blob.digest.text);
+    free_bytes(&s);
+}
+
+static void test_upload_take__hashes_first_what_is_small(void **state)
+{
+    registry_bed *b = *state;
+    bytes         s = make_bytes(SIZE);
+    mlr_digest    d;
+
+    bed_registry(b, "[" BEGIN TAKEN "{'path':'/nothing'}]");
+    assert_int_equal(mlr_place_blob_take(b->place, REPO, s.reader, NULL, &d, &b->err), 0);
+    assert_int_equal(n_requests(&b->evil), 2);
+    assert_int_equal(n_whole(b, "PUT"), 1);
     free_bytes(&s);
 }
 
@@ -427,6 +449,7 @@ int main(void)
         registry_test(test_upload_take__hashes_first_where_streams_are_refused),
         registry_test(test_upload_take__survives_a_session_that_breaks),
         registry_test(test_upload_take__of_nothing_works),
+        registry_test(test_upload_take__hashes_first_what_is_small),
         registry_test(test_upload_take__that_may_not_begin_fails),
     };
 
