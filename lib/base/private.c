@@ -17,8 +17,8 @@ char *mlr_private_dir(const char *variable, const char *home_part)
     const char *dir = secure_getenv(variable), *home = secure_getenv("HOME");
 
     if (dir != NULL && dir[0] == '/')            /* others, says XDG, are to be ignored */
-        return mlr_asprintf("%s/mlreg", dir);
-    return home != NULL && home[0] == '/' ? mlr_asprintf("%s/%s/mlreg", home, home_part) : NULL;
+        return mlr_asprintf("%s/mlreg/private", dir);
+    return home != NULL && home[0] == '/' ? mlr_asprintf("%s/%s/mlreg/private", home, home_part) : NULL;
 }
 
 static int check_ours(const struct stat *st, mode_t kind, const char *path, mlreg_error **err)

@@ -4,7 +4,7 @@
 #include <mlreg.h>
 #include <stdbool.h>
 
-/* "$VARIABLE/mlreg", else "~/HOME_PART/mlreg" ("XDG_CACHE_HOME", ".cache"). NULL: there is none to be had, for the environment names
+/* "$VARIABLE/mlreg/private", else "~/HOME_PART/mlreg/private" ("XDG_CACHE_HOME", ".cache"). NULL: there is none to be had, for the environment names
  * none or memory is out. Nothing is made; mlr_free. */
 char *mlr_private_dir(const char *variable, const char *home_part);
 /* Makes it, mode 0700, if it is missing: 0 if it is now ours alone; what is another user's, or open to others, is EDENIED. */

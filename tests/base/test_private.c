@@ -28,11 +28,11 @@ static void test_private__is_named_by_the_variable_else_by_home(void **state)
     (void)state;
     setenv("HOME", "/home/ann", 1);
     unsetenv(VARIABLE);
-    assert_dir("/home/ann/.cache/mlreg");
+    assert_dir("/home/ann/.cache/mlreg/private");
     setenv(VARIABLE, "/var/x", 1);
-    assert_dir("/var/x/mlreg");
+    assert_dir("/var/x/mlreg/private");
     setenv(VARIABLE, "relative", 1);
-    assert_dir("/home/ann/.cache/mlreg");
+    assert_dir("/home/ann/.cache/mlreg/private");
     setenv("HOME", "", 1);
     assert_dir(NULL);
 }
