@@ -12,7 +12,8 @@
 #include "model/kinds.h"
 #include "model/modelpack.h"
 
-#define HEAD_BYTES 512
+#define HEAD_BYTES         512
+#define HASHED_AHEAD_BYTES (1u << 20)     /* what is smaller is hashed in less time than it takes to ask who has */
 
 static const char *name_of(const struct mlr_build_layer *l)
 {
@@ -75,13 +76,13 @@ static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest
 
 static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
 {
-    int64_t began_ms = mlr_clock_wall_ms();
+    const mlr_ahead_file ahead = { l->of->ahead, (size_t)(l - l->of->layers) };
     int rc;
 
     if (mlr_digests_find(l->of->digests, r, digest) && (rc = move_known(l, r, digest, op, err)) != 0)
         return rc < 0 ? rc : 0;
-    if ((rc = mlr_place_blob_take(l->of->to, l->of->repo, r, op, digest, err)) == 0)
-        mlr_digests_keep(l->of->digests, r, began_ms, digest);
+    if ((rc = mlr_place_blob_take(l->of->to, l->of->repo, r, ahead.of != NULL ? &ahead : NULL, op, digest, err)) == 0)
+        mlr_digests_keep(l->of->digests, r, l->of->began_ms, digest);
     return rc;
 }
 
@@ -127,19 +128,44 @@ out:
     return mlr_error_subject(err, rc, name_of(l));
 }
 
-int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
+/* Files that go far are hashed side by side while they are sent; elsewhere who writes them hashes them. */
+static int hash_ahead(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
-    int rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err);
+    if (!b->to->far || b->n == 0)
+        return 0;
+    if ((b->paths = mlr_alloc_array(b->n, sizeof *b->paths)) == NULL)
+        return mlr_error_nomem(err);
+    for (size_t i = 0; i < b->n; i++)
+        b->paths[i] = b->layers[i].path;
+    return mlr_ahead_new(b->to->rt, op, b->paths, b->n, HASHED_AHEAD_BYTES, b->digests, &b->ahead, err);
+}
 
-    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
-    b->digests = mlr_digests_new(NULL);
+static int write_all(mlr_build *b, mlr_op *op, mlreg_error **err)
+{
+    int rc;
+
+    if ((rc = hash_ahead(b, op, err)) < 0 || (rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err)) < 0)
+        return rc;
     for (size_t i = 0; i < b->n && rc == 0; i++)
         rc = mlr_group_add(mlr_wide_group(b->wide), write_layer, &b->layers[i], err);
-    if (rc == 0)
-        rc = mlr_group_wait(mlr_wide_group(b->wide), err);
+    return rc < 0 ? rc : mlr_group_wait(mlr_wide_group(b->wide), err);
+}
+
+int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
+{
+    int rc;
+
+    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
+    b->began_ms = mlr_clock_wall_ms();
+    b->digests = mlr_digests_new(NULL);
+    rc = write_all(b, op, err);
     mlr_wide_free(b->wide);
+    mlr_ahead_free(b->ahead);
+    mlr_free(b->paths);
     mlr_digests_free(b->digests);
     b->wide = NULL;
+    b->ahead = NULL;
+    b->paths = NULL;
     b->digests = NULL;
     return rc;
 }

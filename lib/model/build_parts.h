@@ -29,6 +29,9 @@ struct mlr_build {
     const char *repo;                /* during commit */
     mlr_wide *wide;                  /* while layers are written, as: */
     mlr_digests *digests;            /* NULL: none */
+    mlr_ahead *ahead;                /* NULL: nobody */
+    const char **paths;              /* of the layers, for it */
+    int64_t began_ms;                /* before any file was read */
     bool committed;
 };
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */

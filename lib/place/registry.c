@@ -217,6 +217,7 @@ static const mlr_place_ops registry_ops = {
     .blob_write = mlr_registry_blob_write,
     .mount = mlr_registry_mount,
     .blob_take = mlr_registry_blob_take,
+    .blob_take_ahead = mlr_registry_blob_take_ahead,
     .login = login,
 };
 
