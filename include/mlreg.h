@@ -131,8 +131,10 @@ MLREG_API void mlreg_error_free(mlreg_error *e);
  * What several sessions share. Optional: a session opened without one has its own. */
 typedef struct mlreg_runtime_options {
     uint32_t size, flags;          /* flags: none yet */
-    uint32_t max_threads;          /* for one call; default: cores, 4 to 8; MLREG_NONE: none but the caller's */
-    uint32_t max_connections;      /* open at once over all hosts; default 16 */
+    uint32_t max_threads;          /* for one call; default: cores, 4 to 8, more to wait for many small
+                                    * layers; MLREG_NONE: none but the caller's */
+    uint32_t max_connections;      /* open at once over all hosts; default 100, which only hundreds of
+                                    * small layers use */
     uint64_t memory_bytes;         /* for bytes in flight; default 32 MiB */
     uint64_t max_bytes_per_s;      /* received and sent together; default: no limit */
 } mlreg_runtime_options;

@@ -9,7 +9,8 @@ int mlreg_runtime_new(const mlreg_runtime_options *opts, mlreg_runtime **out, ml
 
     if (rc < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_runtime_options", err)) < 0)
         return rc;
-    limits = (mlr_limits){ o.max_threads, o.max_connections, o.memory_bytes, o.max_bytes_per_s };
+    limits = (mlr_limits){ .threads = o.max_threads, .connections = o.max_connections, .memory_bytes = o.memory_bytes,
+                           .bytes_per_s = o.max_bytes_per_s };
     return mlr_runtime_new(&limits, out, err);
 }
 

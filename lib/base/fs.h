@@ -63,6 +63,7 @@ bool mlr_fs_reflink(int from, int to);                        /* the same, where
 int  mlr_fs_reserve(int fd, uint64_t bytes, const char *name, mlreg_error **err);
 void mlr_fs_write_behind(int fd, uint64_t offset, uint64_t bytes);  /* a hint: start bringing these to the disk, do not wait */
 bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
+bool mlr_fs_is_network_fd(int fd, const char *name);              /* the same of an open file */
 bool mlr_fs_kind_is_network(uint32_t kind);                   /* the same of a statfs f_type */
 /* The file that `path` leads to through links in its last component; it need not be there. For who replaces a file and keeps the link to it. */
 int  mlr_fs_follow(const char *path, char **out, mlreg_error **err);

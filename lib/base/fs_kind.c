@@ -33,6 +33,15 @@ static int kind_of(const char *path, uint32_t *kind)
     return errnum;
 }
 
+bool mlr_fs_is_network_fd(int fd, const char *name)
+{
+    struct statfs fs;
+    int           errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_STAT, name, fstatfs(fd, &fs));
+    return errnum == 0 && mlr_fs_kind_is_network((uint32_t)fs.f_type);
+}
+
 bool mlr_fs_is_network(const char *path)
 {
     uint32_t kind = 0;

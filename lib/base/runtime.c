@@ -13,7 +13,7 @@
 
 #define LEAST_THREADS 4          /* hashing, receiving and writing overlap even on one core */
 #define MOST_THREADS 8
-#define CONNECTIONS 16
+#define CONNECTIONS 100          /* an upper bound: blobs of some size take a few, and small ones what their number is worth */
 #define MEMORY_BYTES (32u << 20)
 #define BURST_NS 100e6           /* what may go out at once after a pause, as time at the rate */
 
@@ -111,10 +111,11 @@ int mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **e
         return mlr_error_nomem(err);
     if (limits != NULL)
         rt->limits = *limits;
-    if (rt->limits.threads == 0)
-        rt->limits.threads = default_threads();
     if (rt->limits.connections == 0)
         rt->limits.connections = CONNECTIONS;
+    rt->limits.waiters = rt->limits.threads != 0 ? rt->limits.threads : rt->limits.connections;
+    if (rt->limits.threads == 0)
+        rt->limits.threads = default_threads();
     if (rt->limits.memory_bytes == 0)
         rt->limits.memory_bytes = MEMORY_BYTES;
     if (rt->limits.bytes_per_s == 0)

@@ -12,7 +12,9 @@ typedef struct mlr_limits {
     uint32_t connections;      /* open at once, over all hosts */
     uint64_t memory_bytes;     /* for slabs in flight */
     uint64_t bytes_per_s;      /* received and sent together; MLREG_NONE: no limit */
-} mlr_limits;                  /* a field of 0 is the default: min(cores, 8) but at least 4; 16; 32 MiB; no limit */
+    uint32_t waiters;          /* threads of a group that mostly waits for a network. Set by mlr_runtime_new: as many as
+                                * connections, or as `threads` if that was given */
+} mlr_limits;                  /* a field of 0 is the default: min(cores, 8) but at least 4; 100; 32 MiB; no limit */
 
 /* Below, a NULL runtime is one without limits, except in mlr_runtime_limits. Waits are first come, first served. */
 int  mlr_runtime_new(const mlr_limits *limits, mlr_runtime **out, mlreg_error **err);

@@ -97,16 +97,14 @@ int mlr_work_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mlr_op *op, mlre
     return mlr_work_wait_ms(cond, mutex, UINT64_MAX, op, err);
 }
 
-static unsigned allowed_width(mlr_runtime *rt, unsigned width)
+static unsigned at_most(uint32_t most, unsigned width)
 {
-    uint32_t most = rt != NULL ? mlr_runtime_limits(rt)->threads : width;
-
     if (most == (uint32_t)MLREG_NONE)
         return 0;
     return width < most ? width : most;
 }
 
-int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
+static int group_new(mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
 {
     mlr_group *g = mlr_alloc(sizeof *g);
     int rc;
@@ -118,12 +116,22 @@ int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, 
         return rc;
     }
     g->parent = op;
-    g->width = allowed_width(rt, width);
+    g->width = width;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->added, NULL);
     pthread_cond_init(&g->finished, NULL);
     *out = g;
     return 0;
+}
+
+int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
+{
+    return group_new(op, rt != NULL ? at_most(mlr_runtime_limits(rt)->threads, width) : width, out, err);
+}
+
+int mlr_group_new_waiting(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
+{
+    return group_new(op, rt != NULL ? at_most(mlr_runtime_limits(rt)->waiters, width) : width, out, err);
 }
 
 /* Keeps the first failure and cancels what else goes on. What fails after a cancel from outside fails because of it. */

@@ -4,6 +4,8 @@
 #include "model/build.h"
 #include "model/facts.h"
 #include "model/titles.h"
+#include "model/wide.h"
+#include "place/digests.h"
 
 #define MLR_BUILD_CONFIG_MAX_BYTES (16u << 20)
 
@@ -25,6 +27,11 @@ struct mlr_build {
     mlr_titles titles;
     size_t json_bytes;               /* that the manifest will have at least */
     const char *repo;                /* during commit */
+    mlr_wide *wide;                  /* while layers are written, as: */
+    mlr_digests *digests;            /* NULL: none */
+    mlr_ahead *ahead;                /* NULL: nobody */
+    const char **paths;              /* of the layers, for it */
+    int64_t began_ms;                /* before any file was read */
     bool committed;
 };
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */

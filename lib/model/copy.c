@@ -8,6 +8,7 @@
 #include "base/work.h"
 #include "model/counted.h"
 #include "model/tagrule.h"
+#include "model/wide.h"
 #include "place/digestmap.h"
 
 #define MAX_DEPTH     8     /* of indexes within indexes, and of referrers of referrers */
@@ -28,6 +29,7 @@ struct copy {
     mlr_digestmap seen;         /* of these */
     struct blob *blobs;
     size_t n_blobs, cap_blobs;
+    mlr_wide *wide;             /* while blobs move */
 };
 
 /* ---- one blob ---- */
@@ -80,9 +82,11 @@ static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct blob *b = arg;
-    int rc = mlr_op_check(op, err);
+    int rc = mlr_wide_enter(b->copy->wide, b->to.bytes, op, err);
 
-    if (rc == 0)
+    if (rc < 0)
+        return mlr_error_subject(err, rc, b->name);
+    if ((rc = mlr_op_check(op, err)) == 0)
         rc = there_already(b, op, err);
     if (rc == 1) {
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->to.bytes);
@@ -92,6 +96,7 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
     }
     if (rc >= 0)
         mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    mlr_wide_leave(b->copy->wide, b->to.bytes);
     return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
 }
 
@@ -218,15 +223,13 @@ static void order_blobs(struct copy *c, mlr_op *op)
 
 static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 {
-    mlr_group *g = NULL;
-    uint32_t width = mlr_runtime_limits(c->to->rt)->threads;
-    int rc = mlr_group_new(c->to->rt, op, width, &g, err);
+    int rc = mlr_wide_new(c->to->rt, op, c->n_blobs, c->from->far || c->to->far, &c->wide, err);
 
     for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
-        rc = mlr_group_add(g, copy_blob, &c->blobs[i], err);
+        rc = mlr_group_add(mlr_wide_group(c->wide), copy_blob, &c->blobs[i], err);
     if (rc == 0)
-        rc = mlr_group_wait(g, err);
-    mlr_group_free(g);
+        rc = mlr_group_wait(mlr_wide_group(c->wide), err);
+    mlr_wide_free(c->wide);
     return rc;
 }
 

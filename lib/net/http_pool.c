@@ -10,6 +10,8 @@
 #include "base/error.h"
 
 #define IDLE_MAX          16
+#define BUSY_MAX          100        /* while many requests come and go, each of them a moment idle … */
+#define BUSY_MS           2000       /* … at most that long */
 #define IDLE_MAX_MS       90000      /* servers close theirs after a minute or so */
 #define CONNECT_MS        10000
 #define STALL_MS          30000
@@ -173,8 +175,8 @@ static mlr_http_line *idle_give(mlr_http *h, mlr_http_line *l)
     l->idle_since_ms = mlr_clock_ms();          /* under the lock: none in the list is younger */
     l->next = h->idle;
     h->idle = l;
-    for (at = &h->idle; *at != NULL && n < IDLE_MAX; at = &(*at)->next, n++)
-        if (l->idle_since_ms - (*at)->idle_since_ms > IDLE_MAX_MS)
+    for (at = &h->idle; *at != NULL && n < BUSY_MAX; at = &(*at)->next, n++)
+        if (l->idle_since_ms - (*at)->idle_since_ms > (n < IDLE_MAX ? IDLE_MAX_MS : BUSY_MS))
             break;
     rest = *at;
     *at = NULL;

@@ -313,13 +313,21 @@ static int hash_then_write(mlr_place *p, const char *repo, mlr_reader *r, mlr_op
     return rc;
 }
 
-int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,
-                        mlreg_error **err)
+static int take(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op,
+                mlr_digest *digest, mlreg_error **err)
+{
+    if (ahead != NULL && p->ops->blob_take_ahead != NULL)
+        return p->ops->blob_take_ahead(p, repo, r, ahead, op, digest, err);
+    return p->ops->blob_take != NULL ? p->ops->blob_take(p, repo, r, op, digest, err)
+                                     : hash_then_write(p, repo, r, op, digest, err);
+}
+
+int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op,
+                        mlr_digest *digest, mlreg_error **err)
 {
     int rc = mlr_place_check_writable(p, err);
     if (rc == 0 && (rc = check_repo(repo, err)) == 0)
-        rc = p->ops->blob_take != NULL ? p->ops->blob_take(p, repo, r, op, digest, err)
-                                       : hash_then_write(p, repo, r, op, digest, err);
+        rc = take(p, repo, r, ahead, op, digest, err);
     mlr_error_subject(err, rc, r->name);
     return mlr_error_at(err, rc, p->name);
 }

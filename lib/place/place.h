@@ -3,6 +3,7 @@
 #define MLR_PLACE_PLACE_H
 #include "base/reader.h"
 #include "base/runtime.h"
+#include "place/ahead.h"
 #include "place/manifest.h"
 #include "place/ref.h"
 
@@ -31,6 +32,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     int (*mount)(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);  /* 1 mounted, 0 not: upload it */
     /* A blob whose digest is not known yet: written while it is hashed, in one pass. NULL: hash first, then blob_write. */
     int (*blob_take)(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
+    int (*blob_take_ahead)(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op, mlr_digest *digest, mlreg_error **err);   /* likewise, while somebody else hashes it; NULL: blob_take */
     /* Checks name and secret against the place, then keeps them; secret NULL: forgets them. *where (mlr_free): the file or helper. */
     int (*login)(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
     /* upkeep, of places on disk */
@@ -42,6 +44,7 @@ struct mlr_place {               /* the first member of each kind's own struct *
     char *name;                  /* "registry.example", "/var/models": every error from here carries it */
     _Atomic uint32_t can;        /* MLREG_CAN_*; a registry's powers are found by asking, while others look */
     bool read_only;
+    bool far;                    /* every request waits for a network: many at once hide that */
     bool one_repo;               /* answers to every repository's name, for it has but one */
     mlr_runtime *rt;             /* kept; released by mlr_place_close */
     uint64_t identity;           /* places that are the same one are equal: two sessions on one registry, one directory. Random for memory */
@@ -69,7 +72,7 @@ int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error 
 int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
 int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);    /* 0 where it cannot */
-int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
+int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op, mlr_digest *digest, mlreg_error **err);   /* ahead: who hashes it meanwhile, or NULL */
 int mlr_place_blob_bytes(mlr_place *p, const mlr_blob *b, size_t max, mlr_op *op, mlr_buf *out, mlreg_error **err);  /* a small one (config), whole and verified */
 int mlr_place_login(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
 int mlr_place_gc(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_report *out, mlreg_error **err);

@@ -38,6 +38,9 @@ int mlr_registry_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_
 int mlr_registry_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,
         mlreg_error **err);
 
+int mlr_registry_blob_take_ahead(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op,
+        mlr_digest *digest, mlreg_error **err);
+
 /* registry_blob.c: blob_has; with `again` false only one try is made. */
 int mlr_registry_blob_look(mlr_registry *g, const mlr_blob *b, bool again, mlr_op *op, mlreg_error **err);
 

@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 
+#define MUCH_BYTES  (4u << 20)      /* less is sent sooner than it is asked about and dropped */
+
 static bool is_hashed(const mlr_upload_source *s)
 {
-    return s->want.text[0] == '\0' || !s->from->trusted;
+    return !s->is_good;
 }
 
 static void begin_anew(mlr_upload_source *s)
@@ -27,6 +29,24 @@ static int check(const mlr_upload_source *s, mlreg_error **err)
     return mlr_digest_check(&got, &s->want, s->reader.name, err);
 }
 
+/* EEXISTS: the other end has all of it. */
+static int look_ahead(mlr_upload_source *s, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest d;
+    int        rc;
+
+    if (s->ahead == NULL || s->has_asked || s->reader.bytes - s->at < MUCH_BYTES ||
+        (rc = mlr_ahead_digest(s->ahead, s->from, false, op, &d, err)) == 0)
+        return 0;
+    if (rc < 0)
+        return rc;
+    s->has_asked = true;
+    if (!s->is_there(s->user, &d))
+        return 0;
+    s->found = d;
+    return mlr_error_set(err, MLREG_EEXISTS, "%s is there already", s->reader.name);
+}
+
 static int64_t read_source(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
     mlr_upload_source *s = (mlr_upload_source *)r;
@@ -39,6 +59,8 @@ static int64_t read_source(mlr_reader *r, uint64_t offset, void *buf, size_t len
         return mlr_error_set(err, MLREG_ESTATE, "%s was to be sent from byte %" PRIu64 " on, %" PRIu64 " were read",
                              r->name,
                              offset, s->at);
+    if ((rc = look_ahead(s, op, err)) < 0)
+        return rc;
     if ((n = mlr_reader_read_at(s->from, offset, buf, len, op, err)) <= 0)
         return n;
     if (is_hashed(s))
@@ -59,14 +81,23 @@ void mlr_upload_source_init(mlr_upload_source *s, mlr_reader *from, const mlr_di
     *s = (mlr_upload_source){.reader = {&source_ops, from->bytes, -1, false, from->name}, .from = from};
     if (want != NULL)
         s->want = *want;
+    s->is_good = want != NULL && from->trusted;
     mlr_sha256_init(&s->hash);
+}
+
+void mlr_upload_source_ahead(mlr_upload_source *s, const mlr_ahead_file *ahead, bool (*is_there)(void *user, const mlr_digest *d), void *user)
+{
+    s->ahead = ahead;
+    s->is_good = ahead != NULL;
+    s->is_there = is_there;
+    s->user = user;
 }
 
 bool mlr_upload_source_digest(const mlr_upload_source *s, mlr_digest *out)
 {
     mlr_sha256 hash = s->hash;
 
-    if (s->at < s->reader.bytes)
+    if (s->at < s->reader.bytes || s->is_good)
         return false;
     mlr_digest_final(&hash, out);
     return true;

@@ -64,7 +64,7 @@ static void test_runtime__defaults(void **state)
     assert_int_equal(mlr_runtime_new(NULL, &rt, NULL), 0);
     limits = mlr_runtime_limits(rt);
     assert_in_range(limits->threads, 4, 8);
-    assert_int_equal(limits->connections, 16);
+    assert_int_equal(limits->connections, 100);
     assert_int_equal(limits->memory_bytes, 32 * MIB);
     assert_int_equal(limits->bytes_per_s, MLREG_NONE);
     mlr_runtime_unref(rt);
@@ -72,7 +72,7 @@ static void test_runtime__defaults(void **state)
 
 static void test_runtime__keeps_what_was_asked_for(void **state)
 {
-    mlr_runtime *rt = new_runtime((mlr_limits){(uint32_t)MLREG_NONE, 3, 5, 7});
+    mlr_runtime *rt = new_runtime((mlr_limits){(uint32_t)MLREG_NONE, 3, 5, 7, 0});
     const mlr_limits *limits = mlr_runtime_limits(rt);
 
     (void)state;
@@ -90,7 +90,7 @@ static void test_runtime__lives_until_the_last_reference(void **state)
     (void)state;
     assert_ptr_equal(rt, same);
     mlr_runtime_unref(rt);
-    assert_int_equal(mlr_runtime_limits(same)->connections, 16);
+    assert_int_equal(mlr_runtime_limits(same)->connections, 100);
     mlr_runtime_unref(same);
     mlr_runtime_unref(NULL);
     assert_null(mlr_runtime_ref(NULL));

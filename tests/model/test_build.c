@@ -10,11 +10,14 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "bed/artifact.h"
 #include "bed/dir.h"
+#include "bed/odd_place.h"
 #include "model/modelpack.h"
 #include "model/weights_bed.h"
+#include "place/digests.h"
 
 #define REPO "team/model"
 #define MODELPACK "application/vnd.cncf.model."
@@ -933,6 +936,140 @@ static void test_build__counts_every_byte_once(void **state)
     mlr_build_free(b);
 }
 
+/* ---- files that have not changed ---- */
+
+static int64_t ten_seconds_later(void *user)
+{
+    struct timespec now;
+
+    (void)user;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + 10000;
+}
+
+static void be_later(bool later)
+{
+    static const mlr_clock clock = { .wall_ms = ten_seconds_later };
+
+    mlr_clock_use(later ? &clock : NULL);
+}
+
+static atomic_int n_weight_reads;
+
+static int count_weight_reads(mlr_fs_call call, const char *name, void *user)
+{
+    (void)user;
+    if (call == MLR_FS_READ && strstr(name, "weights.bin") != NULL)
+        atomic_fetch_add(&n_weight_reads, 1);
+    return 0;
+}
+
+static mlreg_stats build_counted(mlr_place *to, const char *dir, const char *tag, char digest[MLR_DIGEST_TEXT + 1])
+{
+    mlr_build     *b = begin(to, NULL);
+    mlr_manifest  *m = NULL;
+    mlreg_op      *remote = NULL;
+    mlr_op        *op = NULL;
+    mlreg_stats    stats = { .size = sizeof stats };
+    const mlr_ref  r = { (char *)REPO, (char *)tag, { "" } };
+
+    bed_assert_rc(mlr_build_add_tree(b, NULL, dir, NULL, &err), 0);
+    bed_assert_rc(mlr_remote_new(&remote, &err), 0);
+    bed_assert_rc(mlr_op_begin(remote, &op, &err), 0);
+    bed_assert_rc(mlr_build_commit(b, &r, &(mlr_tag_rule){ 0 }, NULL, 0, op, &m, &err), 0);
+    mlr_op_end(op);
+    mlr_remote_stats(remote, &stats);
+    mlr_remote_free(remote);
+    strcpy(digest, m->self.digest.text);
+    mlr_manifest_free(m);
+    mlr_build_free(b);
+    return stats;
+}
+
+static void write_weights(fixture *f, char fill)
+{
+    enum { N = 3 << 20 };
+    char *data = malloc(N + 1);
+
+    memset(data, fill, N);
+    data[N] = 0;
+    bed_write(bed_at(f->in, "weights.bin"), data);
+    free(data);
+}
+
+static void test_build__unchanged_files_are_neither_read_nor_written_again(void **state)
+{
+    fixture    *f = *state;
+    odd_place  *odd = odd_place_new(f->memory, "odd");
+    char        first[MLR_DIGEST_TEXT + 1], second[MLR_DIGEST_TEXT + 1];
+    mlreg_stats stats;
+    int         n_takes;
+
+    setenv("XDG_CACHE_HOME", bed_at(f->dir, "cache"), 1);
+    write_weights(f, 'w');
+    be_later(true);
+    build_counted(&odd->place, f->in, "v1", first);
+    n_takes = atomic_load(&odd->takes);
+    assert_true(n_takes > 0);
+    atomic_store(&n_weight_reads, 0);
+    mlr_fs_use(count_weight_reads, NULL);
+    stats = build_counted(&odd->place, f->in, "v2", second);
+    mlr_fs_use(NULL, NULL);
+    be_later(false);
+    assert_string_equal(first, second);
+    assert_int_equal(atomic_load(&odd->takes), n_takes);
+    assert_in_range(atomic_load(&n_weight_reads), 1, 2);       /* its first bytes, for what kind it is */
+    assert_int_equal(stats.bytes_reused, 3 << 20);
+    assert_int_equal(stats.bytes_done, stats.bytes_total);
+    mlr_place_close(&odd->place);
+}
+
+static void test_build__remembered_files_go_where_they_are_not_yet(void **state)
+{
+    fixture   *f = *state;
+    mlr_place *other = bed_open("memory:", 0, f->rt);
+    char       first[MLR_DIGEST_TEXT + 1], second[MLR_DIGEST_TEXT + 1];
+
+    setenv("XDG_CACHE_HOME", bed_at(f->dir, "cache"), 1);
+    write_weights(f, 'w');
+    be_later(true);
+    build_counted(f->memory, f->in, "v1", first);
+    assert_int_equal(build_counted(other, f->in, "v1", second).bytes_reused, 0);
+    be_later(false);
+    assert_string_equal(first, second);
+    mlr_place_close(other);
+}
+
+static void test_build__a_wrong_memory_of_a_file_is_noticed_before_its_bytes_get_that_name(void **state)
+{
+    fixture     *f = *state;
+    mlr_place   *other = bed_open("memory:", 0, f->rt);
+    mlr_digests *memory;
+    mlr_reader  *r = NULL;
+    mlr_digest   lie;
+    mlreg_stats  stats;
+    char         first[MLR_DIGEST_TEXT + 1], second[MLR_DIGEST_TEXT + 1];
+
+    write_weights(f, 'w');
+    setenv("XDG_CACHE_HOME", bed_at(f->dir, "empty"), 1);
+    build_counted(other, f->in, "v1", first);
+    setenv("XDG_CACHE_HOME", bed_at(f->dir, "cache"), 1);
+    be_later(true);
+    memory = mlr_digests_new(NULL);
+    mlr_digest_of("lie", 3, &lie);
+    bed_assert_rc(mlr_reader_open_file(bed_at(f->in, "weights.bin"), &r, &err), 0);
+    mlr_digests_keep(memory, r, mlr_clock_wall_ms(), &lie);
+    assert_true(mlr_digests_find(memory, r, &lie));
+    stats = build_counted(f->memory, f->in, "v1", second);
+    assert_string_equal(first, second);
+    assert_int_equal(stats.bytes_done, stats.bytes_total);
+    assert_true(mlr_digests_find(memory, r, &lie));            /* the truth, meanwhile */
+    be_later(false);
+    mlr_reader_free(r);
+    mlr_digests_free(memory);
+    mlr_place_close(other);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
@@ -974,6 +1111,9 @@ int main(void)
         TEST(test_build__file_that_changes_while_it_is_committed_is_not_tagged),
         TEST(test_build__cancelled_leaves_no_tag),
         TEST(test_build__counts_every_byte_once),
+        TEST(test_build__unchanged_files_are_neither_read_nor_written_again),
+        TEST(test_build__remembered_files_go_where_they_are_not_yet),
+        TEST(test_build__a_wrong_memory_of_a_file_is_noticed_before_its_bytes_get_that_name),
     };
     return cmocka_run_group_tests_name("model/build", tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void test_blob__is_taken_without_knowing_its_digest(void **state)
     mlr_reader *r = NULL;
     mlr_digest  got, want;
     assert_int_equal(mlr_reader_from_memory("unknown", 7, "test bytes", &r, NULL), 0);
-    bed_assert_rc(mlr_place_blob_take(f->p, f->repo, r, NULL, &got, &err), 0);
+    bed_assert_rc(mlr_place_blob_take(f->p, f->repo, r, NULL, NULL, &got, &err), 0);
     mlr_reader_free(r);
     mlr_digest_of("unknown", 7, &want);
     assert_string_equal(got.text, want.text);
@@ -533,7 +533,7 @@ static void test_place__opened_to_be_read_only_changes_nothing(void **state)
     bed_assert_rc(mlr_place_remove(p, &tag, NULL, &err), MLREG_EDENIED);
     bed_assert_rc(mlr_place_mount(p, &b, f->other, NULL, &err), MLREG_EDENIED);
     assert_int_equal(mlr_reader_from_memory("x", 1, "x", &r, NULL), 0);
-    bed_assert_rc(mlr_place_blob_take(p, f->repo, r, NULL, &d, &err), MLREG_EDENIED);
+    bed_assert_rc(mlr_place_blob_take(p, f->repo, r, NULL, NULL, &d, &err), MLREG_EDENIED);
     mlr_reader_free(r);
     mlr_place_close(p);
     assert_string_equal(bed_at_tag(f->p, f->repo, "v1").text, m->self.digest.text);

@@ -34,7 +34,7 @@ static int use_all(registry_bed *b, const char *manifest)
            (rc = mlr_reader_from_memory("{}", 2, "two bytes", &source, &b->err)) < 0 ||
            (rc = mlr_place_mount(b->place, &blob, "team/y", NULL, &b->err)) < 0 ||
            (rc = mlr_place_blob_write(b->place, &blob, source, NULL, &b->err)) < 0 ||
-           (rc = mlr_place_blob_take(b->place, REPO, source, NULL, &taken, &b->err)) < 0 ||
+           (rc = mlr_place_blob_take(b->place, REPO, source, NULL, NULL, &taken, &b->err)) < 0 ||
            (rc = mlr_place_manifest_write(b->place, &tag, &move, m, NULL, &b->err)) < 0 ||
            (rc = mlr_place_referrers(b->place, REPO, &m->subject->digest, NULL, NULL, &referrers, &b->err)) < 0 ||
            (rc = mlr_place_remove(b->place, &digest, NULL, &b->err)) < 0);

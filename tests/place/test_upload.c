@@ -3,13 +3,17 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "base/fs.h"
 #include "place/registry_bed.h"
 
 #define SIZE 300000
+#define TAKE_SIZE 1300000       /* enough to be streamed */
 #define CHALLENGE "{'header':{'Authorization':null},'status':401,'headers':{'WWW-Authenticate':'Basic realm=`x`'}},"
 #define BEGIN \
     "{'method':'POST','path':'" BLOBS "uploads/','status':202," \
@@ -52,18 +56,24 @@ static int write_blob(registry_bed *b, const char *script)
 }
 
 /* How many requests of this method came with all the bytes, and the right ones. */
-static size_t n_whole(registry_bed *b, const char *method)
+static size_t n_whole_of(registry_bed *b, const char *method, size_t size)
 {
-    mlr_digest d = digest_of_pattern(SIZE);
-    char      *log = bed_log_text(&b->evil), *rest = log, *line, begin[40];
+    mlr_digest d = digest_of_pattern(size);
+    char      *log = bed_log_text(&b->evil), *rest = log, *line, begin[40], all[40];
     size_t     n = 0;
 
     snprintf(begin, sizeof begin, "{\"method\": \"%s\"", method);
+    snprintf(all, sizeof all, "\"body_bytes\": %zu", size);
     while ((line = strsep(&rest, "\n")) != NULL)
         n += strncmp(line, begin, strlen(begin)) == 0 && strstr(line, mlr_digest_hex(&d)) != NULL &&
-             strstr(line, "\"body_bytes\": 300000") != NULL;
+             strstr(line, all) != NULL;
     free(log);
     return n;
+}
+
+static size_t n_whole(registry_bed *b, const char *method)
+{
+    return n_whole_of(b, method, SIZE);
 }
 
 static size_t n_of(registry_bed *b, const char *method)
@@ -337,15 +347,17 @@ static void test_upload__of_nothing_under_another_name_is_refused(void **state)
 
 /* ---- a digest that is not known yet ---- */
 
+#define TAKE_PATCHED "{'method':'PATCH','status':202,'headers':{'Location':'" BLOBS "uploads/9?_state=a+b==','Range':'0-1299999'}},"
+
 static int take(registry_bed *b, const char *script)
 {
-    bytes      s = make_bytes(SIZE);
+    bytes      s = make_bytes(TAKE_SIZE);
     mlr_digest d = {""};
     int        rc;
 
     if (script != NULL)
         bed_registry(b, "[%s{'path':'/nothing'}]", script);
-    rc = mlr_place_blob_take(b->place, REPO, s.reader, NULL, &d, &b->err);
+    rc = mlr_place_blob_take(b->place, REPO, s.reader, NULL, NULL, &d, &b->err);
     if (rc == 0)
         assert_string_equal(d.text, s.blob.digest.text);
     free_bytes(&s);
@@ -356,8 +368,8 @@ static void test_upload_take__hashes_while_it_sends(void **state)
 {
     registry_bed *b = *state;
 
-    assert_int_equal(take(b, BEGIN PATCHED TAKEN), 0);
-    assert_int_equal(n_whole(b, "PATCH"), 1);
+    assert_int_equal(take(b, BEGIN TAKE_PATCHED TAKEN), 0);
+    assert_int_equal(n_whole_of(b, "PATCH", TAKE_SIZE), 1);
     assert_int_equal(n_requests(&b->evil), 3);
 }
 
@@ -366,7 +378,7 @@ static void test_upload_take__hashes_first_where_streams_are_refused(void **stat
     registry_bed *b = *state;
 
     assert_int_equal(take(b, BEGIN NOT_THERE "{'method':'PATCH','status':416}," TAKEN), 0);
-    assert_int_equal(n_whole(b, "PUT"), 1);
+    assert_int_equal(n_whole_of(b, "PUT", TAKE_SIZE), 1);
     assert_int_equal(take(b, NULL), 0);
     assert_int_equal(n_of(b, "PATCH"), 1);                               /* remembered: not tried again */
 }
@@ -376,7 +388,7 @@ static void test_upload_take__survives_a_session_that_breaks(void **state)
     registry_bed *b = *state;
 
     assert_int_equal(take(b, BEGIN NOT_THERE "{'method':'PATCH','times':1,'do':'reset'}," TAKEN), 0);
-    assert_int_equal(n_whole(b, "PUT"), 1);
+    assert_int_equal(n_whole_of(b, "PUT", TAKE_SIZE), 1);
 }
 
 static void test_upload_take__of_nothing_works(void **state)
@@ -386,14 +398,147 @@ static void test_upload_take__of_nothing_works(void **state)
     mlr_digest    d;
 
     bed_registry(b, "[" BEGIN TAKEN "{'path':'/nothing'}]");
-    assert_int_equal(mlr_place_blob_take(b->place, REPO, s.reader, NULL, &d, &b->err), 0);
+    assert_int_equal(mlr_place_blob_take(b->place, REPO, s.reader, NULL, NULL, &d, &b->err), 0);
     assert_string_equal(d.text, s.blob.digest.text);
+    free_bytes(&s);
+}
+
+static void test_upload_take__hashes_first_what_is_small(void **state)
+{
+    registry_bed *b = *state;
+    bytes         s = make_bytes(SIZE);
+    mlr_digest    d;
+
+    bed_registry(b, "[" BEGIN TAKEN "{'path':'/nothing'}]");
+    assert_int_equal(mlr_place_blob_take(b->place, REPO, s.reader, NULL, NULL, &d, &b->err), 0);
+    assert_int_equal(n_requests(&b->evil), 2);
+    assert_int_equal(n_whole(b, "PUT"), 1);
     free_bytes(&s);
 }
 
 static void test_upload_take__that_may_not_begin_fails(void **state)
 {
     assert_int_equal(take(*state, "{'method':'POST','status':403},"), MLREG_EDENIED);
+}
+
+/* ---- a digest that somebody else finds out meanwhile ---- */
+
+#define AHEAD_SIZE ((size_t)9 << 20)
+#define AHEAD_PATCHED "{'method':'PATCH','status':202,'headers':{'Location':'" BLOBS "uploads/9?_state=a+b==','Range':'0-9437183'}},"
+
+/* A file whose hashing stands still until its sending has begun, and whose sending then waits for the digest: nothing is left to chance. */
+typedef struct halting {
+    mlr_reader      reader;
+    mlr_reader     *file;
+    char           *path;
+    mlr_ahead      *ahead;
+    mlr_ahead_file  ticket;
+    bool            never;               /* the digest is not waited for */
+} halting;
+static atomic_bool may_hash;
+
+static int halt_hashing(mlr_fs_call call, const char *name, void *user)
+{
+    while (call == MLR_FS_READ && strcmp(name, user) == 0 && !atomic_load(&may_hash))
+        usleep(1000);
+    return 0;
+}
+
+static int64_t read_halting(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    halting   *h = (halting *)r;
+    mlr_digest d;
+
+    atomic_store(&may_hash, true);
+    if (offset >= 2 << 20 && !h->never)
+        assert_int_equal(mlr_ahead_digest(&h->ticket, h->file, true, NULL, &d, NULL), 1);
+    return mlr_reader_read_at(h->file, offset, buf, len, op, err);
+}
+
+static void free_nothing(mlr_reader *r)
+{
+    (void)r;
+}
+
+static const mlr_reader_ops halting_ops = {read_halting, free_nothing, NULL};
+
+static int take_ahead(registry_bed *b, halting *h, mlr_op *op, mlr_digest *d)
+{
+    const char *path;
+    char       *data = malloc(AHEAD_SIZE);
+    FILE       *f;
+    int         rc;
+
+    h->path = bed_path(b->home, "file");
+    bed_pattern(0, data, AHEAD_SIZE);
+    assert_non_null(f = fopen(h->path, "we"));
+    assert_int_equal(fwrite(data, 1, AHEAD_SIZE, f), AHEAD_SIZE);
+    assert_int_equal(fclose(f), 0);
+    free(data);
+    path = h->path;
+    atomic_store(&may_hash, false);
+    mlr_fs_use(halt_hashing, h->path);
+    assert_int_equal(mlr_reader_open_file(path, &h->file, NULL), 0);
+    assert_int_equal(mlr_ahead_new(b->rt, NULL, &path, 1, 0, NULL, &h->ahead, NULL), 0);
+    h->ticket = (mlr_ahead_file){h->ahead, 0};
+    h->reader = (mlr_reader){&halting_ops, AHEAD_SIZE, h->file->fd, false, h->path};
+    rc = mlr_place_blob_take(b->place, REPO, &h->reader, &h->ticket, op, d, &b->err);
+    atomic_store(&may_hash, true);
+    mlr_ahead_free(h->ahead);
+    mlr_fs_use(NULL, NULL);
+    mlr_reader_free(h->file);
+    free(h->path);
+    return rc;
+}
+
+static void test_upload_ahead__sends_while_somebody_else_hashes(void **state)
+{
+    registry_bed *b = *state;
+    halting       h = {0};
+    mlr_digest    d, want = digest_of_pattern(AHEAD_SIZE);
+
+    bed_registry(b, "[" BEGIN NOT_THERE AHEAD_PATCHED TAKEN "{'path':'/nothing'}]");
+    assert_int_equal(take_ahead(b, &h, NULL, &d), 0);
+    assert_string_equal(d.text, want.text);
+    assert_int_equal(n_whole_of(b, "PATCH", AHEAD_SIZE), 1);
+    assert_int_equal(n_of(b, "HEAD"), 1);                               /* asked once, in the midst of it */
+    assert_int_equal(n_requests(&b->evil), 4);
+}
+
+static void test_upload_ahead__drops_what_turns_out_to_be_there(void **state)
+{
+    registry_bed *b = *state;
+    halting       h = {0};
+    mlr_digest    d, want = digest_of_pattern(AHEAD_SIZE);
+    mlreg_op     *remote = NULL;
+    mlr_op       *op = NULL;
+    mlreg_stats   stats = {.size = sizeof stats};
+
+    bed_registry(b, "[" BEGIN "{'method':'HEAD','size':9437184}," AHEAD_PATCHED "{'method':'DELETE','path':'.*uploads/1.*','status':204},"
+                    "{'path':'/nothing'}]");
+    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
+    assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+    assert_int_equal(take_ahead(b, &h, op, &d), 0);
+    mlr_op_end(op);
+    mlr_remote_stats(remote, &stats);
+    mlr_remote_free(remote);
+    assert_string_equal(d.text, want.text);
+    assert_int_equal(n_whole_of(b, "PATCH", AHEAD_SIZE), 0);
+    assert_int_equal(n_of(b, "PUT"), 0);
+    assert_int_equal(n_of(b, "DELETE"), 1);
+    assert_true(stats.bytes_reused >= AHEAD_SIZE / 2 && stats.bytes_reused <= AHEAD_SIZE);
+}
+
+static void test_upload_ahead__waits_for_the_digest_where_streams_are_refused(void **state)
+{
+    registry_bed *b = *state;
+    halting       h = {.never = true};
+    mlr_digest    d, want = digest_of_pattern(AHEAD_SIZE);
+
+    bed_registry(b, "[" BEGIN NOT_THERE "{'method':'PATCH','status':416}," TAKEN "{'path':'/nothing'}]");
+    assert_int_equal(take_ahead(b, &h, NULL, &d), 0);
+    assert_string_equal(d.text, want.text);
+    assert_int_equal(n_whole_of(b, "PUT", AHEAD_SIZE), 1);
 }
 
 int main(void)
@@ -427,7 +572,11 @@ int main(void)
         registry_test(test_upload_take__hashes_first_where_streams_are_refused),
         registry_test(test_upload_take__survives_a_session_that_breaks),
         registry_test(test_upload_take__of_nothing_works),
+        registry_test(test_upload_take__hashes_first_what_is_small),
         registry_test(test_upload_take__that_may_not_begin_fails),
+        registry_test(test_upload_ahead__sends_while_somebody_else_hashes),
+        registry_test(test_upload_ahead__drops_what_turns_out_to_be_there),
+        registry_test(test_upload_ahead__waits_for_the_digest_where_streams_are_refused),
     };
 
     return cmocka_run_group_tests_name("place/upload", tests, NULL, NULL);
