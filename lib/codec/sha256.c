@@ -75,12 +75,6 @@ void mlr_sha256_update(mlr_sha256 *s, const void *data, size_t len)
         fold_one(s, blocks, n_blocks);
 }
 
-void mlr_sha256_update_many(mlr_sha256 *const s[], const void *const data[], const size_t len[], size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        mlr_sha256_update(s[i], data[i], len[i]);
-}
-
 void mlr_sha256_final(mlr_sha256 *s, uint8_t out[32])
 {
     size_t waiting = s->bytes % BLOCK;

@@ -274,55 +274,6 @@ static void test_sha256__restores_nothing_that_save_does_not_write(void **state)
     assert_true(mlr_sha256_restore(&s, bad));
 }
 
-#define STREAMS_MAX 40
-
-/* `n` streams over their own parts of `data`, each taken in two pieces of unequal lengths. */
-static void assert_many_like_sodium(const uint8_t *data, const size_t lens[], size_t n)
-{
-    mlr_sha256 states[STREAMS_MAX], *s[STREAMS_MAX] = {NULL};
-    const void *pieces[STREAMS_MAX] = {NULL};
-    size_t firsts[STREAMS_MAX] = {0}, rests[STREAMS_MAX] = {0};
-    uint8_t ours[32], theirs[32];
-
-    for (size_t i = 0; i < n; i++) {
-        s[i] = &states[i];
-        mlr_sha256_init(s[i]);
-        pieces[i] = data + i;
-        firsts[i] = next_random() % (lens[i] + 1);
-        rests[i] = lens[i] - firsts[i];
-    }
-    mlr_sha256_update_many(s, pieces, firsts, n);
-    for (size_t i = 0; i < n; i++)
-        pieces[i] = data + i + firsts[i];
-    mlr_sha256_update_many(s, pieces, rests, n);
-    for (size_t i = 0; i < n; i++) {
-        mlr_sha256_final(s[i], ours);
-        crypto_hash_sha256(theirs, data + i, lens[i]);
-        assert_memory_equal(ours, theirs, sizeof ours);
-    }
-}
-
-static void check_many(void)
-{
-    static const size_t bounds[] = {1, 64, 200, 1000, 20000};
-    uint8_t *data = random_bytes(20000 + STREAMS_MAX);
-    size_t lens[STREAMS_MAX];
-
-    for (size_t n = 0; n <= STREAMS_MAX; n++)
-        for (size_t b = 0; b < sizeof bounds / sizeof bounds[0]; b++) {
-            for (size_t i = 0; i < n; i++)
-                lens[i] = next_random() % (bounds[b] + 1);
-            assert_many_like_sodium(data, lens, n);
-        }
-    free(data);
-}
-
-static void test_sha256__takes_many_streams_of_unequal_lengths(void **state)
-{
-    (void)state;
-    with_each_kernel(check_many);
-}
-
 /* Takes up both at `bytes` taken, by hand, for nobody wants to wait for 5 GiB, and lets them hash a little more. */
 static void assert_like_sodium_after(uint64_t bytes)
 {
@@ -388,7 +339,6 @@ int main(void)
         cmocka_unit_test(test_sha256__saves_in_one_fixed_form),
         cmocka_unit_test(test_sha256__saves_no_leftovers_of_earlier_blocks),
         cmocka_unit_test(test_sha256__restores_nothing_that_save_does_not_write),
-        cmocka_unit_test(test_sha256__takes_many_streams_of_unequal_lengths),
         cmocka_unit_test(test_sha256__counts_past_4_gib),
         cmocka_unit_test(test_sha256__last_kernel_is_always_usable),
     };
