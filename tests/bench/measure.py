@@ -117,7 +117,7 @@ class Machine:
     """What this machine has for the work, and how much of its processors others took while it was measured."""
 
     def __init__(self):
-        self.before = self.ticks()
+        self.before, self.load = self.ticks(), os.getloadavg()[0]
 
     @staticmethod
     def ticks():
@@ -133,6 +133,8 @@ class Machine:
         return next((name for name in ("sha_ni", "sha2", "avx512vl", "avx2") if name in flags), "none")
 
     def report(self):
+        """After all that was started here has ended: only then is its time known to be ours."""
         used, stolen = (now - before for now, before in zip(self.ticks(), self.before))
-        return {"cores": os.cpu_count(), "sha256": self.sha256_help(), "load": round(os.getloadavg()[0], 2),
-                "steal_percent": round(100 * stolen / max(1, used + stolen), 1)}
+        ours = sum(os.times()[:4]) * os.sysconf("SC_CLK_TCK")
+        return {"cores": os.cpu_count(), "sha256": self.sha256_help(), "load_before": round(self.load, 2),
+                "others_percent": round(max(0.0, 100 * (used - ours) / max(1, used)), 1), "steal_percent": round(100 * stolen / max(1, used + stolen), 1)}
