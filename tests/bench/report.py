@@ -6,7 +6,7 @@ from bench.measure import FIGURES
 from bench.programs import PEERS
 
 STEAL_PERCENT_MUCH = 5
-OTHERS_PERCENT_MUCH = 25       # writing back what was written is among them
+OTHERS_PERCENT_MUCH = 10
 
 
 def number(value):
