@@ -18,6 +18,7 @@ bool mlr_fs_exists(const char *path);
 int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *name, mlreg_error **err); /* short only at the end */
 int  mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *name, mlreg_error **err); /* all or an error */
 int  mlr_fs_sync(int fd, const char *name, mlreg_error **err);            /* fdatasync */
+int  mlr_fs_set_mode(int fd, unsigned mode, const char *name, mlreg_error **err);
 int  mlr_fs_sync_dir(const char *path, mlreg_error **err);                /* what was named in it stays named */
 int  mlr_fs_rename(const char *from, const char *to, mlreg_error **err);
 int  mlr_fs_link(const char *from, const char *to, mlreg_error **err);    /* EEXISTS if `to` is there */

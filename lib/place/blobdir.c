@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "place/intake.h"
+#include "place/fetch.h"
 
 mlr_blobname mlr_blobdir_name(const mlr_digest *d)
 {
@@ -56,32 +56,15 @@ int mlr_blobdir_make(const mlr_folder *f, unsigned mode, mlreg_error **err)
 
 /* ---- receiving ---- */
 
-typedef struct sink {
-    int         fd;
-    const char *name;
-} sink;
-
-static int put_slab(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
-{
-    const sink *s = user;
-    int         rc = mlr_fs_write_at(s->fd, offset, data, len, s->name, err);
-
-    if (rc == 0)
-        mlr_fs_write_behind(s->fd, offset, len); /* or the sync at the end would find all of it waiting */
-    return rc;
-}
-
 int mlr_blobdir_receive(mlr_runtime *rt, const char *dir, unsigned mode, mlr_reader *r, mlr_op *op, mlr_temp *out,
                         mlr_digest *got, mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
-    sink     s;
     int      rc;
 
     if ((rc = mlr_temp_open(&t, dir, mode, err)) < 0 || (rc = mlr_fs_reserve(t.fd, r->bytes, dir, err)) < 0)
         goto out;
-    s = (sink){ t.fd, dir };
-    if ((rc = mlr_intake(rt, r, put_slab, &s, op, got, err)) < 0)
+    if ((rc = mlr_fetch(rt, r, t.fd, dir, NULL, op, got, err)) < 0)
         goto out;
     *out = t;
     t = (mlr_temp)MLR_TEMP_INIT;
