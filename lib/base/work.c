@@ -126,6 +126,14 @@ int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, 
     return 0;
 }
 
+int mlr_group_for(mlr_runtime *rt, mlr_op *op, bool waits, mlr_group **out, mlreg_error **err)
+{
+    const mlr_limits *limits = mlr_runtime_limits(rt);
+    bool wide = waits && limits->threads != (uint32_t)MLREG_NONE && limits->connections > limits->threads;
+
+    return mlr_group_new(wide ? NULL : rt, op, wide ? limits->connections : limits->threads, out, err);
+}
+
 /* Keeps the first failure and cancels what else goes on. What fails after a cancel from outside fails because of it. */
 static void note_result(mlr_group *g, int rc, mlreg_error **err)
 {

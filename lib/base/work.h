@@ -13,6 +13,8 @@
 typedef struct mlr_group mlr_group;
 typedef int (*mlr_task_fn)(void *arg, mlr_op *op, mlreg_error **err);
 int  mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err); /* 0: inline, at wait */
+/* As wide as the runtime has threads for work; or, for tasks that wait for others most of the time, as it has connections. */
+int  mlr_group_for(mlr_runtime *rt, mlr_op *op, bool waits, mlr_group **out, mlreg_error **err);
 int  mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err);  /* any thread, tasks included; `arg` outlives wait */
 int  mlr_group_wait(mlr_group *g, mlreg_error **err);   /* meanwhile does the caller's progress and errands; then add may be used again */
 unsigned mlr_group_threads(mlr_group *g);               /* it has at this moment; 0: what was added waits for mlr_group_wait */

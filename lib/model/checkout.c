@@ -223,7 +223,7 @@ static int for_each(struct checkout *c, mlr_group *g, bool archives, mlr_task_fn
 static int run(struct checkout *c, mlr_op *op, mlreg_error **err)
 {
     mlr_group *g = NULL;
-    int rc = mlr_group_new(c->place->rt, op, mlr_runtime_limits(c->place->rt)->threads, &g, err);
+    int rc = mlr_group_for(c->place->rt, op, c->place->far, &g, err);
 
     if (rc == 0 && c->n_archives > 0 && (rc = for_each(c, g, true, bring_archive, err)) == 0 && (rc = mlr_group_wait(g, err)) == 0)
         rc = mlr_titles_check(&c->titles, err);

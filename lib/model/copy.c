@@ -216,11 +216,10 @@ static void order_blobs(struct copy *c, mlr_op *op)
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)n);
 }
 
-static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
+static int move_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 {
     mlr_group *g = NULL;
-    uint32_t width = mlr_runtime_limits(c->to->rt)->threads;
-    int rc = mlr_group_new(c->to->rt, op, width, &g, err);
+    int rc = mlr_group_for(c->to->rt, op, c->from->far, &g, err);
 
     for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
         rc = mlr_group_add(g, copy_blob, &c->blobs[i], err);
@@ -228,6 +227,22 @@ static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
         rc = mlr_group_wait(g, err);
     mlr_group_free(g);
     return rc;
+}
+
+/* What came stays, also if others did not. */
+static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
+{
+    mlreg_error *why = NULL;
+    int rc = mlr_place_gather_begin(c->to, op, err), end;
+
+    if (rc < 0)
+        return rc;
+    rc = move_blobs(c, op, err);
+    end = mlr_place_gather_end(c->to, op, &why);
+    if (rc == 0)
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc < 0 ? rc : end;
 }
 
 /* The one that was asked for goes last and takes the tag along; all others go by digest. */

@@ -73,7 +73,9 @@ out:
     return rc;
 }
 
-int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+typedef int (*name_fn)(mlr_temp *t, const char *path, bool replace, mlreg_error **err);
+
+static int publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, name_fn name, mlreg_error **err)
 {
     mlreg_error *why = NULL;
     struct stat  st;
@@ -84,7 +86,7 @@ int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes
         return there < 0 ? there : 0;
     if ((path = path_of(f, d)) == NULL)
         return mlr_error_nomem(err);
-    rc = mlr_temp_publish(t, path, there == 1, &why);
+    rc = name(t, path, there == 1, &why);
     if (rc == MLREG_EEXISTS) /* someone else was faster, with the same bytes */
         rc = 0;
     else if (rc < 0)
@@ -92,6 +94,16 @@ int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes
     mlr_error_done(why);
     mlr_free(path);
     return rc;
+}
+
+int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+{
+    return publish(f, d, bytes, t, mlr_temp_publish, err);
+}
+
+int mlr_blobdir_enlist(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+{
+    return publish(f, d, bytes, t, mlr_temp_give_name, err);
 }
 
 /* ---- sharing ---- */

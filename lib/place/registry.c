@@ -233,6 +233,7 @@ int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_
     if (g == NULL)
         return mlr_error_nomem(err);
     g->place.ops = &registry_ops;
+    g->place.far = true;
     g->place.can = MLREG_CAN_RANGE | MLREG_CAN_REFERRERS | MLREG_CAN_MOUNT | MLREG_CAN_DELETE;
     g->place.rt = mlr_runtime_ref(rt);
     if ((rc = parse_location(location, o != NULL && (o->flags & MLREG_OPEN_PLAIN_HTTP), &u, err)) < 0 ||

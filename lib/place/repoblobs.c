@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "place/blobdir.h"
 #include "place/fetch.h"
+#include "place/gather.h"
 #include "place/partial.h"
 
 #define DIR_MODE    0755
@@ -105,6 +106,32 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
     return rc;
 }
 
+static int enlist(const mlr_repodir *r, const mlr_repoblobs_whole *b, mlreg_error **err)
+{
+    const mlr_folder *into = r->pool != NULL ? r->pool : &r->own;
+    int               rc;
+
+    if ((rc = mlr_inflight_hold(r->inflight, b->digest, err)) == 0 &&
+        (rc = mlr_blobdir_enlist(into, b->digest, b->bytes, b->temp, err)) == 0 && r->pool != NULL)
+        rc = mlr_blobdir_link(r->pool, &r->own, b->digest, b->bytes, SHARED_MODE, err);
+    return rc;
+}
+
+int mlr_repoblobs_publish(const mlr_repodir *r, const mlr_repoblobs_whole *blobs, size_t n, mlr_op *op, mlreg_error **err)
+{
+    mlr_lock gate = MLR_LOCK_INIT;
+    int      rc;
+
+    if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = enlist(r, &blobs[i], err);
+    if (rc == 0)
+        rc = mlr_folder_sync(r->pool != NULL ? r->pool : &r->own, MLR_BLOBDIR, err);
+    mlr_lock_drop(&gate);
+    return rc;
+}
+
 /* `want`: the digest that it must have, or NULL: then only now it shows whether it was there. */
 static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got,
                  mlreg_error **err)
@@ -116,7 +143,9 @@ static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from,
         rc = mlr_digest_check(got, want, from->name, err);
     if (rc == 0 && want == NULL && mlr_blobdir_has(r->pool != NULL ? r->pool : &r->own, got, from->bytes, NULL) == 1)
         reused(from->bytes, op);
-    if (rc == 0)
+    if (rc == 0 && want != NULL && mlr_gather_wants(r->gather, from->bytes))
+        rc = mlr_gather_add(r->gather, r->name, got, from->bytes, &t, op, err);
+    else if (rc == 0)
         rc = hold_and_publish(r, got, from->bytes, &t, op, err);
     mlr_temp_done(&t);
     return rc;
