@@ -1,68 +1,13 @@
-/* codec/sha256.c - SHA-256 over any pieces: chooses the kernel, keeps the odd bytes, adds the length. */
+/* codec/sha256.c - SHA-256 over any pieces: keeps the odd bytes, adds the length, saves and takes up again. */
 #include "codec/sha256.h"
 
-#include <assert.h>
-#include <stdatomic.h>
 #include <string.h>
 
-#include "codec/sha256_kernels.h"
+#include "codec/sha256_parts.h"
 
 #define BLOCK 64u
 #define LENGTH_AT (BLOCK - 8)                       /* where the last block holds the length in bits */
 #define BYTES_MAX (UINT64_MAX / 8)                  /* more has no length in bits (FIPS 180-4, §5.1.1) */
-
-static const mlr_sha256_kernel kernels[] = {        /* best first */
-#ifdef MLR_SHA256_X86
-    {"sha-ni", mlr_sha256_x86_usable, mlr_sha256_x86_blocks},
-#endif
-#ifdef MLR_SHA256_AVX
-    {"avx-512", mlr_sha256_avx512_usable, mlr_sha256_avx512_blocks},
-    {"avx2", mlr_sha256_avx2_usable, mlr_sha256_avx2_blocks},
-#endif
-    {"sodium", mlr_sha256_sodium_usable, mlr_sha256_sodium_blocks},
-};
-
-/* NULL until first used: asking the processor traps in virtual machines, so it is asked once. */
-static _Atomic(const mlr_sha256_kernel *) chosen;
-
-static const mlr_sha256_kernel *best(void)
-{
-    const mlr_sha256_kernel *k = kernels;
-
-    while (!k->usable())
-        k++;
-    return k;
-}
-
-static const mlr_sha256_kernel *in_use(void)
-{
-    const mlr_sha256_kernel *k = atomic_load_explicit(&chosen, memory_order_relaxed);
-
-    if (k == NULL) {
-        const mlr_sha256_kernel *first = best();
-
-        if (atomic_compare_exchange_strong(&chosen, &k, first))
-            k = first;
-    }
-    return k;
-}
-
-const mlr_sha256_kernel *mlr_sha256_kernels(size_t *n)
-{
-    *n = sizeof kernels / sizeof kernels[0];
-    return kernels;
-}
-
-void mlr_sha256_use(const mlr_sha256_kernel *k)
-{
-    assert(k == NULL || k->usable());
-    atomic_store(&chosen, k);
-}
-
-const char *mlr_sha256_in_use(void)
-{
-    return in_use()->name;
-}
 
 static void put_be32(uint8_t *p, uint32_t v)
 {
@@ -95,50 +40,54 @@ void mlr_sha256_init(mlr_sha256 *s)
     memcpy(s->h, start, sizeof start);
 }
 
-void mlr_sha256_update(mlr_sha256 *s, const void *data, size_t len)
+static void fold_one(mlr_sha256 *s, const uint8_t *data, size_t n_blocks)
 {
-    const mlr_sha256_kernel *k = in_use();
-    const uint8_t *p = data;
+    mlr_sha256_fold((uint32_t *[]){s->h}, &data, n_blocks, 1);
+}
+
+size_t mlr_sha256_take(mlr_sha256 *s, const uint8_t **data, size_t len)
+{
     size_t waiting = s->bytes % BLOCK;
 
-    if (len == 0)                                   /* `data` may be NULL then */
-        return;
+    if (len == 0)                                   /* *data may be NULL then */
+        return 0;
     s->bytes += len;
     if (waiting > 0) {
         size_t take = len < BLOCK - waiting ? len : BLOCK - waiting;
 
-        memcpy(s->tail + waiting, p, take);
+        memcpy(s->tail + waiting, *data, take);
         if (waiting + take < BLOCK)
-            return;
-        k->blocks(s->h, s->tail, 1);
-        p += take;
+            return 0;
+        fold_one(s, s->tail, 1);
+        *data += take;
         len -= take;
     }
-    if (len >= BLOCK)
-        k->blocks(s->h, p, len / BLOCK);
-    memcpy(s->tail, p + len / BLOCK * BLOCK, len % BLOCK);
+    memcpy(s->tail, *data + len / BLOCK * BLOCK, len % BLOCK);
+    return len / BLOCK;
 }
 
-void mlr_sha256_update_many(mlr_sha256 *const s[], const void *const data[], const size_t len[], size_t n)
+void mlr_sha256_update(mlr_sha256 *s, const void *data, size_t len)
 {
-    for (size_t i = 0; i < n; i++)
-        mlr_sha256_update(s[i], data[i], len[i]);
+    const uint8_t *blocks = data;
+    size_t n_blocks = mlr_sha256_take(s, &blocks, len);
+
+    if (n_blocks > 0)
+        fold_one(s, blocks, n_blocks);
 }
 
 void mlr_sha256_final(mlr_sha256 *s, uint8_t out[32])
 {
-    const mlr_sha256_kernel *k = in_use();
     size_t waiting = s->bytes % BLOCK;
 
     s->tail[waiting++] = 0x80;
     if (waiting > LENGTH_AT) {
         memset(s->tail + waiting, 0, BLOCK - waiting);
-        k->blocks(s->h, s->tail, 1);
+        fold_one(s, s->tail, 1);
         waiting = 0;
     }
     memset(s->tail + waiting, 0, LENGTH_AT - waiting);
     put_be64(s->tail + LENGTH_AT, s->bytes * 8);
-    k->blocks(s->h, s->tail, 1);
+    fold_one(s, s->tail, 1);
     for (int i = 0; i < 8; i++)
         put_be32(out + 4 * i, s->h[i]);
 }

@@ -69,11 +69,12 @@ bool mlr_sha256_avx2_usable(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 
-TARGET void mlr_sha256_avx2_blocks(uint32_t h[8], const uint8_t *data, size_t n_blocks)
+TARGET void mlr_sha256_avx2_blocks(uint32_t *const states[], const uint8_t *const data[], size_t n_blocks)
 {
+    uint32_t *h = states[0];
     struct state s = {h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]};
 
-    fold_blocks(&s, data, n_blocks);
+    fold_blocks(&s, data[0], n_blocks);
     memcpy(h, &s, sizeof s);
 }
 #endif

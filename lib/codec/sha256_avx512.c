@@ -92,11 +92,12 @@ TARGET static void put_row(__m128i row, uint32_t *low, uint32_t *high)
     *high = (uint32_t)_mm_extract_epi32(row, 1);
 }
 
-TARGET void mlr_sha256_avx512_blocks(uint32_t h[8], const uint8_t *data, size_t n_blocks)
+TARGET void mlr_sha256_avx512_blocks(uint32_t *const states[], const uint8_t *const data[], size_t n_blocks)
 {
+    uint32_t *h = states[0];
     struct state s = {row(h[4], h[0]), row(h[5], h[1]), row(h[6], h[2]), row(h[7], h[3])};
 
-    fold_blocks(&s, data, n_blocks);
+    fold_blocks(&s, data[0], n_blocks);
     put_row(s.ea, &h[4], &h[0]);
     put_row(s.fb, &h[5], &h[1]);
     put_row(s.gc, &h[6], &h[2]);

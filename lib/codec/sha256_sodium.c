@@ -12,12 +12,12 @@ bool mlr_sha256_sodium_usable(void)
 
 /* A fresh state stands at a block's boundary, so whole blocks are folded at once and none is held back; its own count
  * of bytes is of no use to us, for the length is added in sha256.c. */
-void mlr_sha256_sodium_blocks(uint32_t h[8], const uint8_t *data, size_t n_blocks)
+void mlr_sha256_sodium_blocks(uint32_t *const h[], const uint8_t *const data[], size_t n_blocks)
 {
     crypto_hash_sha256_state s;
 
     crypto_hash_sha256_init(&s);
-    memcpy(s.state, h, sizeof s.state);
-    crypto_hash_sha256_update(&s, data, (unsigned long long)n_blocks * 64);
-    memcpy(h, s.state, sizeof s.state);
+    memcpy(s.state, h[0], sizeof s.state);
+    crypto_hash_sha256_update(&s, data[0], (unsigned long long)n_blocks * 64);
+    memcpy(h[0], s.state, sizeof s.state);
 }

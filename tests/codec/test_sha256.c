@@ -10,44 +10,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define SEED 20261123u
-#define BIG_BYTES (3u << 20)
+#include "codec/sha256_bed.h"
+
+#define BIG_BYTES (1u << 20)
 #define GIB ((uint64_t)1 << 30)
-
-static uint32_t chance = SEED;
-
-static uint32_t next_random(void)                   /* xorshift32: the same in every run */
-{
-    chance ^= chance << 13;
-    chance ^= chance >> 17;
-    chance ^= chance << 5;
-    return chance;
-}
-
-static uint8_t *random_bytes(size_t len)
-{
-    uint8_t *bytes = malloc(len);
-
-    assert_non_null(bytes);
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)next_random();
-    return bytes;
-}
-
-/* Runs `check` once with each kernel that this processor can use. */
-static void with_each_kernel(void (*check)(void))
-{
-    size_t n;
-    const mlr_sha256_kernel *k = mlr_sha256_kernels(&n);
-
-    for (size_t i = 0; i < n; i++)
-        if (k[i].usable()) {
-            mlr_sha256_use(&k[i]);
-            assert_string_equal(mlr_sha256_in_use(), k[i].name);
-            check();
-        }
-    mlr_sha256_use(NULL);
-}
 
 static void hash(const void *data, size_t len, uint8_t out[32])
 {
@@ -308,55 +274,6 @@ static void test_sha256__restores_nothing_that_save_does_not_write(void **state)
     assert_true(mlr_sha256_restore(&s, bad));
 }
 
-#define STREAMS_MAX 40
-
-/* `n` streams over their own parts of `data`, each taken in two pieces of unequal lengths. */
-static void assert_many_like_sodium(const uint8_t *data, const size_t lens[], size_t n)
-{
-    mlr_sha256 states[STREAMS_MAX], *s[STREAMS_MAX] = {NULL};
-    const void *pieces[STREAMS_MAX] = {NULL};
-    size_t firsts[STREAMS_MAX] = {0}, rests[STREAMS_MAX] = {0};
-    uint8_t ours[32], theirs[32];
-
-    for (size_t i = 0; i < n; i++) {
-        s[i] = &states[i];
-        mlr_sha256_init(s[i]);
-        pieces[i] = data + i;
-        firsts[i] = next_random() % (lens[i] + 1);
-        rests[i] = lens[i] - firsts[i];
-    }
-    mlr_sha256_update_many(s, pieces, firsts, n);
-    for (size_t i = 0; i < n; i++)
-        pieces[i] = data + i + firsts[i];
-    mlr_sha256_update_many(s, pieces, rests, n);
-    for (size_t i = 0; i < n; i++) {
-        mlr_sha256_final(s[i], ours);
-        crypto_hash_sha256(theirs, data + i, lens[i]);
-        assert_memory_equal(ours, theirs, sizeof ours);
-    }
-}
-
-static void check_many(void)
-{
-    static const size_t bounds[] = {1, 64, 200, 1000, 20000};
-    uint8_t *data = random_bytes(20000 + STREAMS_MAX);
-    size_t lens[STREAMS_MAX];
-
-    for (size_t n = 0; n <= STREAMS_MAX; n++)
-        for (size_t b = 0; b < sizeof bounds / sizeof bounds[0]; b++) {
-            for (size_t i = 0; i < n; i++)
-                lens[i] = next_random() % (bounds[b] + 1);
-            assert_many_like_sodium(data, lens, n);
-        }
-    free(data);
-}
-
-static void test_sha256__takes_many_streams_of_unequal_lengths(void **state)
-{
-    (void)state;
-    with_each_kernel(check_many);
-}
-
 /* Takes up both at `bytes` taken, by hand, for nobody wants to wait for 5 GiB, and lets them hash a little more. */
 static void assert_like_sodium_after(uint64_t bytes)
 {
@@ -408,18 +325,6 @@ static void test_sha256__last_kernel_is_always_usable(void **state)
     assert_string_equal(k[n - 1].name, "sodium");
 }
 
-static void test_sha256__uses_the_first_usable_kernel(void **state)
-{
-    size_t n, i = 0;
-    const mlr_sha256_kernel *k = mlr_sha256_kernels(&n);
-
-    (void)state;
-    while (!k[i].usable())
-        i++;
-    mlr_sha256_use(NULL);
-    assert_string_equal(mlr_sha256_in_use(), k[i].name);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,10 +339,8 @@ int main(void)
         cmocka_unit_test(test_sha256__saves_in_one_fixed_form),
         cmocka_unit_test(test_sha256__saves_no_leftovers_of_earlier_blocks),
         cmocka_unit_test(test_sha256__restores_nothing_that_save_does_not_write),
-        cmocka_unit_test(test_sha256__takes_many_streams_of_unequal_lengths),
         cmocka_unit_test(test_sha256__counts_past_4_gib),
         cmocka_unit_test(test_sha256__last_kernel_is_always_usable),
-        cmocka_unit_test(test_sha256__uses_the_first_usable_kernel),
     };
 
     return cmocka_run_group_tests_name("codec/sha256", tests, NULL, NULL);
