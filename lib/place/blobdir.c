@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "place/fetch.h"
 
+#define SMALL_BYTES (1u << 20)   /* is written before its space could be taken */
+
 mlr_blobname mlr_blobdir_name(const mlr_digest *d)
 {
     mlr_blobname name;
@@ -62,7 +64,7 @@ int mlr_blobdir_receive(mlr_runtime *rt, const char *dir, unsigned mode, mlr_rea
     mlr_temp t = MLR_TEMP_INIT;
     int      rc;
 
-    if ((rc = mlr_temp_open(&t, dir, mode, err)) < 0 || (rc = mlr_fs_reserve(t.fd, r->bytes, dir, err)) < 0)
+    if ((rc = mlr_temp_open(&t, dir, mode, err)) < 0 || (r->bytes > SMALL_BYTES && (rc = mlr_fs_reserve(t.fd, r->bytes, dir, err)) < 0))
         goto out;
     if ((rc = mlr_fetch(rt, r, t.fd, dir, NULL, op, got, err)) < 0)
         goto out;

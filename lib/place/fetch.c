@@ -32,6 +32,7 @@ void mlr_fetch_fail(mlr_fetch_state *f, int rc, mlreg_error **err)
 typedef struct sink {
     int         fd;
     const char *name;
+    bool        is_large;
 } sink;
 
 static int put_in_order(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
@@ -39,15 +40,15 @@ static int put_in_order(void *user, uint64_t offset, const void *data, size_t le
     const sink *s = user;
     int         rc = mlr_fs_write_at(s->fd, offset, data, len, s->name, err);
 
-    if (rc == 0)
-        mlr_fs_write_behind(s->fd, offset, len);
+    if (rc == 0 && s->is_large)
+        mlr_fs_write_behind(s->fd, offset, len);        /* or the sync at the end would find all of it waiting */
     return rc;
 }
 
 static int in_order(mlr_runtime *rt, mlr_reader *r, int fd, const char *name, mlr_op *op, mlr_digest *out,
                     mlreg_error **err)
 {
-    sink s = { fd, name };
+    sink s = { fd, name, r->bytes > MLR_CHUNK_BYTES };
 
     return mlr_intake(rt, r, put_in_order, &s, op, out, err);
 }

@@ -133,7 +133,7 @@ static void note_pace(mlr_line *l, uint64_t first_ms, uint64_t all_ms, uint64_t 
     pthread_mutex_lock(&f->lock);
     f->seen.ask_ms = first_ms > each_ms ? first_ms - each_ms : 0;
     if (chunks > 1 && rest_ms > 0)
-        f->line_rate = (double)(bytes - MLR_CHUNK_BYTES) / (double)rest_ms;
+        l->usual = f->line_rate = (double)(bytes - MLR_CHUNK_BYTES) / (double)rest_ms;
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -311,30 +311,29 @@ static bool has_run_long(const mlr_line *l, uint64_t now_ms)
     return l->is_live && l->run.is_taken && now_ms - l->since_ms >= SLOW_AFTER_MS;
 }
 
-/* Half of those that can be compared are slower than it. */
-static double middle_rate(const mlr_fetch_state *f, uint64_t now_ms, unsigned *n)
+/* Half of those that have been through a run were slower than it; 0: too few have. */
+static double middle_rate(const mlr_fetch_state *f)
 {
     double rates[MLR_RUNS_MAX];
+    size_t n = 0;
 
-    *n = 0;
     for (size_t i = 0; i < MLR_RUNS_MAX; i++)
-        if (has_run_long(&f->lines[i], now_ms)) {
-            size_t k = (*n)++;
-            for (; k > 0 && rates[k - 1] > rate_of(&f->lines[i], now_ms); k--)
+        if (f->lines[i].usual > 0) {
+            size_t k = n++;
+            for (; k > 0 && rates[k - 1] > f->lines[i].usual; k--)
                 rates[k] = rates[k - 1];
-            rates[k] = rate_of(&f->lines[i], now_ms);
+            rates[k] = f->lines[i].usual;
         }
-    return *n > 0 ? rates[*n / 2] : 0;
+    return n > 0 ? rates[n / 2] : 0;
 }
 
 /* What a slow one has left goes to others, and it itself to another connection. */
 static void replace_slow(mlr_fetch_state *f)
 {
     uint64_t now_ms = mlr_clock_ms();
-    unsigned n;
-    double   middle = middle_rate(f, now_ms, &n);
+    double   middle = middle_rate(f);
 
-    for (size_t i = 0; i < MLR_RUNS_MAX && n >= 2; i++) {
+    for (size_t i = 0; i < MLR_RUNS_MAX && f->n_live > 1; i++) {
         mlr_line *l = &f->lines[i];
 
         if (!has_run_long(l, now_ms))

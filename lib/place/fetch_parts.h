@@ -23,6 +23,7 @@ typedef struct mlr_line {
     mlr_op     *op;                       /* of its own, so that it alone can be stopped */
     mlr_run     run;
     uint64_t    bytes, since_ms;          /* moved since then, for its rate */
+    double      usual;                    /* bytes per ms of its last whole run; 0: none yet */
     bool        is_live;                  /* on a thread */
     bool        is_stopped;               /* its run was taken away: what it reads on is nobody's */
     uint8_t    *room;                     /* of the chunks it brought along */
