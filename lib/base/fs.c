@@ -133,6 +133,14 @@ int mlr_fs_sync(int fd, const char *name, mlreg_error **err)
     return errnum == 0 ? 0 : mlr_fs_failed(err, errnum, "sync", name);
 }
 
+int mlr_fs_set_mode(int fd, unsigned mode, const char *name, mlreg_error **err)
+{
+    int errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_WRITE, name, fchmod(fd, (mode_t)mode));
+    return errnum == 0 ? 0 : mlr_fs_failed(err, errnum, "change", name);
+}
+
 /* ---- names ---- */
 
 int mlr_fs_sync_dir_fd(int dir_fd, const char *name, mlreg_error **err)

@@ -18,6 +18,10 @@ bool mlr_fs_exists(const char *path);
 int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *name, mlreg_error **err); /* short only at the end */
 int  mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *name, mlreg_error **err); /* all or an error */
 int  mlr_fs_sync(int fd, const char *name, mlreg_error **err);            /* fdatasync */
+int  mlr_fs_set_mode(int fd, unsigned mode, const char *name, mlreg_error **err);
+/* All of these files, by one call to their file system where that tells of failures (Linux 5.8), else one by one. `dir` is on it,
+ * and was opened before the first of them was written. */
+int  mlr_fs_sync_many(int dir, const int fds[], const char *const names[], size_t n, mlreg_error **err);
 int  mlr_fs_sync_dir(const char *path, mlreg_error **err);                /* what was named in it stays named */
 int  mlr_fs_rename(const char *from, const char *to, mlreg_error **err);
 int  mlr_fs_link(const char *from, const char *to, mlreg_error **err);    /* EEXISTS if `to` is there */
@@ -45,6 +49,7 @@ int  mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error *
 /* The same in a directory that is known by descriptor (not O_PATH), whatever becomes of its name: borrowed until done. It is
  * published under one `name` in it. `shown` is the directory, then the file, as messages call them. */
 int  mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, mlreg_error **err);
+int  mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err);   /* publish without both syncs: content was synced, the directory will be */
 int  mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
 

@@ -192,6 +192,11 @@ static int give_name_or_say(mlr_temp *t, const char *path, const char *shown, bo
     return errnum != 0 ? mlr_fs_failed(err, errnum, "create", shown) : 0;
 }
 
+int mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err)
+{
+    return give_name_or_say(t, path, path, replace, err);
+}
+
 int mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err)
 {
     char *dir = mlr_path_dir(path);

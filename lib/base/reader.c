@@ -49,6 +49,32 @@ void mlr_reader_free(mlr_reader *r)
         r->ops->free(r);
 }
 
+/* ---- bytes that are far away ---- */
+
+bool mlr_reader_has_twins(const mlr_reader *r)
+{
+    return r->ops->twin != NULL;
+}
+
+int mlr_reader_twin(mlr_reader *r, mlr_reader **out, mlreg_error **err)
+{
+    if (r->ops->twin == NULL)
+        return mlr_error_set(err, MLREG_ENOTSUP, "%s is read in one piece", r->name);
+    return r->ops->twin(r, out, err);
+}
+
+void mlr_reader_until(mlr_reader *r, uint64_t end)
+{
+    if (r->ops->until != NULL)
+        r->ops->until(r, end);
+}
+
+void mlr_reader_had(mlr_reader *r, uint64_t bytes, mlr_op *op)
+{
+    if (r->ops->had != NULL)
+        r->ops->had(r, bytes, op);
+}
+
 /* ---- a file ---- */
 
 struct file_reader {
@@ -103,7 +129,7 @@ static void file_free(mlr_reader *r)
     mlr_free(f);
 }
 
-static const mlr_reader_ops file_ops = { file_read_at, file_free, check_same };
+static const mlr_reader_ops file_ops = { .read_at = file_read_at, .free = file_free, .unchanged = check_same };
 
 int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err)
 {
@@ -184,7 +210,7 @@ static void memory_free(mlr_reader *r)
     mlr_free(r);
 }
 
-static const mlr_reader_ops memory_ops = { memory_read_at, memory_free, NULL };
+static const mlr_reader_ops memory_ops = { .read_at = memory_read_at, .free = memory_free };
 
 int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err)
 {

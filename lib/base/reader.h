@@ -11,6 +11,10 @@ typedef struct mlr_reader_ops {               /* one constant table per kind */
     int64_t (*read_at)(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);
     void (*free)(mlr_reader *r);
     int (*unchanged)(mlr_reader *r, mlreg_error **err);   /* NULL: it cannot change */
+    /* For bytes that are far away; NULL where it makes no difference. See the calls below. */
+    int (*twin)(mlr_reader *r, mlr_reader **out, mlreg_error **err);
+    void (*until)(mlr_reader *r, uint64_t end);
+    void (*had)(mlr_reader *r, uint64_t bytes, mlr_op *op);
 } mlr_reader_ops;
 struct mlr_reader {                           /* the first member of each kind's own struct */
     const mlr_reader_ops *ops;
@@ -32,4 +36,11 @@ int mlr_reader_from_fd(int fd, const char *name, bool trusted, mlr_reader **out,
 int mlr_reader_from_memory(const void *data, size_t len, const char *name, mlr_reader **out, mlreg_error **err);  /* borrows the bytes */
 int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err); /* copied; read_at runs on the caller's thread; never calls release */
 int mlr_reader_unchanged(mlr_reader *r, mlreg_error **err);
+
+/* Another reader of the same bytes, over a connection of its own, for another thread; freed before `r`. It gives up where `r` would
+ * try again. ENOTSUP where that gains nothing: from a twin's read too, if ranges turn out to be impossible. */
+int  mlr_reader_twin(mlr_reader *r, mlr_reader **out, mlreg_error **err);
+bool mlr_reader_has_twins(const mlr_reader *r);
+void mlr_reader_until(mlr_reader *r, uint64_t end);   /* what will be read next goes on to there, each byte once: worth one long answer */
+void mlr_reader_had(mlr_reader *r, uint64_t bytes, mlr_op *op);   /* so many will not be read, for they are there already */
 #endif

@@ -71,7 +71,7 @@ static void source_free(mlr_reader *r)
     mlr_free(r);
 }
 
-static const mlr_reader_ops source_ops = { source_read_at, source_free, NULL };
+static const mlr_reader_ops source_ops = { .read_at = source_read_at, .free = source_free };
 
 int mlr_reader_from_source(const mlreg_source *source, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {

@@ -86,6 +86,18 @@ static int budget_take(struct budget *b, uint64_t amount, mlr_op *op, mlreg_erro
     return rc;
 }
 
+static bool budget_try(struct budget *b, uint64_t amount)
+{
+    bool is_there;
+
+    pthread_mutex_lock(&b->lock);
+    is_there = b->first == NULL && b->used < b->max && amount <= b->max - b->used;
+    if (is_there)
+        b->used += amount;
+    pthread_mutex_unlock(&b->lock);
+    return is_there;
+}
+
 static void budget_give(struct budget *b, uint64_t amount)
 {
     pthread_mutex_lock(&b->lock);
@@ -200,6 +212,18 @@ int mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err)
     return rc < 0 ? rc : 0;
 }
 
+bool mlr_runtime_connection_spare(mlr_runtime *rt)
+{
+    bool is_there;
+
+    if (rt == NULL)
+        return true;
+    pthread_mutex_lock(&rt->connections.lock);
+    is_there = rt->connections.first == NULL && rt->connections.used < rt->connections.max;
+    pthread_mutex_unlock(&rt->connections.lock);
+    return is_there;
+}
+
 void mlr_runtime_connection_give(mlr_runtime *rt, pthread_t taker)
 {
     size_t i;
@@ -216,6 +240,11 @@ void mlr_runtime_connection_give(mlr_runtime *rt, pthread_t taker)
 int mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err)
 {
     return rt == NULL ? mlr_op_check(op, err) : budget_take(&rt->memory, bytes, op, err);
+}
+
+bool mlr_runtime_memory_try(mlr_runtime *rt, uint64_t bytes)
+{
+    return rt == NULL || budget_try(&rt->memory, bytes);
 }
 
 void mlr_runtime_memory_give(mlr_runtime *rt, uint64_t bytes)

@@ -26,8 +26,10 @@ const mlr_limits *mlr_runtime_limits(const mlr_runtime *rt);   /* defaults fille
  * each held one and waited for a second would wait for each other. 0; ECANCELLED; ENOMEM. Given back in the name of the
  * thread that took it, by any. */
 int  mlr_runtime_connection_take(mlr_runtime *rt, mlr_op *op, mlreg_error **err);
+bool mlr_runtime_connection_spare(mlr_runtime *rt);            /* one more could be had now, and nobody waits for it: a hint */
 void mlr_runtime_connection_give(mlr_runtime *rt, pthread_t taker);
 int  mlr_runtime_memory_take(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err); /* waits its turn; more than the whole budget is granted alone. Take at once all that a job needs, and before its connection: two that hold some and wait for more wait for ever */
+bool mlr_runtime_memory_try(mlr_runtime *rt, uint64_t bytes);  /* takes it if it is to be had at once */
 void mlr_runtime_memory_give(mlr_runtime *rt, uint64_t bytes);
 int  mlr_runtime_pace(mlr_runtime *rt, uint64_t bytes, mlr_op *op, mlreg_error **err);        /* sleeps off what exceeds the rate */
 #endif

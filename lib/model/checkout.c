@@ -15,6 +15,7 @@
 #include "model/landing.h"
 #include "model/titles.h"
 #include "model/unpack.h"
+#include "model/wide.h"
 #include "place/intake.h"
 
 struct checkout;
@@ -222,14 +223,15 @@ static int for_each(struct checkout *c, mlr_group *g, bool archives, mlr_task_fn
 
 static int run(struct checkout *c, mlr_op *op, mlreg_error **err)
 {
-    mlr_group *g = NULL;
-    int rc = mlr_group_new(c->place->rt, op, mlr_runtime_limits(c->place->rt)->threads, &g, err);
+    mlr_wide *wide = NULL;
+    int rc = mlr_wide_new(c->place->rt, op, c->n, c->place->far, &wide, err);
+    mlr_group *g = rc == 0 ? mlr_wide_group(wide) : NULL;
 
     if (rc == 0 && c->n_archives > 0 && (rc = for_each(c, g, true, bring_archive, err)) == 0 && (rc = mlr_group_wait(g, err)) == 0)
         rc = mlr_titles_check(&c->titles, err);
     if (rc == 0 && (rc = for_each(c, g, false, check_out_file, err)) == 0 && (rc = for_each(c, g, true, land_archive, err)) == 0)
         rc = mlr_group_wait(g, err);
-    mlr_group_free(g);
+    mlr_wide_free(wide);
     return rc;
 }
 

@@ -221,7 +221,7 @@ static void order_blobs(struct copy *c, mlr_op *op)
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)n);
 }
 
-static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
+static int move_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_wide_new(c->to->rt, op, c->n_blobs, c->from->far || c->to->far, &c->wide, err);
 
@@ -231,6 +231,22 @@ static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
         rc = mlr_group_wait(mlr_wide_group(c->wide), err);
     mlr_wide_free(c->wide);
     return rc;
+}
+
+/* What came stays, also if others did not. */
+static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
+{
+    mlreg_error *why = NULL;
+    int rc = mlr_place_gather_begin(c->to, op, err), end;
+
+    if (rc < 0)
+        return rc;
+    rc = move_blobs(c, op, err);
+    end = mlr_place_gather_end(c->to, op, &why);
+    if (rc == 0)
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc < 0 ? rc : end;
 }
 
 /* The one that was asked for goes last and takes the tag along; all others go by digest. */

@@ -1,26 +1,42 @@
 /* model/counted.c - a reader that tells the op how far it was read, once for every byte. */
 #include "model/counted.h"
 
+#include <stdatomic.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 
 struct counted {
     mlr_reader  base;
     mlr_reader *inner;
-    const char *place; /* whose bytes they are, or NULL */
-    uint64_t    high;  /* everything below this offset has been counted */
+    const char *place;         /* whose bytes they are, or NULL */
+    bool        is_planned;    /* each byte is read once: all that comes counts. Else it may be read again: … */
+    uint64_t    high;          /* … everything below this offset has been counted */
+    struct counted  *first;    /* itself, or whose twin it is */
+    _Atomic uint64_t counted;  /* of the first: by all of them */
 };
+
+static void count(struct counted *c, uint64_t n, mlr_op *op)
+{
+    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)n);
+    atomic_fetch_add(&c->first->counted, n);
+}
 
 static int64_t read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
     struct counted *c = (struct counted *)r;
     int64_t n = mlr_reader_read_at(c->inner, offset, buf, len, op, err);
+    uint64_t end = offset + (uint64_t)n;
 
-    if (n > 0 && offset + (uint64_t)n > c->high) {
-        mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)(offset + (uint64_t)n - c->high));
-        c->high = offset + (uint64_t)n;
+    if (n < 0)
+        return mlr_error_at(err, (int)n, c->place);
+    if (c->is_planned) {
+        count(c, (uint64_t)n, op);
+    } else if (n > 0 && end > c->high) {
+        count(c, end - c->high, op);
+        c->high = end;
     }
-    return n < 0 ? mlr_error_at(err, (int)n, c->place) : n;
+    return n;
 }
 
 static int unchanged(mlr_reader *r, mlreg_error **err)
@@ -38,7 +54,23 @@ static void release(mlr_reader *r)
     mlr_free(c);
 }
 
-static const mlr_reader_ops counted_ops = { .read_at = read_at, .unchanged = unchanged, .free = release };
+static void until(mlr_reader *r, uint64_t end)
+{
+    struct counted *c = (struct counted *)r;
+
+    c->is_planned = true;
+    mlr_reader_until(c->inner, end);
+}
+
+static void had(mlr_reader *r, uint64_t bytes, mlr_op *op)
+{
+    count((struct counted *)r, bytes, op);
+}
+
+static int twin(mlr_reader *r, mlr_reader **out, mlreg_error **err);
+
+static const mlr_reader_ops counted_ops = { .read_at = read_at, .unchanged = unchanged, .free = release, .until = until, .had = had };
+static const mlr_reader_ops twin_ops = { .read_at = read_at, .unchanged = unchanged, .free = release, .twin = twin, .until = until, .had = had };
 
 int mlr_counted_new(mlr_reader *inner, const char *place, mlr_reader **out, mlreg_error **err)
 {
@@ -47,17 +79,31 @@ int mlr_counted_new(mlr_reader *inner, const char *place, mlr_reader **out, mlre
     if (c == NULL)
         return mlr_error_nomem(err);
     c->base = *inner;
-    c->base.ops = &counted_ops;
+    c->base.ops = mlr_reader_has_twins(inner) ? &twin_ops : &counted_ops;
     c->inner = inner;
     c->place = place;
+    c->first = c;
     *out = &c->base;
     return 0;
+}
+
+static int twin(mlr_reader *r, mlr_reader **out, mlreg_error **err)
+{
+    struct counted *c = (struct counted *)r;
+    mlr_reader *inner = NULL;
+    int rc = mlr_reader_twin(c->inner, &inner, err);
+
+    if (rc == 0 && (rc = mlr_counted_new(inner, c->place, out, err)) < 0)
+        mlr_reader_free(inner);
+    if (rc == 0)
+        ((struct counted *)*out)->first = c->first;
+    return rc;
 }
 
 int mlr_counted_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
     mlr_reader *inner = NULL;
-    int rc = mlr_place_blob_open(p, b, op, &inner, err);
+    int rc = mlr_place_blob_later(p, b, op, &inner, err);
 
     if (rc == 0 && (rc = mlr_counted_new(inner, p->name, out, err)) < 0)
         mlr_reader_free(inner);
@@ -67,8 +113,9 @@ int mlr_counted_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **o
 void mlr_counted_rest(mlr_reader *counted, mlr_op *op)
 {
     struct counted *c = (struct counted *)counted;
+    uint64_t done = atomic_load(&c->counted);
 
-    if (c->high < c->base.bytes)
-        mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)(c->base.bytes - c->high));
+    if (done < c->base.bytes)
+        count(c, c->base.bytes - done, op);
     c->high = c->base.bytes;
 }

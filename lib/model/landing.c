@@ -6,7 +6,7 @@
 #include "base/beneath.h"
 #include "base/error.h"
 #include "codec/json.h"
-#include "place/intake.h"
+#include "place/fetch.h"
 
 #define METADATA_KEY "org.cncf.model.file.metadata+json"
 
@@ -109,16 +109,6 @@ static int mode_of(const mlr_descriptor *layer, unsigned *out, mlreg_error **err
     return 0;
 }
 
-static int put(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
-{
-    const mlr_landing *l = user;
-    int rc = mlr_fs_write_at(l->temp.fd, offset, data, len, l->shown, err);
-
-    if (rc == 0)
-        mlr_fs_write_behind(l->temp.fd, offset, len); /* or the sync at the end would find all of it waiting */
-    return rc;
-}
-
 static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_op *op, mlreg_error **err)
 {
     mlr_digest got;
@@ -128,7 +118,7 @@ static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)r->bytes);
         return 0;
     }
-    if ((rc = mlr_fs_reserve(l->temp.fd, r->bytes, l->shown, err)) < 0 || (rc = mlr_intake(rt, r, put, l, op, &got, err)) < 0)
+    if ((rc = mlr_fs_reserve(l->temp.fd, r->bytes, l->shown, err)) < 0 || (rc = mlr_fetch(rt, r, l->temp.fd, l->shown, NULL, op, &got, err)) < 0)
         return rc;
     return mlr_digest_check(&got, &layer->digest, r->name, err);
 }

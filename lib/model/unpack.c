@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "codec/archive.h"
 #include "model/glob.h"
-#include "place/intake.h"
+#include "place/fetch.h"
 
 #define PIECE_BYTES (256u << 10)
 
@@ -50,25 +50,14 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 
 /* ---- the bytes, verified before they are decoded ---- */
 
-struct sink { int fd; const char *shown; };
-
-static int put(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
-{
-    const struct sink *s = user;
-
-    return mlr_fs_write_at(s->fd, offset, data, len, s->shown, err);
-}
-
 static int into_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
-    struct sink s = { -1, ground->path };
     mlr_digest got;
     int rc;
 
     if ((rc = mlr_temp_open_in(t, ground->fd, ground->path, 0600, err)) < 0)
         return rc;
-    s.fd = t->fd;
-    if ((rc = mlr_fs_reserve(t->fd, r->bytes, ground->path, err)) < 0 || (rc = mlr_intake(rt, r, put, &s, op, &got, err)) < 0)
+    if ((rc = mlr_fs_reserve(t->fd, r->bytes, ground->path, err)) < 0 || (rc = mlr_fetch(rt, r, t->fd, ground->path, NULL, op, &got, err)) < 0)
         return rc;
     return mlr_digest_check(&got, &layer->digest, r->name, err);
 }

@@ -5,7 +5,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "place/intake.h"
+#include "place/fetch.h"
+
+#define SMALL_BYTES (1u << 20)   /* is written before its space could be taken */
 
 mlr_blobname mlr_blobdir_name(const mlr_digest *d)
 {
@@ -56,32 +58,15 @@ int mlr_blobdir_make(const mlr_folder *f, unsigned mode, mlreg_error **err)
 
 /* ---- receiving ---- */
 
-typedef struct sink {
-    int         fd;
-    const char *name;
-} sink;
-
-static int put_slab(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
-{
-    const sink *s = user;
-    int         rc = mlr_fs_write_at(s->fd, offset, data, len, s->name, err);
-
-    if (rc == 0)
-        mlr_fs_write_behind(s->fd, offset, len); /* or the sync at the end would find all of it waiting */
-    return rc;
-}
-
 int mlr_blobdir_receive(mlr_runtime *rt, const char *dir, unsigned mode, mlr_reader *r, mlr_op *op, mlr_temp *out,
                         mlr_digest *got, mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
-    sink     s;
     int      rc;
 
-    if ((rc = mlr_temp_open(&t, dir, mode, err)) < 0 || (rc = mlr_fs_reserve(t.fd, r->bytes, dir, err)) < 0)
+    if ((rc = mlr_temp_open(&t, dir, mode, err)) < 0 || (r->bytes > SMALL_BYTES && (rc = mlr_fs_reserve(t.fd, r->bytes, dir, err)) < 0))
         goto out;
-    s = (sink){ t.fd, dir };
-    if ((rc = mlr_intake(rt, r, put_slab, &s, op, got, err)) < 0)
+    if ((rc = mlr_fetch(rt, r, t.fd, dir, NULL, op, got, err)) < 0)
         goto out;
     *out = t;
     t = (mlr_temp)MLR_TEMP_INIT;
@@ -90,7 +75,9 @@ out:
     return rc;
 }
 
-int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+typedef int (*name_fn)(mlr_temp *t, const char *path, bool replace, mlreg_error **err);
+
+static int publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, name_fn name, mlreg_error **err)
 {
     mlreg_error *why = NULL;
     struct stat  st;
@@ -101,7 +88,7 @@ int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes
         return there < 0 ? there : 0;
     if ((path = path_of(f, d)) == NULL)
         return mlr_error_nomem(err);
-    rc = mlr_temp_publish(t, path, there == 1, &why);
+    rc = name(t, path, there == 1, &why);
     if (rc == MLREG_EEXISTS) /* someone else was faster, with the same bytes */
         rc = 0;
     else if (rc < 0)
@@ -109,6 +96,16 @@ int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes
     mlr_error_done(why);
     mlr_free(path);
     return rc;
+}
+
+int mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+{
+    return publish(f, d, bytes, t, mlr_temp_publish, err);
+}
+
+int mlr_blobdir_enlist(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+{
+    return publish(f, d, bytes, t, mlr_temp_give_name, err);
 }
 
 /* ---- sharing ---- */

@@ -20,6 +20,7 @@ int  mlr_blobdir_make(const mlr_folder *f, unsigned mode, mlreg_error **err);
 int  mlr_blobdir_receive(mlr_runtime *rt, const char *dir, unsigned mode, mlr_reader *r, mlr_op *op, mlr_temp *out, mlr_digest *got, mlreg_error **err);
 /* Gives it its name, durably. One of that size that is there already stays; one of another size gives way. */
 int  mlr_blobdir_publish(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err);
+int  mlr_blobdir_enlist(const mlr_folder *f, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err);   /* likewise, but the content was synced and the directory will be */
 /* Brings a blob from one directory into another: a hard link, or a copy where links are impossible. Not durable before the directory is synced. */
 int  mlr_blobdir_link(const mlr_folder *from, const mlr_folder *to, const mlr_digest *d, uint64_t bytes, unsigned mode, mlreg_error **err);
 #endif

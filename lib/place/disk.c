@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "codec/xxh.h"
+#include "place/gather.h"
 #include "place/repoblobs.h"
 
 #define DIR_MODE          0755
@@ -117,13 +118,16 @@ int mlr_disk_new(const char *dir, const mlr_place_ops *ops, const mlreg_session_
 
 int mlr_disk_be_writable(mlr_disk *disk, mlreg_error **err)
 {
-    return mlr_inflight_new(disk->notes, disk->gate, &disk->inflight, err);
+    int rc = mlr_inflight_new(disk->notes, disk->gate, &disk->inflight, err);
+
+    return rc < 0 ? rc : mlr_gather_new(disk, &disk->gather, err);
 }
 
 void mlr_disk_close(mlr_place *p)
 {
     mlr_disk *disk = (mlr_disk *)p;
 
+    mlr_gather_free(disk->gather);
     mlr_inflight_free(disk->inflight);
     mlr_folder_done(&disk->pool);
     mlr_folder_done(&disk->root);
@@ -295,6 +299,12 @@ int mlr_disk_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *
     rc = mlr_repoblobs_write(&d, &b->digest, r, op, err);
     mlr_repodir_done(&d);
     return rc;
+}
+
+int mlr_disk_gather(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err)
+{
+    const mlr_disk *disk = (const mlr_disk *)p;
+    return begin ? mlr_gather_begin(disk->gather, err) : mlr_gather_end(disk->gather, op, err);
 }
 
 int mlr_disk_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err)

@@ -12,6 +12,7 @@ typedef struct mlr_disk {
     char       *receiving;         /* where blobs of a store are received; NULL in a layout */
     char       *gate, *notes;      /* paths, place/inflight.h */
     mlr_inflight *inflight;             /* NULL: read only */
+    struct mlr_gather *gather;     /* likewise */
     const char *quarantine;        /* where fsck moves bad blobs, from root */
     /* The repository of that name; nothing is made. EINVAL for a name that cannot be one here. `name` must outlive it. */
     int (*repository)(const struct mlr_disk *disk, const char *name, mlr_repodir *out, mlreg_error **err);
@@ -42,5 +43,6 @@ int  mlr_disk_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error 
 int  mlr_disk_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
 int  mlr_disk_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
 int  mlr_disk_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
+int  mlr_disk_gather(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err);
 int  mlr_disk_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);
 #endif

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "place/blobdir.h"
 #include "place/disk.h"
+#include "place/partial.h"
 
 #define GATE_WAIT_MS     60000
 #define GRACE_DEFAULT_MS (60u * 60 * 1000)
@@ -233,6 +234,34 @@ static int choose_all(sweep *s, mlreg_error **err)
     return rc;
 }
 
+/* ---- blobs in the making ---- */
+
+/* Written to a long time ago; whether somebody has it open is found out by taking it away. */
+static int remove_if_old(const sweep *s, const char *name, const mlr_digest *d, mlreg_error **err)
+{
+    char       *below = mlr_path_join("partial", name);
+    struct stat st;
+    int         rc = below != NULL ? mlr_folder_look(&s->disk->pool, below, &st, err) : mlr_error_nomem(err);
+
+    mlr_free(below);
+    if (rc == 1 && is_older(&st, s->now_ms, PARTIAL_MS))
+        rc = mlr_partial_remove(s->disk->receiving, d, s->op, err);
+    return rc < 0 ? rc : 0;
+}
+
+static int remove_partials(const sweep *s, mlreg_error **err)
+{
+    mlr_dir_list names = { NULL, 0, 0 };
+    mlr_digest   d;
+    int          rc = mlr_folder_list(&s->disk->pool, "partial", &names, err);
+
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        if (mlr_partial_is_part(names.items[i].name, &d))
+            rc = remove_if_old(s, names.items[i].name, &d, err);
+    mlr_dir_list_done(&names);
+    return rc;
+}
+
 /* ---- removing ---- */
 
 static int remove_all(const sweep *s, bool dry_run, mlreg_gc_report *out, mlreg_error **err)
@@ -281,12 +310,15 @@ int mlr_gc_run(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_rep
     sweep           s = { .disk = disk, .op = op, .grace_ms = grace_ms, .now_ms = mlr_clock_wall_ms() };
     mlreg_gc_report done = { 0 };
     mlr_lock        gate = MLR_LOCK_INIT;
+    bool            dry_run = o != NULL && (o->flags & MLREG_GC_DRY_RUN);
     int             rc;
 
     if ((rc = close_gate(disk, op, &gate, err)) == 0 &&
         (rc = mlr_inflight_collect(disk->notes, op, &s.held, err)) == 0 && (rc = choose_all(&s, err)) == 0 &&
         (rc = mlr_lock_check(&gate, err)) == 0)
-        rc = remove_all(&s, o != NULL && (o->flags & MLREG_GC_DRY_RUN), &done, err);
+        rc = remove_all(&s, dry_run, &done, err);
+    if (rc == 0 && !dry_run && disk->receiving != NULL)
+        rc = remove_partials(&s, err);
     mlr_lock_drop(&gate);
     sweep_done(&s);
     if (rc == 0) {

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/work.h"
-#include "codec/sha256.h"
+#include "codec/together.h"
 
 #define SLAB_BYTES ((size_t)256 << 10)    /* small enough to be in cache still when the next thread takes it */
 #define SLABS_MAX 8                       /* in flight: one thread may be ahead of the others by so much */
@@ -75,7 +75,7 @@ static int digest(struct intake *in, struct slab *s, mlr_op *op, mlreg_error **e
 
     if ((rc = mlr_op_check(op, err)) < 0 || (!s->is_put && (rc = put_slab(in, s, err)) < 0))
         return rc;
-    mlr_sha256_update(&in->hash, s->data, s->len);
+    mlr_sha256_update_together(&in->hash, s->data, s->len);
     return 0;
 }
 

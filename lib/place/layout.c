@@ -13,7 +13,7 @@
 /* There is but one repository, so it answers to every name: an artifact keeps its tag when it is copied here. */
 static int layout_repository(const mlr_disk *disk, const char *name, mlr_repodir *out, mlreg_error **err)
 {
-    mlr_repodir r = { .copy = MLR_FOLDER_INIT, .name = "", .inflight = disk->inflight, .rt = disk->place.rt };
+    mlr_repodir r = { .copy = MLR_FOLDER_INIT, .name = "", .inflight = disk->inflight, .gather = disk->gather, .rt = disk->place.rt };
     int         rc = mlr_folder_init(&r.own, disk->top, disk->root.path, "", err);
 
     (void)name;
@@ -43,6 +43,7 @@ static const mlr_place_ops layout_ops = {
     .blob_open = mlr_disk_blob_open,
     .blob_write = mlr_disk_blob_write,
     .blob_take = mlr_disk_blob_take,
+    .gather = mlr_disk_gather,
     .gc = mlr_gc_run,
     .fsck = mlr_fsck_run,
 };

@@ -283,6 +283,17 @@ int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader 
     return at_blob(p, b, rc, err);
 }
 
+int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err)
+{
+    int rc;
+
+    if (p->ops->blob_later == NULL || b->bytes == 0)
+        return mlr_place_blob_open(p, b, op, out, err);
+    if ((rc = check_repo(b->repo, err)) == 0)
+        rc = p->ops->blob_later(p, b, out, err);
+    return at_blob(p, b, rc, err);
+}
+
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_place_check_writable(p, err);
@@ -292,6 +303,25 @@ int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op 
     if (rc == 0)
         rc = p->ops->blob_write(p, b, r, op, err);
     return at_blob(p, b, rc, err);
+}
+
+static int gather(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_place_check_writable(p, err);
+
+    if (rc == 0 && p->ops->gather != NULL)
+        rc = p->ops->gather(p, begin, op, err);
+    return mlr_error_at(err, rc, p->name);
+}
+
+int mlr_place_gather_begin(mlr_place *p, mlr_op *op, mlreg_error **err)
+{
+    return gather(p, true, op, err);
+}
+
+int mlr_place_gather_end(mlr_place *p, mlr_op *op, mlreg_error **err)
+{
+    return gather(p, false, op, err);
 }
 
 int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err)

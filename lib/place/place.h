@@ -28,7 +28,9 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     /* blobs */
     int (*blob_has)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);                      /* 1, 0 */
     int (*blob_open)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* ENOTFOUND. Not verified unless reader->trusted */
+    int (*blob_later)(mlr_place *p, const mlr_blob *b, mlr_reader **out, mlreg_error **err);              /* NULL: blob_open. Opened without a word to anybody: the first read tells what opening would have */
     int (*blob_write)(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);     /* reads, checks size and digest, then publishes; there already: 0 */
+    int (*gather)(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err);                               /* NULL: it makes no difference */
     int (*mount)(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);  /* 1 mounted, 0 not: upload it */
     /* A blob whose digest is not known yet: written while it is hashed, in one pass. NULL: hash first, then blob_write. */
     int (*blob_take)(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
@@ -70,7 +72,12 @@ int mlr_place_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **e
 int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, const char *artifact_type, mlr_op *op, mlr_list **out, mlreg_error **err);
 int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);
 int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
+int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
+/* Between the two, small blobs that were written may wait to be published together; end publishes them, durably. End follows each begin that
+ * went well. */
+int mlr_place_gather_begin(mlr_place *p, mlr_op *op, mlreg_error **err);
+int mlr_place_gather_end(mlr_place *p, mlr_op *op, mlreg_error **err);
 int mlr_place_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);    /* 0 where it cannot */
 int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op, mlr_digest *digest, mlreg_error **err);   /* ahead: who hashes it meanwhile, or NULL */
 int mlr_place_blob_bytes(mlr_place *p, const mlr_blob *b, size_t max, mlr_op *op, mlr_buf *out, mlreg_error **err);  /* a small one (config), whole and verified */

@@ -214,6 +214,7 @@ static const mlr_place_ops registry_ops = {
     .referrers = mlr_registry_referrers,
     .blob_has = mlr_registry_blob_has,
     .blob_open = mlr_registry_blob_open,
+    .blob_later = mlr_registry_blob_later,
     .blob_write = mlr_registry_blob_write,
     .mount = mlr_registry_mount,
     .blob_take = mlr_registry_blob_take,

@@ -3,12 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "place/registry_ask.h"
+#include "place/registry_range.h"
 
 #define SKIP_MAX_BYTES (256u << 10)   /* read over rather than asked anew */
 
@@ -23,10 +23,13 @@ typedef struct blob_reader {
     uint64_t      at;         /* the offset of the next byte that x gives … */
     uint64_t      end;        /* … and of the first that it does not */
     uint64_t      last;       /* where the last read ended: reading on from here is worth a long answer */
+    uint64_t      until;      /* reads are planned to there; 0: nobody said */
     uint64_t      since;      /* where this run of reads began, or was last resumed */
+    bool          is_twin;    /* of ranges alone, and once: there is another that gets the bytes however it can */
     mlr_retry     retry;      /* of what breaks off and of asking for the rest; the client does not repeat that */
     char          retry_after[MLR_RETRY_AFTER_MAX];
     char          name[MLR_DIGEST_TEXT + 8];
+    mlr_blob      blob;       /* for twins; the repository's name is the caller's */
 } blob_reader;
 
 static void hang_up(blob_reader *b)
@@ -35,37 +38,15 @@ static void hang_up(blob_reader *b)
     b->x = NULL;
 }
 
-/* "bytes 5-9/10"; a size of '*' is none: UINT64_MAX. */
-static bool read_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *size)
+static int take_part(blob_reader *b, uint64_t offset, uint64_t end, mlreg_error **err)
 {
-    int used = 0;
+    int rc = mlr_range_check(b->x, b->name, b->reader.bytes, offset, &end, err);
 
-    if (text == NULL || sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%n", first, last, &used) != 2 || used == 0)
-        return false;
-    if (strcmp(text + used, "*") == 0) {
-        *size = UINT64_MAX;
-        return true;
+    if (rc == 0) {
+        b->at = offset;
+        b->end = end;
     }
-    return sscanf(text + used, "%" SCNu64, size) == 1;
-}
-
-/* A 206 must be what was asked for: from `offset`, of a blob of our size (THREATS.md A4). */
-static int check_part(blob_reader *b, uint64_t offset, uint64_t end, mlreg_error **err)
-{
-    const char *text = mlr_exchange_header(b->x, "Content-Range", 0);
-    uint64_t    first, last, size, length;
-
-    if (!read_content_range(text, &first, &last, &size) || first != offset || last < first || last >= end ||
-        (size != b->reader.bytes && size != UINT64_MAX))
-        return mlr_error_set(err, MLREG_EPROTO,
-                             "%s was asked for from byte %" PRIu64 " of %" PRIu64 " on and came as '%.80s'", b->name,
-                             offset, b->reader.bytes, text != NULL ? text : "no range");
-    if (mlr_exchange_length(b->x, &length) && length != last - first + 1)
-        return mlr_error_set(err, MLREG_EPROTO, "%s: %" PRIu64 " bytes are said to follow and to be '%.80s'", b->name,
-                             length, text);
-    b->at = first;
-    b->end = last + 1;
-    return 0;
+    return rc;
 }
 
 static int check_whole(blob_reader *b, mlreg_error **err)
@@ -90,6 +71,19 @@ static int send_request(blob_reader *b, uint64_t offset, uint64_t end, bool whol
     return mlr_ask_begin(&b->ask, b->g, op, &b->x, err);
 }
 
+static void learn_no_ranges(mlr_registry *g)
+{
+    mlr_hostfacts_learn(&g->facts, MLR_FACT_NO_RANGE);
+    g->place.can &= ~(uint32_t)MLREG_CAN_RANGE;
+}
+
+static int no_ranges(blob_reader *b, mlreg_error **err)
+{
+    learn_no_ranges(b->g);
+    hang_up(b);
+    return mlr_error_set(err, MLREG_ENOTSUP, "%s gives no ranges of blobs", b->g->place.name);
+}
+
 /* Opens an answer that holds the byte at `offset`, at its beginning or later on. Closed ranges, as some servers refuse
  * open ones; a server that will not (416) or cannot (200) serve them gives everything from the start. */
 static int ask_from(blob_reader *b, uint64_t offset, uint64_t end, mlr_op *op, mlreg_error **err)
@@ -97,6 +91,8 @@ static int ask_from(blob_reader *b, uint64_t offset, uint64_t end, mlr_op *op, m
     bool whole = offset == 0 && end == b->reader.bytes;
     int  rc = send_request(b, offset, end, whole, op, err);
 
+    if (b->is_twin && (rc == 200 || rc == 416) && !whole)
+        return no_ranges(b, err);
     if (rc == 416 && !whole)
         rc = send_request(b, offset, end, whole = true, op, err);
     if (rc < 0)
@@ -105,13 +101,11 @@ static int ask_from(blob_reader *b, uint64_t offset, uint64_t end, mlr_op *op, m
         mlr_ask_retry_after(b->x, b->retry_after);
         return mlr_ask_refused(&b->ask, b->g, b->x, op, err);
     }
-    if (rc == 200 && !whole) {
-        mlr_hostfacts_learn(&b->g->facts, MLR_FACT_NO_RANGE);
-        b->g->place.can &= ~(uint32_t)MLREG_CAN_RANGE;
-    }
+    if (rc == 200 && !whole)
+        learn_no_ranges(b->g);
     if (mlr_ask_unencoded(b->x, b->name, err) < 0)
         return MLREG_EPROTO;
-    return rc == 206 ? check_part(b, offset, end, err) : check_whole(b, err);
+    return rc == 206 ? take_part(b, offset, end, err) : check_whole(b, err);
 }
 
 /* Reads over what lies before `offset`. */
@@ -130,15 +124,25 @@ static int skip_to(blob_reader *b, uint64_t offset, mlr_op *op, mlreg_error **er
     return 0;
 }
 
-/* Makes x stand at `offset`. What is read on from where the last read ended is asked for to its end, a jump for `len`
- * bytes only, so that single ranges cost what they are and leave the connection usable. */
+/* To where an answer that begins at `offset` should go. What is read on from where the last read ended is asked for to its
+ * end, a jump as far as was planned, or for `len` bytes only, so that single ranges cost what they are and leave the
+ * connection usable. */
+static uint64_t end_for(const blob_reader *b, uint64_t offset, size_t len)
+{
+    if (len >= b->reader.bytes - offset)
+        return b->reader.bytes;
+    if (b->until > offset + len)
+        return b->until;
+    return offset == b->last && b->until == 0 ? b->reader.bytes : offset + len;
+}
+
+/* Makes x stand at `offset`. */
 static int stand_at(blob_reader *b, uint64_t offset, size_t len, mlr_op *op, mlreg_error **err)
 {
-    uint64_t left = b->reader.bytes - offset;
-    int      rc = 0;
+    int rc = 0;
 
     if (b->x == NULL || offset < b->at || offset >= b->end || offset - b->at > SKIP_MAX_BYTES)
-        rc = ask_from(b, offset, offset == b->last || len >= left ? b->reader.bytes : offset + len, op, err);
+        rc = ask_from(b, offset, end_for(b, offset, len), op, err);
     return rc < 0 ? rc : skip_to(b, offset, op, err);
 }
 
@@ -228,7 +232,52 @@ static void free_reader(mlr_reader *r)
     mlr_free(b);
 }
 
-static const mlr_reader_ops reader_ops = {read_blob, free_reader, NULL};
+static void plan_until(mlr_reader *r, uint64_t end)
+{
+    ((blob_reader *)r)->until = end < r->bytes ? end : r->bytes;
+}
+
+static int twin_of(mlr_reader *r, mlr_reader **out, mlreg_error **err);
+
+static const mlr_reader_ops reader_ops = {.read_at = read_blob, .free = free_reader, .twin = twin_of, .until = plan_until};
+
+static int new_reader(mlr_registry *g, const mlr_blob *blob, blob_reader **out, mlreg_error **err)
+{
+    blob_reader *b = mlr_alloc(sizeof *b);
+    int          rc;
+
+    if (b == NULL)
+        return mlr_error_nomem(err);
+    b->reader = (mlr_reader){&reader_ops, blob->bytes, -1, false, b->name};
+    b->g = g;
+    b->blob = *blob;
+    b->retry = mlr_registry_retry(g);
+    snprintf(b->name, sizeof b->name, "blob %s", blob->digest.text);
+    if ((rc = mlr_ask_init(&b->ask, g, "GET", blob->repo, "blobs", blob->digest.text, MLR_MAY_PULL, err)) < 0) {
+        free_reader(&b->reader);
+        return rc;
+    }
+    mlr_ask_header(&b->ask, "Range", b->range);
+    b->ask.call.again = false;
+    *out = b;
+    return 0;
+}
+
+static int twin_of(mlr_reader *r, mlr_reader **out, mlreg_error **err)
+{
+    const blob_reader *b = (const blob_reader *)r;
+    blob_reader       *twin = NULL;
+    int                rc;
+
+    if (mlr_hostfacts_know(&b->g->facts, MLR_FACT_NO_RANGE))
+        return mlr_error_set(err, MLREG_ENOTSUP, "%s gives no ranges of blobs", b->g->place.name);
+    if ((rc = new_reader(b->g, &b->blob, &twin, err)) < 0)
+        return rc;
+    twin->is_twin = true;
+    twin->retry.max = 0;
+    *out = &twin->reader;
+    return 0;
+}
 
 /* An empty blob is only looked for: at its end there is nothing to ask. */
 static int open_empty(mlr_registry *g, const mlr_blob *blob, mlr_op *op, mlreg_error **err)
@@ -240,27 +289,30 @@ static int open_empty(mlr_registry *g, const mlr_blob *blob, mlr_op *op, mlreg_e
     return rc < 0 ? rc : 0;
 }
 
+int mlr_registry_blob_later(mlr_place *p, const mlr_blob *blob, mlr_reader **out, mlreg_error **err)
+{
+    blob_reader *b = NULL;
+    int          rc = new_reader((mlr_registry *)p, blob, &b, err);
+
+    if (rc == 0)
+        *out = &b->reader;
+    return rc;
+}
+
 int mlr_registry_blob_open(mlr_place *p, const mlr_blob *blob, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
     mlr_registry *g = (mlr_registry *)p;
-    blob_reader  *b = mlr_alloc(sizeof *b);
-    int           rc;
+    blob_reader  *b = NULL;
+    int           rc = new_reader(g, blob, &b, err);
 
-    if (b == NULL)
-        return mlr_error_nomem(err);
-    b->reader = (mlr_reader){&reader_ops, blob->bytes, -1, false, b->name};
-    b->g = g;
-    b->retry = mlr_registry_retry(g);
-    snprintf(b->name, sizeof b->name, "blob %s", blob->digest.text);
-    if ((rc = mlr_ask_init(&b->ask, g, "GET", blob->repo, "blobs", blob->digest.text, MLR_MAY_PULL, err)) == 0) {
-        mlr_ask_header(&b->ask, "Range", b->range);
-        rc = blob->bytes > 0 ? ask_from(b, 0, blob->bytes, op, err) : open_empty(g, blob, op, err);
-        b->ask.call.again = false;
-    }
-    if (rc < 0) {
-        free_reader(&b->reader);
+    if (rc < 0)
         return rc;
-    }
-    *out = &b->reader;
-    return 0;
+    b->ask.call.again = true;
+    rc = blob->bytes > 0 ? ask_from(b, 0, blob->bytes, op, err) : open_empty(g, blob, op, err);
+    b->ask.call.again = false;
+    if (rc < 0)
+        free_reader(&b->reader);
+    else
+        *out = &b->reader;
+    return rc;
 }

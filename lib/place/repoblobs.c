@@ -4,10 +4,14 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "place/blobdir.h"
+#include "place/fetch.h"
+#include "place/gather.h"
+#include "place/partial.h"
 
 #define DIR_MODE    0755
 #define SHARED_MODE 0444 /* one file for all repositories: nobody shall write into it */
 #define OWN_MODE    0644
+#define SHARED_LEAST_BYTES (1u << 20)  /* what is smaller is fetched sooner than waited for */
 
 static unsigned mode_of(const mlr_repodir *r)
 {
@@ -102,6 +106,32 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
     return rc;
 }
 
+static int enlist(const mlr_repodir *r, const mlr_repoblobs_whole *b, mlreg_error **err)
+{
+    const mlr_folder *into = r->pool != NULL ? r->pool : &r->own;
+    int               rc;
+
+    if ((rc = mlr_inflight_hold(r->inflight, b->digest, err)) == 0 &&
+        (rc = mlr_blobdir_enlist(into, b->digest, b->bytes, b->temp, err)) == 0 && r->pool != NULL)
+        rc = mlr_blobdir_link(r->pool, &r->own, b->digest, b->bytes, SHARED_MODE, err);
+    return rc;
+}
+
+int mlr_repoblobs_publish(const mlr_repodir *r, const mlr_repoblobs_whole *blobs, size_t n, mlr_op *op, mlreg_error **err)
+{
+    mlr_lock gate = MLR_LOCK_INIT;
+    int      rc;
+
+    if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = enlist(r, &blobs[i], err);
+    if (rc == 0)
+        rc = mlr_folder_sync(r->pool != NULL ? r->pool : &r->own, MLR_BLOBDIR, err);
+    mlr_lock_drop(&gate);
+    return rc;
+}
+
 /* `want`: the digest that it must have, or NULL: then only now it shows whether it was there. */
 static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from, mlr_op *op, mlr_digest *got,
                  mlreg_error **err)
@@ -113,10 +143,65 @@ static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from,
         rc = mlr_digest_check(got, want, from->name, err);
     if (rc == 0 && want == NULL && mlr_blobdir_has(r->pool != NULL ? r->pool : &r->own, got, from->bytes, NULL) == 1)
         reused(from->bytes, op);
-    if (rc == 0)
+    if (rc == 0 && want != NULL && mlr_gather_wants(r->gather, from->bytes))
+        rc = mlr_gather_add(r->gather, r->name, got, from->bytes, &t, op, err);
+    else if (rc == 0)
         rc = hold_and_publish(r, got, from->bytes, &t, op, err);
     mlr_temp_done(&t);
     return rc;
+}
+
+/* ---- from far away ---- */
+
+/* Into a file that others can go on with if we cannot. */
+static int fetch(const mlr_repodir *r, mlr_partial *p, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlr_temp *t, mlreg_error **err)
+{
+    mlr_digest got;
+    int        rc;
+
+    if ((rc = mlr_partial_begin(p, op, err)) < 0 ||
+        (rc = mlr_fetch(r->rt, from, mlr_partial_fd(p), mlr_partial_name(p), p, op, &got, err)) < 0)
+        return rc;
+    if ((rc = mlr_digest_check(&got, d, from->name, err)) < 0) {
+        mlr_partial_spoil(p);
+        return rc;
+    }
+    return mlr_partial_finish(p, mode_of(r), t, err);
+}
+
+static int bring_partial(const mlr_repodir *r, mlr_partial *p, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
+{
+    mlr_temp t = MLR_TEMP_INIT;
+    int      rc = fetch(r, p, d, from, op, &t, err);
+
+    if (rc == 0)
+        rc = hold_and_publish(r, d, from->bytes, &t, op, err);
+    mlr_temp_done(&t);
+    return rc;
+}
+
+/* One brings it, for all who want it; they wait, and go on where he stopped if he does. */
+static int bring_for_all(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
+{
+    mlr_partial *p = NULL;
+    mlr_digest   got;
+    int          rc = mlr_partial_lock(r->receiving, d, from->bytes, op, &p, err);
+
+    if (rc < 0)
+        return rc;
+    if ((rc = hold_and_look(r, d, from->bytes, link_from_pool, op, err)) == 1)
+        rc = reused(from->bytes, op);
+    else if (rc == 0 && from->bytes >= MLR_PARTIAL_LEAST_BYTES)
+        rc = bring_partial(r, p, d, from, op, err);
+    else if (rc == 0)
+        rc = bring(r, d, from, op, &got, err);
+    mlr_partial_free(p);
+    return rc;
+}
+
+static bool is_worth_waiting_for(const mlr_repodir *r, const mlr_reader *from)
+{
+    return r->pool != NULL && r->receiving != NULL && mlr_reader_has_twins(from) && from->bytes >= SHARED_LEAST_BYTES;
 }
 
 int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
@@ -131,7 +216,7 @@ int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *f
         rc = hold_and_look(r, d, from->bytes, link_from_pool, op, err);
     if (rc != 0)
         return rc < 0 ? rc : reused(from->bytes, op);
-    return bring(r, d, from, op, &got, err);
+    return is_worth_waiting_for(r, from) ? bring_for_all(r, d, from, op, err) : bring(r, d, from, op, &got, err);
 }
 
 int mlr_repoblobs_take(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_digest *out, mlreg_error **err)

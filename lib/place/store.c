@@ -25,7 +25,7 @@
 static int store_repository(const mlr_disk *disk, const char *name, mlr_repodir *out, mlreg_error **err)
 {
     mlr_repodir r = { .own = MLR_FOLDER_INIT, .copy = MLR_FOLDER_INIT, .name = name, .pool = &disk->pool,
-                      .receiving = disk->receiving, .inflight = disk->inflight, .rt = disk->place.rt };
+                      .receiving = disk->receiving, .inflight = disk->inflight, .gather = disk->gather, .rt = disk->place.rt };
     char       *path = NULL, *copy = NULL;
     int         rc;
 
@@ -113,6 +113,7 @@ static const mlr_place_ops store_ops = {
     .blob_open = mlr_disk_blob_open,
     .blob_write = mlr_disk_blob_write,
     .blob_take = mlr_disk_blob_take,
+    .gather = mlr_disk_gather,
     .mount = mlr_disk_mount,
     .gc = mlr_gc_run,
     .fsck = mlr_fsck_run,

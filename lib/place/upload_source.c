@@ -74,7 +74,7 @@ static void free_nothing(mlr_reader *r)
     (void)r;
 }
 
-static const mlr_reader_ops source_ops = {read_source, free_nothing, NULL};
+static const mlr_reader_ops source_ops = {.read_at = read_source, .free = free_nothing};
 
 void mlr_upload_source_init(mlr_upload_source *s, mlr_reader *from, const mlr_digest *want)
 {

@@ -50,7 +50,7 @@ static inline void odd_reader_free(mlr_reader *r)
     mlr_free(x);
 }
 
-static const mlr_reader_ops odd_reader_ops = { odd_read_at, odd_reader_free, NULL };
+static const mlr_reader_ops odd_reader_ops = { .read_at = odd_read_at, .free = odd_reader_free };
 
 #define ODD(p) ((odd_place *)(p))
 

@@ -36,7 +36,7 @@ static void free_nothing(mlr_reader *r)
     (void)r;
 }
 
-static const mlr_reader_ops endless_ops = {read_endless, free_nothing, NULL};
+static const mlr_reader_ops endless_ops = {.read_at = read_endless, .free = free_nothing};
 static endless source = {.reader = {.ops = &endless_ops, .fd = -1, .name = "the source"}};
 
 static double now_s(void)

@@ -119,7 +119,7 @@ static void forget(mlr_reader *r)
 
 static void test_counted__hands_failures_on_and_frees_what_it_wraps(void **state)
 {
-    static const mlr_reader_ops ops = { fails, forget, changed };
+    static const mlr_reader_ops ops = { .read_at = fails, .free = forget, .unchanged = changed };
     fixture    *f = *state;
     mlr_reader  inner = { &ops, 10, -1, false, "bad" }, *r = NULL;
     char        buf[4];
@@ -134,7 +134,7 @@ static void test_counted__hands_failures_on_and_frees_what_it_wraps(void **state
 
 static void test_counted__without_memory_leaves_the_reader_to_its_owner(void **state)
 {
-    static const mlr_reader_ops ops = { fails, forget, changed };
+    static const mlr_reader_ops ops = { .read_at = fails, .free = forget, .unchanged = changed };
     mlr_reader    inner = { &ops, 10, -1, false, "bad" }, *r = NULL;
     failing_alloc fail;
     int           rc;

@@ -460,7 +460,7 @@ static void free_nothing(mlr_reader *r)
     (void)r;
 }
 
-static const mlr_reader_ops halting_ops = {read_halting, free_nothing, NULL};
+static const mlr_reader_ops halting_ops = {.read_at = read_halting, .free = free_nothing};
 
 static int take_ahead(registry_bed *b, halting *h, mlr_op *op, mlr_digest *d)
 {

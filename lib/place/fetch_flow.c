@@ -1,0 +1,154 @@
+/* place/fetch_flow.c - chunks on their way through: written where they belong, then hashed in turn. */
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "codec/together.h"
+#include "codec/xxh.h"
+#include "place/fetch_parts.h"
+
+/* ---- put ---- */
+
+static bool is_whole(const mlr_fetch_state *f, size_t i)
+{
+    return f->slabs.slabs[i].there == mlr_slabs_length(&f->slabs, i);
+}
+
+/* In turn: to be hashed while it is hot. True if it was; else it waits in the file. */
+static bool hand_on(mlr_fetch_state *f, mlr_chunk *c)
+{
+    if (c->offset != f->handed)
+        return false;
+    f->handed += c->len;
+    c->next = NULL;
+    if (f->first == NULL)
+        f->first = c;
+    else
+        f->last->next = c;
+    f->last = c;
+    return true;
+}
+
+/* It is in the file. True if it is on its way to be hashed. */
+static bool note(mlr_fetch_state *f, mlr_chunk *c, uint64_t sum)
+{
+    size_t i = (size_t)(c->offset / MLR_SLAB_BYTES);
+    bool   is_handed;
+
+    pthread_mutex_lock(&f->lock);
+    mlr_slabs_put(&f->slabs, c->offset, c->len);
+    f->sums[i] = mlr_xxh3_join(f->sums[i], sum);
+    if (is_whole(f, i)) {
+        f->whole[f->n_whole++] = (uint32_t)i;
+        pthread_cond_broadcast(&f->news);
+    }
+    is_handed = hand_on(f, c);
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    return is_handed;
+}
+
+static int put(mlr_fetch_state *f, mlr_chunk *c, mlr_op *op, mlreg_error **err)
+{
+    uint64_t sum = f->partial != NULL ? mlr_xxh3(c->data, c->len) : 0;
+    int      rc = mlr_fs_write_at(f->fd, c->offset, c->data, c->len, f->name, err);
+
+    if (rc < 0)
+        return rc;
+    mlr_fs_write_behind(f->fd, c->offset, c->len);      /* or the sync at the end would find all of it waiting */
+    return note(f, c, sum) ? 0 : mlr_queue_put(f->empty, c, op, err);
+}
+
+int mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err)
+{
+    mlr_fetch_state *f = fetch;
+    mlreg_error     *why = NULL;
+    void            *c;
+    int              rc;
+
+    (void)err;
+    while ((rc = mlr_queue_take(f->full, &c, op, &why)) > 0)
+        if ((rc = put(f, c, op, &why)) < 0)
+            break;
+    if (rc < 0)
+        mlr_fetch_fail(f, rc, &why);
+    return 0;
+}
+
+/* ---- hash ---- */
+
+static int hash_next(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
+{
+    mlr_chunk *c = f->first;
+    size_t     len = c->len;
+    int        rc;
+
+    f->first = c->next;
+    pthread_mutex_unlock(&f->lock);
+    mlr_sha256_update_together(&f->hash, c->data, len);
+    rc = mlr_queue_put(f->empty, c, op, err);
+    pthread_mutex_lock(&f->lock);
+    f->hashed += len;
+    return rc;
+}
+
+/* What came before its turn. */
+static int hash_from_file(mlr_fetch_state *f, void *room, uint64_t there, mlreg_error **err)
+{
+    size_t   len = there < MLR_CHUNK_BYTES ? (size_t)there : MLR_CHUNK_BYTES;
+    uint64_t at = f->hashed;
+    int64_t  n;
+
+    f->handed = at + len;
+    pthread_mutex_unlock(&f->lock);
+    n = mlr_fs_read_at(f->fd, at, room, len, f->name, err);
+    if (n == (int64_t)len)
+        mlr_sha256_update_together(&f->hash, room, len);
+    else if (n >= 0)
+        n = mlr_error_set(err, MLREG_EIO, "%s changed while it was written", f->name);
+    pthread_mutex_lock(&f->lock);
+    f->hashed += len;
+    return n < 0 ? (int)n : 0;
+}
+
+static int hash_some(mlr_fetch_state *f, void *room, mlr_op *op, mlreg_error **err)
+{
+    uint64_t there;
+
+    if (f->first != NULL)
+        return hash_next(f, op, err);
+    assert(f->handed == f->hashed);
+    if ((there = mlr_slabs_there(&f->slabs, f->hashed)) > 0)
+        return hash_from_file(f, room, there, err);
+    return mlr_work_wait(&f->changed, &f->lock, op, err);
+}
+
+static int hash_all(mlr_fetch_state *f, void *room, mlr_op *op, mlreg_error **err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&f->lock);
+    while (rc == 0 && f->hashed < f->slabs.bytes)
+        if ((rc = hash_some(f, room, op, err)) == 0 && f->hashed % MLR_SLAB_BYTES == 0)
+            f->midstate = f->hash;
+    f->is_done = rc == 0;
+    pthread_cond_broadcast(&f->changed);
+    pthread_cond_broadcast(&f->news);
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+int mlr_fetch_hash(void *fetch, mlr_op *op, mlreg_error **err)
+{
+    mlr_fetch_state *f = fetch;
+    mlreg_error     *why = NULL;
+    void            *room = mlr_alloc(MLR_CHUNK_BYTES);
+    int              rc = room != NULL ? hash_all(f, room, op, &why) : mlr_error_nomem(&why);
+
+    (void)err;
+    mlr_free(room);
+    if (rc < 0)
+        mlr_fetch_fail(f, rc, &why);
+    return 0;
+}

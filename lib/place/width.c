@@ -1,0 +1,114 @@
+/* place/width.c - how many connections one blob is worth. */
+#include "place/width.h"
+
+#define PERIOD_MS   100        /* measured at least; … */
+#define PERIOD_ASKS 3          /* … and so many times what a request takes */
+#define SETTLE_MS   50         /* before a change shows, and the time of two requests */
+#define GROWTH      4
+#define WORTH       1.15       /* by what the rate must rise for more connections to be kept */
+#define HELD_SHARE  0.25       /* of the time held up by ourselves: the line is not what is slow */
+#define FALLEN      0.6
+#define N_FALLEN    3
+
+static void measure_from(mlr_width *w, const mlr_seen *now, uint64_t pause_ms)
+{
+    w->from = *now;
+    w->from.ms += pause_ms;
+}
+
+static void change(mlr_width *w, unsigned n, int state, double rate, const mlr_seen *now)
+{
+    w->before = w->n;
+    w->n = n;
+    w->state = state;
+    w->rate = rate;
+    w->n_low = 0;
+    measure_from(w, now, SETTLE_MS + 2 * now->ask_ms);
+}
+
+static void settle(mlr_width *w, double rate)
+{
+    w->state = MLR_WIDTH_SETTLED;
+    w->rate = rate;
+    w->n_low = 0;
+}
+
+static unsigned grown(const mlr_width *w)
+{
+    return w->n * GROWTH < w->most ? w->n * GROWTH : w->most;
+}
+
+void mlr_width_init(mlr_width *w, unsigned most, const mlr_seen *now)
+{
+    *w = (mlr_width){ .n = 1, .most = most, .before = 1, .from = *now };
+}
+
+void mlr_width_refused(mlr_width *w, unsigned n)
+{
+    w->most = w->n = n > 0 ? n : 1;
+    settle(w, 0);
+}
+
+void mlr_width_limited(mlr_width *w, unsigned n)
+{
+    w->n = n > 0 ? n : 1;
+    w->state = MLR_WIDTH_FIRST;
+}
+
+/* Settled: better than ever raises the mark; far below it for a while, half of the connections may do as well. */
+static void watch(mlr_width *w, double rate, const mlr_seen *now)
+{
+    if (rate > w->rate)
+        w->rate = rate;
+    w->n_low = rate < w->rate * FALLEN ? w->n_low + 1 : 0;
+    if (w->n_low == N_FALLEN && w->n > 1)
+        change(w, w->n / 2, MLR_WIDTH_SHRANK, rate, now);
+    else if (w->n_low == N_FALLEN)
+        settle(w, rate);
+}
+
+static void judge(mlr_width *w, double rate, const mlr_seen *now)
+{
+    bool is_better = rate > w->rate * WORTH;
+
+    switch (w->state) {
+    case MLR_WIDTH_GREW:
+        if (!is_better) {
+            change(w, w->before, MLR_WIDTH_SETTLED, w->rate, now);
+            break;
+        }
+        /* fall through */
+    case MLR_WIDTH_FIRST:
+        if (w->n < w->most)
+            change(w, grown(w), MLR_WIDTH_GREW, rate, now);
+        else
+            settle(w, rate);
+        break;
+    case MLR_WIDTH_SHRANK:
+        if (rate * WORTH < w->rate)
+            change(w, w->before, MLR_WIDTH_SETTLED, w->rate, now);
+        else
+            settle(w, rate);
+        break;
+    case MLR_WIDTH_SETTLED:
+    default:
+        watch(w, rate, now);
+    }
+}
+
+unsigned mlr_width_look(mlr_width *w, const mlr_seen *now)
+{
+    uint64_t period_ms = now->ask_ms * PERIOD_ASKS > PERIOD_MS ? now->ask_ms * PERIOD_ASKS : PERIOD_MS, spent_ms;
+
+    if (now->ms < w->from.ms) {                  /* a change has not shown yet: bytes count from when it has */
+        w->from = (mlr_seen){ w->from.ms, now->bytes, now->held_ms, now->ask_ms };
+        return w->n;
+    }
+    if ((spent_ms = now->ms - w->from.ms) < period_ms)
+        return w->n;
+    if ((double)(now->held_ms - w->from.held_ms) < HELD_SHARE * (double)spent_ms * w->n)
+        judge(w, (double)(now->bytes - w->from.bytes) / (double)spent_ms, now);
+    if (w->from.ms <= now->ms)
+        measure_from(w, now, 0);
+    return w->n;
+}

@@ -1,0 +1,308 @@
+/* tests/place/test_fetch.c - one blob over several connections: whole, each byte once, whatever single ones do. */
+#include "place/fetch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/work.h"
+#include "bed/dir.h"
+#include "bed/fs_fault.h"
+#include "place/partial.h"
+#include "place/slabs.h"
+
+#define BYTES (6 * MLR_SLAB_BYTES + 12345)
+
+static uint8_t   *bytes;
+static mlr_digest digest;
+
+/* What all connections of one blob share. */
+static struct {
+    atomic_uint  n_twins;            /* that ever were */
+    atomic_ullong read;              /* bytes, by all of them */
+    unsigned     ms_per_chunk;
+    int          twins_say;          /* what a twin's reads fail with; 0: nothing */
+    int          first_says;         /* what the first one's reads fail with … */
+    uint64_t     first_fails_at;     /* … from there on; 0: never */
+    bool         second_stands_still;
+} far_away;
+
+struct tap { mlr_reader reader; unsigned number; };
+
+static int64_t tap_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    const struct tap *t = (const struct tap *)r;
+
+    if (t->number > 0 && far_away.twins_say < 0)
+        return mlr_error_set(err, far_away.twins_say, "not for twins");
+    if (t->number == 0 && far_away.first_fails_at > 0 && offset >= far_away.first_fails_at)
+        return mlr_error_set(err, far_away.first_says, "the line is dead");
+    while (t->number == 1 && far_away.second_stands_still)
+        if (mlr_op_sleep(op, 60000, err) < 0)
+            return MLREG_ECANCELLED;
+    if (mlr_op_sleep(op, far_away.ms_per_chunk, err) < 0)
+        return MLREG_ECANCELLED;
+    memcpy(buf, bytes + offset, len);
+    far_away.read += len;
+    return (int64_t)len;
+}
+
+static void tap_free(mlr_reader *r)
+{
+    mlr_free(r);
+}
+
+static int tap_new(unsigned number, mlr_reader **out);
+
+static int tap_twin(mlr_reader *r, mlr_reader **out, mlreg_error **err)
+{
+    (void)r;
+    (void)err;
+    return tap_new(++far_away.n_twins, out);
+}
+
+static int tap_new(unsigned number, mlr_reader **out)
+{
+    static const mlr_reader_ops ops = { .read_at = tap_read_at, .free = tap_free, .twin = tap_twin };
+    struct tap *t = mlr_alloc(sizeof *t);
+
+    if (t == NULL)
+        return MLREG_ENOMEM;
+    *t = (struct tap){ { &ops, BYTES, -1, false, "the tap" }, number };
+    *out = &t->reader;
+    return 0;
+}
+
+typedef struct fixture {
+    char        *dir;
+    mlr_runtime *rt;
+    mlr_op      *op;
+    mlr_reader  *r;
+    int          fd;
+    mlreg_error *err;
+} fixture;
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+
+    memset(&far_away, 0, sizeof far_away);
+    f->dir = bed_dir_new();
+    f->fd = open(bed_at(f->dir, "blob"), O_RDWR | O_CREAT, 0600);
+    assert_true(f->fd >= 0);
+    assert_int_equal(mlr_runtime_new(NULL, &f->rt, NULL), 0);
+    assert_int_equal(mlr_op_begin(NULL, &f->op, NULL), 0);
+    assert_int_equal(tap_new(0, &f->r), 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    uint64_t all = mlr_runtime_limits(f->rt)->memory_bytes;
+
+    assert_int_equal(mlr_runtime_memory_take(f->rt, all, NULL, NULL), 0);     /* all memory is back */
+    mlr_runtime_memory_give(f->rt, all);
+    mlr_reader_free(f->r);
+    mlr_op_end(f->op);
+    mlr_runtime_unref(f->rt);
+    mlr_error_done(f->err);
+    close(f->fd);
+    bed_dir_remove(f->dir);
+    free(f);
+    return 0;
+}
+
+static int make_bytes(void **state)
+{
+    (void)state;
+    bytes = malloc(BYTES);
+    for (size_t i = 0; i < BYTES; i++)
+        bytes[i] = (uint8_t)(i * 167 + (i >> 8) + (i >> 16));
+    mlr_digest_of(bytes, BYTES, &digest);
+    return 0;
+}
+
+static int drop_bytes(void **state)
+{
+    (void)state;
+    free(bytes);
+    return 0;
+}
+
+static void assert_whole(int fd)
+{
+    uint8_t *got = malloc(BYTES);
+
+    assert_int_equal(pread(fd, got, BYTES, 0), BYTES);
+    assert_memory_equal(got, bytes, BYTES);
+    free(got);
+}
+
+static int fetch(fixture *f, mlr_partial *p)
+{
+    mlr_digest got = { "" };
+    int        rc = mlr_fetch(f->rt, f->r, p != NULL ? mlr_partial_fd(p) : f->fd, "blob", p, f->op, &got, &f->err);
+
+    if (rc == 0) {
+        assert_string_equal(got.text, digest.text);
+        assert_whole(p != NULL ? mlr_partial_fd(p) : f->fd);
+    }
+    return rc;
+}
+
+static void test_fetch__takes_one_connection_where_that_is_fast(void **state)
+{
+    fixture *f = *state;
+
+    assert_int_equal(fetch(f, NULL), 0);
+    assert_int_equal(far_away.read, BYTES);
+}
+
+static void test_fetch__takes_more_where_they_are_faster(void **state)
+{
+    fixture *f = *state;
+
+    far_away.ms_per_chunk = 8;
+    assert_int_equal(fetch(f, NULL), 0);
+    assert_true(far_away.n_twins > 0);
+    assert_int_equal(far_away.read, BYTES);
+}
+
+static void test_fetch__goes_on_alone_where_others_are_refused(void **state)
+{
+    static const int words[] = { MLREG_ENOTSUP, MLREG_ENET, MLREG_ETIMEDOUT, MLREG_EDENIED, MLREG_EPROTO };
+    fixture         *f = *state;
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        far_away.ms_per_chunk = 2;
+        far_away.twins_say = words[i];
+        far_away.read = 0;
+        assert_int_equal(fetch(f, NULL), 0);
+        assert_int_equal(far_away.read, BYTES);
+    }
+}
+
+static void test_fetch__does_not_wait_for_one_that_stands_still(void **state)
+{
+    fixture *f = *state;
+
+    far_away.ms_per_chunk = 10;
+    far_away.second_stands_still = true;
+    assert_int_equal(fetch(f, NULL), 0);
+}
+
+static void test_fetch__fails_with_what_the_first_says(void **state)
+{
+    fixture *f = *state;
+
+    for (unsigned ms = 0; ms <= 4; ms += 4) {
+        far_away.ms_per_chunk = ms;
+        far_away.first_says = MLREG_EAUTH;
+        far_away.first_fails_at = MLR_SLAB_BYTES;
+        assert_int_equal(fetch(f, NULL), MLREG_EAUTH);
+        assert_non_null(f->err);
+        assert_string_equal(f->err->message, "the line is dead");
+        mlr_error_done(f->err);
+        f->err = NULL;
+    }
+}
+
+static void test_fetch__fails_when_the_disk_does(void **state)
+{
+    fixture *f = *state;
+
+    fs_fault_arm_only(MLR_FS_WRITE, 5, 1, ENOSPC);
+    assert_int_equal(fetch(f, NULL), MLREG_EIO);
+    fs_fault_disarm();
+    assert_non_null(strstr(f->err->message, "cannot write blob"));
+}
+
+static int cancel_soon(void *op, mlr_op *own, mlreg_error **err)
+{
+    int rc = mlr_op_sleep(own, 150, err);
+
+    mlr_op_cancel(op);
+    return rc;
+}
+
+static void test_fetch__ends_when_cancelled(void **state)
+{
+    fixture   *f = *state;
+    mlr_group *g;
+
+    far_away.ms_per_chunk = 30;
+    assert_int_equal(mlr_group_new(f->rt, NULL, 1, &g, NULL), 0);
+    assert_int_equal(mlr_group_add(g, cancel_soon, f->op, NULL), 0);
+    assert_int_equal(fetch(f, NULL), MLREG_ECANCELLED);
+    assert_int_equal(mlr_group_wait(g, NULL), 0);
+    mlr_group_free(g);
+}
+
+static void test_fetch__fetches_no_slab_again_that_was_there(void **state)
+{
+    fixture     *f = *state;
+    mlr_partial *p = NULL;
+    uint64_t     before;
+    mlreg_stats  stats;
+    mlreg_op    *remote;
+    unsigned     n_there = 0;
+
+    far_away.first_says = MLREG_EDENIED;
+    far_away.first_fails_at = 4 * MLR_SLAB_BYTES;
+    assert_int_equal(mlr_partial_lock(f->dir, &digest, BYTES, NULL, &p, NULL), 0);
+    assert_int_equal(mlr_partial_begin(p, NULL, NULL), 0);
+    assert_int_equal(fetch(f, p), MLREG_EDENIED);
+    mlr_partial_free(p);
+    before = far_away.read;
+    far_away.first_fails_at = 0;
+    mlr_op_end(f->op);
+    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
+    assert_int_equal(mlr_op_begin(remote, &f->op, NULL), 0);
+    assert_int_equal(mlr_partial_lock(f->dir, &digest, BYTES, NULL, &p, NULL), 0);
+    assert_int_equal(mlr_partial_begin(p, NULL, NULL), 0);
+    for (size_t i = 0; i < 7; i++)
+        n_there += mlr_partial_has(p, i, &(uint64_t){ 0 });
+    assert_in_range(n_there, 3, 4);
+    assert_int_equal(fetch(f, p), 0);
+    assert_int_equal(far_away.read - before, BYTES - n_there * MLR_SLAB_BYTES);
+    mlr_remote_stats(remote, &stats);
+    assert_int_equal(stats.bytes_resumed, n_there * MLR_SLAB_BYTES);
+    mlr_partial_free(p);
+    mlr_remote_free(remote);
+}
+
+static void test_fetch__without_threads_reads_in_order(void **state)
+{
+    fixture    *f = *state;
+    mlr_limits  limits = { .threads = (uint32_t)MLREG_NONE };
+
+    mlr_runtime_unref(f->rt);
+    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
+    assert_int_equal(fetch(f, NULL), 0);
+    assert_int_equal(far_away.n_twins, 0);
+}
+
+#define fetch_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fetch_test(test_fetch__takes_one_connection_where_that_is_fast),
+        fetch_test(test_fetch__takes_more_where_they_are_faster),
+        fetch_test(test_fetch__goes_on_alone_where_others_are_refused),
+        fetch_test(test_fetch__does_not_wait_for_one_that_stands_still),
+        fetch_test(test_fetch__fails_with_what_the_first_says),
+        fetch_test(test_fetch__fails_when_the_disk_does),
+        fetch_test(test_fetch__ends_when_cancelled),
+        fetch_test(test_fetch__fetches_no_slab_again_that_was_there),
+        fetch_test(test_fetch__without_threads_reads_in_order),
+    };
+    return cmocka_run_group_tests(tests, make_bytes, drop_bytes);
+}

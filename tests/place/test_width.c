@@ -1,0 +1,111 @@
+/* tests/place/test_width.c - how many connections: as many as make it faster, by a clock that the test holds. */
+#include "place/width.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* A line that gives each connection so much, and all of them no more than that. */
+struct line { double each, all; uint64_t ask_ms; double held; };
+
+static unsigned after_ms(mlr_width *w, mlr_seen *now, const struct line *l, uint64_t ms)
+{
+    for (uint64_t end = now->ms + ms; now->ms < end; mlr_width_look(w, now)) {
+        double rate = l->each * w->n < l->all ? l->each * w->n : l->all;
+
+        now->ms += 25;
+        now->bytes += (uint64_t)(rate * 25);
+        now->held_ms += (uint64_t)(l->held * 25 * w->n);
+        now->ask_ms = l->ask_ms;
+    }
+    return w->n;
+}
+
+static unsigned settled(struct line l, unsigned most)
+{
+    mlr_seen  now = { .ms = 1000 };
+    mlr_width w;
+
+    mlr_width_init(&w, most, &now);
+    return after_ms(&w, &now, &l, 10000);
+}
+
+static void test_width__grows_while_that_is_faster(void **state)
+{
+    (void)state;
+    assert_int_equal(settled((struct line){ 50e3, 1e9, 50, 0 }, 16), 16);
+    assert_int_equal(settled((struct line){ 50e3, 1e9, 0, 0 }, 3), 3);
+    assert_int_equal(settled((struct line){ 50e3, 200e3, 5, 0 }, 16), 4);
+}
+
+static void test_width__stays_at_one_where_one_fills_the_line(void **state)
+{
+    (void)state;
+    assert_int_equal(settled((struct line){ 500e3, 500e3, 5, 0 }, 16), 1);
+}
+
+static void test_width__stays_where_disk_and_hash_are_what_is_slow(void **state)
+{
+    (void)state;
+    assert_int_equal(settled((struct line){ 500e3, 1e9, 5, 0.5 }, 16), 1);
+}
+
+static void test_width__is_there_within_half_a_second(void **state)
+{
+    mlr_seen    now = { .ms = 1000 };
+    mlr_width   w;
+    struct line l = { 50e3, 1e9, 50, 0 };
+
+    (void)state;
+    mlr_width_init(&w, 16, &now);
+    assert_int_equal(after_ms(&w, &now, &l, 600), 16);
+}
+
+static void test_width__shrinks_when_fewer_do_as_well(void **state)
+{
+    mlr_seen  now = { .ms = 1000 };
+    mlr_width w;
+
+    (void)state;
+    mlr_width_init(&w, 16, &now);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 5, 0 }, 5000), 16);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 100e3, 5, 0 }, 2000), 8);
+}
+
+static void test_width__takes_no_for_an_answer(void **state)
+{
+    mlr_seen  now = { .ms = 1000 };
+    mlr_width w;
+
+    (void)state;
+    mlr_width_init(&w, 16, &now);
+    mlr_width_refused(&w, 2);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 5, 0 }, 5000), 2);
+}
+
+static void test_width__asks_again_when_there_were_none_to_be_had(void **state)
+{
+    mlr_seen  now = { .ms = 1000 };
+    mlr_width w;
+
+    (void)state;
+    mlr_width_init(&w, 16, &now);
+    mlr_width_limited(&w, 1);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 5, 0 }, 5000), 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_width__grows_while_that_is_faster),
+        cmocka_unit_test(test_width__stays_at_one_where_one_fills_the_line),
+        cmocka_unit_test(test_width__stays_where_disk_and_hash_are_what_is_slow),
+        cmocka_unit_test(test_width__is_there_within_half_a_second),
+        cmocka_unit_test(test_width__shrinks_when_fewer_do_as_well),
+        cmocka_unit_test(test_width__takes_no_for_an_answer),
+        cmocka_unit_test(test_width__asks_again_when_there_were_none_to_be_had),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
