@@ -63,6 +63,8 @@ static int step(mlr_upload *u, const char *method, const char *url, bool with_bo
         goto out;
     if (!mlr_ask_written(rc)) {
         u->status = rc;
+        if (rc == 413)
+            mlr_hostfacts_too_large(&u->g->facts, u->source.reader.bytes);
         mlr_ask_retry_after(*x, u->retry_after);
         rc = mlr_ask_refused(&ask, u->g, *x, u->op, err);
     } else {
@@ -82,7 +84,8 @@ int mlr_upload_begin(mlr_upload *u, mlreg_error **err)
     u->location = NULL;
     u->status = 0;
     u->retry_after[0] = '\0';
-    rc = step(u, "POST", NULL, false, &x, err);
+    if ((rc = step(u, "POST", NULL, false, &x, err)) == MLREG_ENOTFOUND)
+        mlr_error_hint(err, rc, "some registries want a repository made before anything is pushed to it: make %s there first", u->repo);
     mlr_exchange_free(x);
     return rc;
 }
