@@ -128,6 +128,23 @@ out:
     return mlr_error_subject(err, rc, name_of(l));
 }
 
+/* What would be refused in the end is refused before the first byte of any. */
+static int check_sizes(mlr_build *b, mlreg_error **err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < b->n && rc == 0 && b->to->far; i++) {
+        mlr_reader *r = NULL;
+
+        if (b->layers[i].path == NULL)
+            rc = mlr_place_check_size(b->to, b->layers[i].title, b->layers[i].source.bytes, err);
+        else if ((rc = mlr_reader_open_file(b->layers[i].path, &r, err)) == 0)
+            rc = mlr_place_check_size(b->to, b->layers[i].path, r->bytes, err);
+        mlr_reader_free(r);
+    }
+    return rc;
+}
+
 /* Files that go far are hashed side by side while they are sent; elsewhere who writes them hashes them. */
 static int hash_ahead(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
@@ -144,7 +161,7 @@ static int write_all(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
     int rc;
 
-    if ((rc = hash_ahead(b, op, err)) < 0 || (rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err)) < 0)
+    if ((rc = check_sizes(b, err)) < 0 || (rc = hash_ahead(b, op, err)) < 0 || (rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err)) < 0)
         return rc;
     for (size_t i = 0; i < b->n && rc == 0; i++)
         rc = mlr_group_add(mlr_wide_group(b->wide), write_layer, &b->layers[i], err);

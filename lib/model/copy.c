@@ -221,6 +221,15 @@ static void order_blobs(struct copy *c, mlr_op *op)
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)n);
 }
 
+static int check_sizes(struct copy *c, mlreg_error **err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
+        rc = mlr_place_check_size(c->to, c->blobs[i].name, c->blobs[i].to.bytes, err);
+    return rc;
+}
+
 static int move_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_wide_new(c->to->rt, op, c->n_blobs, c->from->far || c->to->far, &c->wide, err);
@@ -309,7 +318,7 @@ int mlr_copy_run(mlr_place *from, const mlr_ref *r, mlr_place *to, const mlr_ref
     if ((rc = add_tree_of(&c, top, 0, op, err)) < 0)
         goto out;
     order_blobs(&c, op);
-    if ((rc = copy_blobs(&c, op, err)) < 0 || (rc = copy_manifests(&c, top, &target, op, err)) < 0)
+    if ((rc = check_sizes(&c, err)) < 0 || (rc = copy_blobs(&c, op, err)) < 0 || (rc = copy_manifests(&c, top, &target, op, err)) < 0)
         goto out;
     if (out != NULL)
         *out = top;

@@ -260,6 +260,20 @@ out:
 
 /* ---- blobs ---- */
 
+int mlr_place_check_size(mlr_place *p, const char *name, uint64_t bytes, mlreg_error **err)
+{
+    uint64_t most = p->ops->max_blob != NULL ? p->ops->max_blob(p) : UINT64_MAX;
+    int      rc;
+
+    if (bytes <= most)
+        return 0;
+    rc = mlr_error_set(err, MLREG_ELIMIT, "%s has %llu bytes, %s takes layers of at most %llu", name,
+                       (unsigned long long)bytes, p->name, (unsigned long long)most);
+    mlr_error_hint(err, rc, "write it as several smaller files, as most tools do when told a shard size");
+    mlr_error_subject(err, rc, name);
+    return mlr_error_at(err, rc, p->name);
+}
+
 int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
     int rc = check_repo(b->repo, err);

@@ -35,6 +35,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     /* A blob whose digest is not known yet: written while it is hashed, in one pass. NULL: hash first, then blob_write. */
     int (*blob_take)(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
     int (*blob_take_ahead)(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op, mlr_digest *digest, mlreg_error **err);   /* likewise, while somebody else hashes it; NULL: blob_take */
+    uint64_t (*max_blob)(const mlr_place *p);   /* bytes that a blob may have, as far as is known; NULL: any number */
     /* Checks name and secret against the place, then keeps them; secret NULL: forgets them. *where (mlr_free): the file or helper. */
     int (*login)(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
     /* upkeep, of places on disk */
@@ -70,6 +71,7 @@ int mlr_place_manifest_write(mlr_place *p, const mlr_ref *r, const mlr_tag_rule 
 int mlr_place_remove(mlr_place *p, const mlr_ref *r, mlr_op *op, mlreg_error **err);
 /* Each candidate's own subject is read and must be `subject` (F3); filtered by artifact type here. ENOTSUP never: the fallback tag serves. */
 int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subject, const char *artifact_type, mlr_op *op, mlr_list **out, mlreg_error **err);
+int mlr_place_check_size(mlr_place *p, const char *name, uint64_t bytes, mlreg_error **err);   /* ELIMIT for what it would refuse once it was sent */
 int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);
 int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */

@@ -198,8 +198,14 @@ static void close_registry(mlr_place *p)
     mlr_free((char *)g->options.http.ca_file);
     mlr_free((char *)g->options.http.client_cert_file);
     mlr_free((char *)g->options.http.client_key_file);
+    mlr_hostfacts_done(&g->facts);
     mlr_free(g->base);
     mlr_free(g);
+}
+
+static uint64_t max_blob(const mlr_place *p)
+{
+    return mlr_hostfacts_max_layer(&((const mlr_registry *)p)->facts);
 }
 
 static const mlr_place_ops registry_ops = {
@@ -219,6 +225,7 @@ static const mlr_place_ops registry_ops = {
     .mount = mlr_registry_mount,
     .blob_take = mlr_registry_blob_take,
     .blob_take_ahead = mlr_registry_blob_take_ahead,
+    .max_blob = max_blob,
     .login = login,
 };
 
@@ -241,6 +248,7 @@ int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_
         (rc = locate(g, &u, err)) < 0 || (rc = take_options(g, o, err)) < 0 ||
         (rc = mlr_client_new(rt, g->base, g->place.name, &g->options, &g->client, err)) < 0)
         goto out;
+    mlr_hostfacts_open(&g->facts, &u, NULL);
     *out = &g->place;
     g = NULL;
 out:

@@ -6,18 +6,20 @@
 #include "base/error.h"
 #include "place/intake.h"
 
-#define REFUSALS_MAX    3            /* of whole blobs, whichever way they were sent */
+#define REFUSALS_MAX 3            /* of whole blobs, whichever way they were sent */
+
 void mlr_upload_init(mlr_upload *u, mlr_registry *g, const char *repo, const mlr_digest *digest, mlr_reader *r,
-                        mlr_op *op)
+                     mlr_op *op)
 {
-    *u = (mlr_upload){.g = g, .repo = repo, .op = op, .retry = mlr_registry_retry(g)};
+    *u = (mlr_upload){.g = g, .repo = repo, .op = op, .resume = MLR_RESUME_INIT, .retry = mlr_registry_retry(g)};
     if (digest != NULL)
         u->digest = *digest;
     mlr_upload_source_init(&u->source, r, digest);
 }
 
-void mlr_upload_done(mlr_upload *u)
+void mlr_upload_done(mlr_upload *u, int rc)
 {
+    mlr_resume_done(&u->resume, rc != MLREG_ECANCELLED && !mlr_retry_code(rc));
     mlr_error_done(u->first);
     mlr_free(u->location);
 }
@@ -142,8 +144,10 @@ static int give_up(mlr_upload *u, int rc, mlreg_error **why, mlreg_error **err)
 static int run(mlr_upload *u, mlreg_error **err)
 {
     bool began = u->streamed = mlr_hostfacts_know(&u->g->facts, MLR_FACT_NO_MONOLITHIC);
-    int  rc, next;
+    int  rc = mlr_upload_go_on(u, err), next;
 
+    if (rc < 0 || (rc == 1 && mlr_upload_put(u, false, NULL) == 0))
+        return rc < 0 ? rc : 0;
     do {
         mlreg_error *why = NULL;
 
@@ -180,7 +184,7 @@ int mlr_upload_write(mlr_registry *g, const mlr_blob *b, mlr_reader *r, bool has
     mlr_upload_init(&u, g, b->repo, &b->digest, r, op);
     u.source.is_good = r->trusted || hashed;
     rc = run(&u, err);
-    mlr_upload_done(&u);
+    mlr_upload_done(&u, rc);
     return rc;
 }
 

@@ -45,6 +45,7 @@ out:
 static int step(mlr_upload *u, const char *method, const char *url, bool with_body, mlr_exchange **x, mlreg_error **err)
 {
     const char *name = u->digest.text[0] != '\0' ? u->digest.text : u->source.reader.name;
+    char        range[64];
     mlr_ask     ask;
     int         rc = mlr_ask_init(&ask, u->g, method, u->repo, "blobs/uploads/", NULL, MLR_MAY_PUSH, err);
 
@@ -57,12 +58,18 @@ static int step(mlr_upload *u, const char *method, const char *url, bool with_bo
     if (with_body) {
         mlr_ask_header(&ask, "Content-Type", "application/octet-stream");
         ask.call.request.source = &u->source.reader;
-        ask.call.request.source_bytes = u->source.reader.bytes;
+        ask.call.request.source_offset = u->from;
+        ask.call.request.source_bytes = u->source.reader.bytes - u->from;
+        snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, u->from, u->source.reader.bytes - 1);
+        if (u->from > 0)
+            mlr_ask_header(&ask, "Content-Range", range);
     }
     if ((rc = mlr_ask_begin(&ask, u->g, u->op, x, err)) < 0)
         goto out;
     if (!mlr_ask_written(rc)) {
         u->status = rc;
+        if (rc == 413)
+            mlr_hostfacts_too_large(&u->g->facts, u->source.reader.bytes);
         mlr_ask_retry_after(*x, u->retry_after);
         rc = mlr_ask_refused(&ask, u->g, *x, u->op, err);
     } else {
@@ -73,6 +80,20 @@ out:
     return rc;
 }
 
+/* A Location at another origin is often all that one needs to write there: such a one is not noted. */
+static void note(mlr_upload *u)
+{
+    mlr_url at = {NULL, NULL, 0, NULL}, base = {NULL, NULL, 0, NULL};
+
+    if (mlr_url_parse(u->location, &at, NULL) == 0 && mlr_url_parse(u->g->base, &base, NULL) == 0 &&
+        mlr_url_same_origin(&at, &base))
+        mlr_resume_note(&u->resume, u->location);
+    else
+        mlr_resume_forget(&u->resume);
+    mlr_url_done(&at);
+    mlr_url_done(&base);
+}
+
 int mlr_upload_begin(mlr_upload *u, mlreg_error **err)
 {
     mlr_exchange *x = NULL;
@@ -80,9 +101,29 @@ int mlr_upload_begin(mlr_upload *u, mlreg_error **err)
 
     mlr_free(u->location);
     u->location = NULL;
+    u->from = 0;
     u->status = 0;
     u->retry_after[0] = '\0';
-    rc = step(u, "POST", NULL, false, &x, err);
+    if ((rc = step(u, "POST", NULL, false, &x, err)) == MLREG_ENOTFOUND)
+        mlr_error_hint(err, rc, "some registries want a repository made before anything is pushed to it: make %s there first",
+                       u->repo);
+    if (rc == 0)
+        note(u);
+    mlr_exchange_free(x);
+    return rc;
+}
+
+int mlr_upload_held(mlr_upload *u, uint64_t *bytes, mlreg_error **err)
+{
+    mlr_exchange *x = NULL;
+    const char   *text;
+    uint64_t      last = 0;
+    int           rc = step(u, "GET", u->location, false, &x, err);
+
+    *bytes = 0;
+    if (rc == 0 && (text = mlr_exchange_header(x, "Range", 0)) != NULL &&
+        sscanf(text + strcspn(text, "0123456789"), "0-%" SCNu64, &last) == 1 && last > 0 && last < UINT64_MAX)
+        *bytes = last + 1;               /* "0-0" means one byte to some and none to others */
     mlr_exchange_free(x);
     return rc;
 }

@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 
+#define SKIP_BYTES  ((size_t)256 << 10)
 #define MUCH_BYTES  (4u << 20)      /* less is sent sooner than it is asked about and dropped */
 
 static bool is_hashed(const mlr_upload_source *s)
@@ -67,6 +69,27 @@ static int64_t read_source(mlr_reader *r, uint64_t offset, void *buf, size_t len
         mlr_sha256_update(&s->hash, buf, (size_t)n);
     s->at += (uint64_t)n;
     return (rc = check(s, err)) < 0 ? rc : n;
+}
+
+int mlr_upload_source_skip(mlr_upload_source *s, uint64_t offset, mlr_op *op, mlreg_error **err)
+{
+    char   *piece;
+    int64_t n = 0;
+
+    begin_anew(s);
+    if (s->is_good) {
+        s->at = offset;
+        return 0;
+    }
+    if ((piece = mlr_realloc_array(NULL, SKIP_BYTES, 1)) == NULL)
+        return mlr_error_nomem(err);
+    while (n >= 0 && s->at < offset) {
+        uint64_t left = offset - s->at;
+
+        n = read_source(&s->reader, s->at, piece, left < SKIP_BYTES ? (size_t)left : SKIP_BYTES, op, err);
+    }
+    mlr_free(piece);
+    return n < 0 ? (int)n : 0;
 }
 
 static void free_nothing(mlr_reader *r)

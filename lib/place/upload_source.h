@@ -21,6 +21,7 @@ typedef struct mlr_upload_source {
     mlr_digest  found;         /* that `is_there` answered for: the rest is not given, EEXISTS */
 } mlr_upload_source;
 void mlr_upload_source_init(mlr_upload_source *s, mlr_reader *from, const mlr_digest *want);  /* want NULL: not known */
+int  mlr_upload_source_skip(mlr_upload_source *s, uint64_t offset, mlr_op *op, mlreg_error **err);   /* to where the rest is sent from; what must be hashed is */
 bool mlr_upload_source_digest(const mlr_upload_source *s, mlr_digest *out);   /* of all; false: not all was read */
 /* Of bytes that are hashed elsewhere: once their digest is known and much is still to be sent, `is_there` is asked, once. NULL: not so. */
 void mlr_upload_source_ahead(mlr_upload_source *s, const mlr_ahead_file *ahead, bool (*is_there)(void *user, const mlr_digest *d), void *user);

@@ -39,11 +39,11 @@ static int learn_digest(mlr_upload *u, mlreg_error **err)
 /* The whole blob in one PATCH, and named at the end. */
 static int take_streamed(mlr_upload *u, mlreg_error **err)
 {
-    int rc;
+    int rc = mlr_upload_go_on(u, err);
 
-    if ((rc = mlr_upload_begin(u, err)) < 0)
+    if (rc < 0 || (rc == 0 && (rc = mlr_upload_begin(u, err)) < 0))
         return rc;
-    if ((rc = mlr_upload_patch(u, err)) < 0) {
+    if (rc == 0 && (rc = mlr_upload_patch(u, err)) < 0) {
         if (mlr_upload_is_refusal(u->status))
             mlr_hostfacts_learn(&u->g->facts, MLR_FACT_NO_STREAMED_PATCH);
         return rc;
@@ -90,7 +90,7 @@ static int take(mlr_registry *g, const char *repo, mlr_reader *r, const mlr_ahea
         mlr_error_move(err, &why);
     }
     mlr_error_done(why);
-    mlr_upload_done(&u);
+    mlr_upload_done(&u, rc);
     return rc;
 }
 

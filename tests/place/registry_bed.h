@@ -122,6 +122,8 @@ static inline int registry_bed_setup(void **state)
     setenv("DOCKER_CONFIG", b->home, 1);
     unsetenv("XDG_RUNTIME_DIR");
     unsetenv("XDG_CONFIG_HOME");
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("XDG_STATE_HOME");
     *state = b;
     return 0;
 }

@@ -421,6 +421,31 @@ static void test_upload_take__that_may_not_begin_fails(void **state)
     assert_int_equal(take(*state, "{'method':'POST','status':403},"), MLREG_EDENIED);
 }
 
+/* ---- said before the first byte ---- */
+
+static void test_upload__too_large_a_layer_is_refused_at_once_the_next_time(void **state)
+{
+    registry_bed *b = *state;
+
+    assert_int_equal(write_blob(b, BEGIN "{'method':'PUT','status':413},"), MLREG_ELIMIT);
+    registry_bed_forget(b);
+    assert_int_equal(mlr_place_check_size(b->place, "big.bin", SIZE, &b->err), MLREG_ELIMIT);
+    assert_non_null(strstr(b->err->message, "big.bin has 300000 bytes"));
+    assert_non_null(b->err->hint);
+    registry_bed_forget(b);
+    assert_int_equal(mlr_place_check_size(b->place, "small.bin", SIZE - 1, &b->err), 0);
+    assert_int_equal(n_requests(&b->evil), 2);
+}
+
+static void test_upload__to_a_repository_that_must_exist_first_says_so(void **state)
+{
+    registry_bed *b = *state;
+
+    assert_int_equal(write_blob(b, "{'method':'POST','status':404,'body':'{`errors`:[{`code`:`NAME_UNKNOWN`}]}'},"), MLREG_ENOTFOUND);
+    assert_non_null(strstr(b->err->hint, "make team/x there first"));
+    assert_int_equal(n_requests(&b->evil), 1);
+}
+
 /* ---- a digest that somebody else finds out meanwhile ---- */
 
 #define AHEAD_SIZE ((size_t)9 << 20)
@@ -574,6 +599,8 @@ int main(void)
         registry_test(test_upload_take__of_nothing_works),
         registry_test(test_upload_take__hashes_first_what_is_small),
         registry_test(test_upload_take__that_may_not_begin_fails),
+        registry_test(test_upload__too_large_a_layer_is_refused_at_once_the_next_time),
+        registry_test(test_upload__to_a_repository_that_must_exist_first_says_so),
         registry_test(test_upload_ahead__sends_while_somebody_else_hashes),
         registry_test(test_upload_ahead__drops_what_turns_out_to_be_there),
         registry_test(test_upload_ahead__waits_for_the_digest_where_streams_are_refused),
