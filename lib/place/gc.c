@@ -236,15 +236,17 @@ static int choose_all(sweep *s, mlreg_error **err)
 
 /* ---- blobs in the making ---- */
 
-/* Written to a long time ago; whether somebody has it open is found out by taking it away. */
+/* Written to a long time ago, or, where nothing is to be spared, at any time; a lock alone is of no use to anybody. Whether somebody has it
+ * in hand is found out by taking it away. */
 static int remove_if_old(const sweep *s, const char *name, const mlr_digest *d, mlreg_error **err)
 {
+    uint64_t    spared_ms = s->grace_ms == 0 || mlr_partial_is_lock_alone(s->disk->receiving, name) ? 0 : PARTIAL_MS;
     char       *below = mlr_path_join("partial", name);
     struct stat st;
     int         rc = below != NULL ? mlr_folder_look(&s->disk->pool, below, &st, err) : mlr_error_nomem(err);
 
     mlr_free(below);
-    if (rc == 1 && is_older(&st, s->now_ms, PARTIAL_MS))
+    if (rc == 1 && (spared_ms == 0 || is_older(&st, s->now_ms, spared_ms)))
         rc = mlr_partial_remove(s->disk->receiving, d, s->op, err);
     return rc < 0 ? rc : 0;
 }

@@ -366,6 +366,16 @@ bool mlr_partial_is_part(const char *name, mlr_digest *out)
     return known && mlr_digest_parse(text, out, NULL) == 0;
 }
 
+bool mlr_partial_is_lock_alone(const char *dir, const char *name)
+{
+    char       *path = mlr_asprintf("%s/%.*s", dir, MLR_DIGEST_HEX, name);
+    struct stat st;
+    bool        alone = strcmp(name + MLR_DIGEST_HEX, LOCK_EXT) == 0 && path != NULL && mlr_fs_stat(path, &st, NULL) == MLREG_ENOTFOUND;
+
+    mlr_free(path);
+    return alone;
+}
+
 int mlr_partial_remove(const char *dir, const mlr_digest *d, mlr_op *op, mlreg_error **err)
 {
     mlreg_error *why = NULL;

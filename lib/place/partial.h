@@ -30,6 +30,7 @@ void mlr_partial_free(mlr_partial *p);         /* keeps what is there for later,
 
 /* For gc: whether `name` in that directory is one of these files, and the blob that it belongs to. */
 bool mlr_partial_is_part(const char *name, mlr_digest *out);
+bool mlr_partial_is_lock_alone(const char *dir, const char *name);      /* it is a lock, and there are no bytes to go on with */
 /* 1: gone, with all its files; 0: somebody has it in the making now. */
 int  mlr_partial_remove(const char *dir, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 #endif

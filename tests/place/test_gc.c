@@ -373,6 +373,34 @@ static void test_gc__takes_leftovers_of_yesterday(void **state)
     assert_int_equal(bed_has(f->p, f->repo, "so that notes are there"), 1);
 }
 
+static int gc_by_default(fixture *f)
+{
+    mlreg_gc_report report;
+    return try_gc(f->p, 0, 0, &report, NULL);
+}
+
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* What a killed process had received of a blob is worth going on with, a lock of its own is not; and who spares nothing spares neither. */
+static void test_gc__keeps_what_can_be_gone_on_with(void **state)
+{
+    fixture    *f = *state;
+    const char *part = bed_at(f->at, ".mlreg/partial/" HEX), *lock = bed_at(f->at, ".mlreg/partial/" HEX ".lock");
+    if (f->is_layout)
+        return;
+    bed_put(f->p, f->repo, "so that there is a folder for them");
+    bed_write(lock, "");
+    assert_int_equal(gc_by_default(f), 0);
+    assert_false(bed_exists(lock));
+    bed_write(part, "half of a blob");
+    bed_write(lock, "");
+    assert_int_equal(gc_by_default(f), 0);
+    assert_true(bed_exists(part));
+    assert_int_equal(gc(f), 0);
+    assert_false(bed_exists(part));
+    assert_false(bed_exists(lock));
+}
+
 static void test_gc__of_a_place_with_nothing_in_it_is_nothing(void **state)
 {
     fixture *f = *state;
@@ -498,6 +526,7 @@ int main(void)
         IN_BOTH(test_gc__keeps_every_digest_in_a_document_it_does_not_know),
         IN_BOTH(test_gc__goes_on_where_an_index_is_sparse),
         IN_BOTH(test_gc__takes_leftovers_of_yesterday),
+        IN_BOTH(test_gc__keeps_what_can_be_gone_on_with),
         IN_BOTH(test_gc__of_a_place_with_nothing_in_it_is_nothing),
         IN_BOTH(test_gc__harms_nothing_whatever_fails),
         IN_BOTH(test_gc__removes_nothing_when_memory_is_out),
