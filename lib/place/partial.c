@@ -219,14 +219,15 @@ int mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err)
     struct stat      st;
     int              rc;
 
+    /* Room on the disk first: a size that is a lie then costs no memory. */
+    if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, p->path, err)) < 0)
+        return rc;
     p->sums = mlr_alloc_array(p->n, sizeof *p->sums);
     p->has = mlr_alloc_array(p->n, sizeof *p->has);
     if (p->sums == NULL || p->has == NULL)
         return mlr_error_nomem(err);
-    if ((rc = open_files(p, &st, err)) < 0)
-        return rc;
     mlr_journal_head_of(&p->digest, p->bytes, &st, &head);
-    if ((rc = go_on(p, &head, &st, op, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, p->path, err)) < 0)
+    if ((rc = go_on(p, &head, &st, op, err)) < 0)
         return rc;
     return write_anew(p, &head, err);
 }
