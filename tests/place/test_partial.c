@@ -220,6 +220,13 @@ static void test_partial__that_somebody_touched_is_read_again(void **state)
     free(path);
 }
 
+/* Each byte; where a sanitizer makes that minutes, each 13th, which falls on all members of records of different kinds. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STEP 13
+#else
+#define STEP 1
+#endif
+
 static void test_partial__a_wrong_byte_in_the_journal_is_noticed_or_harmless(void **state)
 {
     fixture     *f = *state;
@@ -234,7 +241,7 @@ static void test_partial__a_wrong_byte_in_the_journal_is_noticed_or_harmless(voi
     assert_true((fd = open(path, O_RDONLY)) >= 0);
     assert_true((n = read(fd, good, sizeof good)) > 4 * MLR_JOURNAL_RECORD_BYTES);
     close(fd);
-    for (ssize_t at = 0; at < n; at++) {
+    for (ssize_t at = 0; at < n; at += STEP) {
         memcpy(bad, good, sizeof bad);
         bad[at] ^= (uint8_t)(1u << (at % 8));
         assert_true((fd = open(path, O_WRONLY | O_TRUNC | O_CREAT, 0600)) >= 0);
