@@ -1,0 +1,125 @@
+"""A large blob on its way into a store: one process brings it for all who want it, and what came outlives who brought it."""
+import hashlib
+import re
+import subprocess
+import time
+
+from bed import evil
+from cli.oci import Artifact, rules
+from cli.program import Case
+
+MIB = 1 << 20
+SLAB = 8 * MIB
+SIZE = 48 * MIB
+CONNECTIONS = 16
+
+
+class Resume(Case):
+    def setUp(self):
+        super().setUp()
+        self.data = b"".join(evil.pattern(0, SIZE))
+        self.artifact = Artifact([("x", self.data)])
+        self.blob = "sha256:" + hashlib.sha256(self.data).hexdigest()
+
+    def serve(self, **changes):
+        how = {"size": SIZE, "body_base64": "", **changes}
+        return self.evil(rules("m", "v1", self.artifact, x=how))
+
+    def asked(self, server):
+        """The ranges of the blob that were asked for; (0, SIZE) for all of it."""
+        ranges = []
+        for request in server.requests():
+            if request["method"] == "GET" and request["path"].endswith(self.blob):
+                wanted = next((re.fullmatch(r"bytes=(\d+)-(\d+)", v) for k, v in request["headers"] if k.lower() == "range"), None)
+                ranges.append((int(wanted[1]), int(wanted[2]) + 1) if wanted else (0, SIZE))
+        return ranges
+
+    def partial(self):
+        folder = self.store / ".mlreg" / "partial"
+        return sorted(p.name[64:] for p in folder.iterdir()) if folder.exists() else []
+
+    def wait_for_slabs(self, process):
+        """Until the journal tells of some slab."""
+        journal = self.store / ".mlreg" / "partial" / (self.blob[7:] + ".journal")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            self.assertIsNone(process.poll(), "it ended before it could be killed")
+            if journal.exists() and journal.stat().st_size > 4 * 128:
+                return
+            time.sleep(0.01)
+        self.fail("no slab came")
+
+    def assertPulled(self, ref):
+        self.mlreg("copy", "store:" + ref, "dir:out")
+        self.assertEqual(hashlib.sha256((self.work / "out" / "x").read_bytes()).hexdigest(), self.blob[7:])
+        self.assertSound()
+        self.assertEqual(self.partial(), [])
+
+    def test_resume__of_a_pull_that_was_killed(self):
+        slow = self.serve(do="drip", piece=MIB, ms=40)
+        ref = f"{slow.host}/m:v1"
+        process = self.start("pull", ref)
+        self.wait_for_slabs(process)
+        process.kill()
+        process.communicate(timeout=30)
+        self.assertIn(".journal", self.partial())
+        self.assertEqual(self.json("ls"), [])
+        self.assertSound()
+        n = len(self.asked(slow))
+        self.mlreg("pull", ref)
+        again = self.asked(slow)[n:]
+        self.assertNotIn((0, SIZE), again)
+        self.assertLessEqual(sum(end - start for start, end in again), SIZE * 3 + CONNECTIONS * SLAB)
+        self.assertGreaterEqual(min(start for start, _ in again), SLAB)
+        self.assertPulled(ref)
+
+    def test_resume__of_many_kills_ends_at_last(self):
+        slow = self.serve(do="drip", piece=MIB, ms=20)
+        ref = f"{slow.host}/m:v1"
+        for _ in range(4):
+            process = self.start("pull", ref)
+            try:
+                process.wait(self.random.uniform(0.1, 0.8))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.communicate(timeout=30)
+        self.mlreg("pull", ref)
+        self.assertPulled(ref)
+
+    def test_shared__eight_processes_download_once(self):
+        server = self.serve(do="drip", piece=MIB, ms=20)
+        ref = f"{server.host}/m:v1"
+        processes = [self.start("pull", ref) for _ in range(8)]
+        for process in processes:
+            _, said = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(self.asked(server).count((0, SIZE)), 1)
+        self.assertPulled(ref)
+
+    def test_shared__who_waits_takes_over_from_one_who_was_killed(self):
+        server = self.serve(do="drip", piece=MIB, ms=40)
+        ref = f"{server.host}/m:v1"
+        first = self.start("pull", ref)
+        self.wait_for_slabs(first)
+        second = self.start("pull", ref)
+        time.sleep(0.3)
+        self.assertEqual(self.asked(server).count((0, SIZE)), 1)
+        first.kill()
+        first.communicate(timeout=30)
+        _, said = second.communicate(timeout=120)
+        self.assertEqual(second.returncode, 0, said)
+        self.assertEqual(self.asked(server).count((0, SIZE)), 1)
+        self.assertPulled(ref)
+
+    def test_wrong_bytes__are_not_kept(self):
+        other = Artifact([("x", self.data[:-1] + b"!")])
+        server = self.evil(rules("m", "v1", other, x={"size": SIZE, "body_base64": ""}))
+        self.fails("pull", f"{server.host}/m:v1", says="sha256")
+        self.assertEqual(self.partial(), [])
+
+    def test_ranges__that_a_server_does_not_know_are_done_without(self):
+        server = self.serve(do="drip", piece=MIB, ms=20, ranges=False)
+        ref = f"{server.host}/m:v1"
+        self.mlreg("pull", ref)
+        self.assertEqual(self.asked(server).count((0, SIZE)), 1)
+        self.assertPulled(ref)
