@@ -5,7 +5,7 @@ import json
 import random
 import tarfile
 
-from cli.oci import EMPTY, INDEX, MANIFEST, RAW, TITLE, Artifact, Index, descriptor, digest, layer, write_layout
+from cli.oci import EMPTY, RAW, TITLE, Artifact, Index, descriptor, digest, layer, write_layout
 
 IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
 IMAGE_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"

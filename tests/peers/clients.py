@@ -16,10 +16,6 @@ class Failed(Exception):
     """A command that ended badly: the command, and what it said."""
 
 
-class Skipped(Exception):
-    """Why a cell cannot be had."""
-
-
 class Client:
     """One client in a folder of its own. A place is a registry's Server and a repository in it, or a layout and a tag."""
     name = version_of = None

@@ -17,7 +17,7 @@ KINDS = {
     "tls": ("docker-registry 2.8.2", "tls"), "redirect": ("docker-registry 2.8.2", "redir"),
     "distribution": ("distribution 3.1.2", "open"), "distribution_htpasswd": ("distribution 3.1.2", "basic"), "token": ("distribution 3.1.2", "token"),
     "distribution_tls": ("distribution 3.1.2", "tls"), "distribution_redirect": ("distribution 3.1.2", "redir"),
-    "go": ("go-containerregistry", "open"),
+    "go": ("go", "open"),
 }
 ACCEPT = ", ".join([MANIFEST, "application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
                     "application/vnd.docker.distribution.manifest.list.v2+json"])

@@ -6,7 +6,6 @@ from peers.servers import FACTS
 
 FIRST, WIDTH = 30, 7
 SHOWN = {"ok": "ok", "later": "·", "skipped": "-", "known": "!"}
-SHORT = {"docker-registry 2.8.2": "docker-registry 2.8.2", "distribution 3.1.2": "distribution 3.1.2", "go-containerregistry": "go"}
 
 
 class Notes:
@@ -38,7 +37,7 @@ def registries(there):
     text, last = "", None
     for at, s in enumerate(there):
         if s.registry != last:
-            text = text[:max(0, at * WIDTH - 1)].ljust(at * WIDTH) + SHORT[s.registry]
+            text = text[:max(0, at * WIDTH - 1)].ljust(at * WIDTH) + s.registry
         last = s.registry
     return " " * FIRST + text
 
