@@ -50,6 +50,8 @@ static void print_moved(const cli *c, const char *verb, const char *name, const 
         json_number("bytes_moved", moved, false);
         json_number("bytes_reused", s->bytes_reused, false);
         json_number("elapsed_ms", s->elapsed_ms, false);
+        if (c->stats)
+            json_stats(s);
         printf("}\n");
     } else if (c->quiet) {
         printf("%s\n", digest_of(a));
@@ -60,6 +62,8 @@ static void print_moved(const cli *c, const char *verb, const char *name, const 
         if (s->bytes_reused > 0)
             printf("%s there already\n", human(s->bytes_reused, text));
     }
+    if (c->stats && !c->json)
+        say_stats(s);
 }
 
 static const char *hint_of(const mlreg_error *err, const spot *from, char room[HINT_BYTES])
