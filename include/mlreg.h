@@ -197,7 +197,9 @@ MLREG_API const char *mlreg_name_digest(const mlreg_name *n);
 MLREG_API void mlreg_name_free(mlreg_name *n);
 
 /* ---- session -----------------------------------------------------------------------------------------------------
- * One open place. Opening a registry does not yet talk to it. */
+ * One open place. Opening a registry does not yet talk to it. Its manifests and blobs are read through the mirrors that
+ * containers' registries.conf names for it, in order, then from itself; everything else goes to itself alone. What that
+ * file blocks is EPOLICY for every call. */
 enum { MLREG_LOG_ERROR = 0, MLREG_LOG_WARN, MLREG_LOG_INFO, MLREG_LOG_DEBUG };
 /** One line without newline and without secrets. */
 typedef void (*mlreg_log_fn)(int level, const char *line, void *user);
@@ -222,9 +224,10 @@ typedef struct mlreg_session_options {
     uint32_t reserved;
     mlreg_runtime *runtime;        /* kept alive by the session */
     const char *ca_file;           /* PEM; else $SSL_CERT_FILE, $CURL_CA_BUNDLE, the system's */
-    const char *client_cert_file;  /* PEM */
+    const char *client_cert_file;  /* PEM; not for mirrors */
     const char *client_key_file;   /* PEM */
-    mlreg_auth_fn auth;            /* else docker's config.json with its helpers, then the containers auth.json files */
+    mlreg_auth_fn auth;            /* else, and for mirrors, docker's config.json with its helpers, then the containers
+                                    * auth.json files */
     void *auth_user;
     mlreg_log_fn log;              /* silent */
     void *log_user;
@@ -236,7 +239,7 @@ typedef struct mlreg_session_options {
  * @param opts      NULL: all defaults
  * @return 0; ENOTFOUND (no store or layout there, and no MLREG_OPEN_CREATE); ENOTSUP (a store of a newer format, a
  *         URL of another scheme); EDENIED (plain http to another host; no permission); EPROTO (there is something
- *         else there); EIO; ESTRUCT. Since 0.1. */
+ *         else there; a malformed registries.conf); EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_session_open(const char *location, const mlreg_session_options *opts, mlreg_session **out,
         mlreg_error **err);
 /** Close a place and release it; its artifacts, streams and builders keep it alive. NULL is fine. Since 0.1. */

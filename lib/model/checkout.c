@@ -43,11 +43,9 @@ static int done(struct file *f, int rc, mlr_op *op, mlreg_error **err)
     return rc < 0 ? mlr_error_subject(err, rc, f->title != NULL ? f->title : f->layer->digest.text) : 0;
 }
 
-static int open_layer(struct file *f, mlr_op *op, mlr_reader **out, mlreg_error **err)
+static mlr_blob blob_of(const struct file *f)
 {
-    mlr_blob b = { f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
-
-    return mlr_counted_open(f->of->place, &b, op, out, err);
+    return (mlr_blob){ f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
 }
 
 /* Wrong bytes are the place's doing, whoever found out. */
@@ -78,13 +76,18 @@ static int is_there(struct file *f, mlr_op *op, mlreg_error **err)
 
 static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 {
+    const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
-    int rc = open_layer(f, op, &r, err);
+    mlreg_error *why = NULL;
+    int rc;
 
-    if (rc == 0)
-        rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, err);
+    do {
+        if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
+            rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, &why);
+    } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
     if (rc == 0)
         mlr_counted_rest(r, op);
+    mlr_error_move(err, &why);
     mlr_reader_free(r);
     return blame(f, rc, err);
 }
@@ -121,12 +124,18 @@ static int add_names(struct file *f, mlr_op *op, mlreg_error **err)
 static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
+    const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
+    mlreg_error *why = NULL;
     int rc;
 
-    if ((rc = open_layer(f, op, &r, err)) < 0)
-        return done(f, rc, op, err);
-    if ((rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, err)) < 0)
+    do {
+        mlr_unpack_done(&f->archive);
+        if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
+            rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, &why);
+    } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
+    mlr_error_move(err, &why);
+    if (rc < 0)
         mlr_reader_free(r);
     else if ((rc = add_names(f, op, err)) == 0 && f->archive.bytes == r)
         mlr_counted_rest(r, op);

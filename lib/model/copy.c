@@ -51,9 +51,13 @@ static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
 {
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
-    int rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why);
+    int rc;
 
-    if (rc == 0 && (rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why)) == 0)
+    do {
+        if ((rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why)) == 0)
+            rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why);
+    } while (mlr_counted_again(b->copy->from, &b->from, rc, &r, op, &why));
+    if (rc == 0)
         mlr_counted_rest(r, op);
     mlr_reader_free(r);
     return blame(b, rc, err, &why);
