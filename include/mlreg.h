@@ -156,7 +156,20 @@ typedef struct mlreg_stats {
     uint64_t bytes_reused;            /* not moved: there already, mounted or cloned */
     uint64_t bytes_resumed;           /* not moved again after a break */
     uint64_t elapsed_ms;              /* since the first call with this op began */
+    /* What it was spent on, added up over threads that work at the same time: */
+    uint64_t wait_ms;                 /* until a registry was reached and answered */
+    uint64_t network_ms;              /* receiving and sending bodies */
+    uint64_t hash_ms;                 /* SHA-256 */
+    uint64_t write_ms;                /* into files, as far as the system does not do it later */
+    uint64_t sync_ms;                 /* until that was on the disk, and published */
 } mlreg_stats;
+typedef struct mlreg_blob_stats {
+    uint32_t size, reserved;
+    const char *name;                 /* the file, else the digest; borrowed from the op */
+    uint64_t bytes;
+    uint64_t began_ms;                /* on the clock of mlreg_stats.elapsed_ms */
+    uint64_t elapsed_ms;
+} mlreg_blob_stats;
 /** Called on the calling thread every interval_ms, even when no byte moves; nonzero cancels. */
 typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
 /** Make an op, to be passed to calls that take long. Since 0.1. */
@@ -168,6 +181,9 @@ MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *us
 MLREG_API void mlreg_op_cancel(mlreg_op *op);
 /** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err);
+/** Read what became of the i-th blob (layer or config) that calls with this op were done with, in the order of their ends;
+ * the first 10,000 are known. From any thread. Codes: ENOTFOUND (there are no more); ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_op_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *inout, mlreg_error **err);
 /** Release an op, which no call may be using; streams that were opened with it keep it alive. NULL is fine.
  * Since 0.1. */
 MLREG_API void mlreg_op_free(mlreg_op *op);

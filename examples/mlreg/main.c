@@ -36,7 +36,7 @@ static const char *const option_help[][2] = {
     { "--exclude GLOB", "not the files that match; may be repeated" },
     { "--range A-B", "only bytes A to B, both included, as in HTTP" },
     { "--unverified", "from a registry: fetch just the range, unchecked" },
-    { "--stats", "say what it took: requests, tries, bytes, time; with --json as \"stats\"" },
+    { "--stats", "say what it took: requests, tries, bytes, times of layers and of kinds of work; with --json as \"stats\"" },
     { "--dry-run", "only say what would be removed" },
     { "--grace SECONDS", "spare blobs younger than this (3600)" },
     { "--repair", "mend what can be mended" },

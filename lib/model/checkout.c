@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -36,11 +37,13 @@ struct checkout {
     pthread_mutex_t lock;            /* guards `titles` while archives are read */
 };
 
-static int done(struct file *f, int rc, mlr_op *op, mlreg_error **err)
+static int done(struct file *f, int rc, uint64_t from_ms, mlr_op *op, mlreg_error **err)
 {
+    const char *name = f->title != NULL ? f->title : f->layer->digest.text;
+
     if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
-    return rc < 0 ? mlr_error_subject(err, rc, f->title != NULL ? f->title : f->layer->digest.text) : 0;
+        mlr_op_blob_done(op, name, f->layer->bytes, from_ms);
+    return rc < 0 ? mlr_error_subject(err, rc, name) : 0;
 }
 
 static mlr_blob blob_of(const struct file *f)
@@ -95,6 +98,7 @@ static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
+    uint64_t from_ms = mlr_clock_ms();
     int rc = is_there(f, op, err);
 
     if (rc == 1) {
@@ -103,7 +107,7 @@ static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
     } else if (rc == 0) {
         rc = fetch(f, op, err);
     }
-    return done(f, rc, op, err);
+    return done(f, rc, from_ms, op, err);
 }
 
 /* ---- one archive ---- */
@@ -127,6 +131,7 @@ static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
     const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
+    uint64_t from_ms = mlr_clock_ms();
     int rc;
 
     do {
@@ -139,7 +144,7 @@ static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
         mlr_reader_free(r);
     else if ((rc = add_names(f, op, err)) == 0 && f->archive.bytes == r)
         mlr_counted_rest(r, op);
-    return done(f, blame(f, rc, err), op, err);
+    return done(f, blame(f, rc, err), from_ms, op, err);
 }
 
 static int land_archive(void *arg, mlr_op *op, mlreg_error **err)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/work.h"
 #include "model/counted.h"
@@ -86,10 +87,12 @@ static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct blob *b = arg;
+    uint64_t from_ms;
     int rc = mlr_wide_enter(b->copy->wide, b->to.bytes, op, err);
 
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
+    from_ms = mlr_clock_ms();
     if ((rc = mlr_op_check(op, err)) == 0)
         rc = there_already(b, op, err);
     if (rc == 1) {
@@ -99,7 +102,7 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
         rc = move_blob(b, op, err);
     }
     if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+        mlr_op_blob_done(op, b->name, b->to.bytes, from_ms);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
     return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
 }

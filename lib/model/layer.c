@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -90,6 +91,7 @@ static int bring(mlr_layer *l, mlr_place *p, const mlr_blob *b, mlr_reader **r, 
 {
     mlr_reader *counted = NULL;
     mlreg_error *why = NULL;
+    uint64_t from_ms = mlr_clock_ms();
     int rc = mlr_counted_new(*r, p->name, &counted, err);
 
     if (rc < 0)
@@ -103,7 +105,7 @@ static int bring(mlr_layer *l, mlr_place *p, const mlr_blob *b, mlr_reader **r, 
             rc = take_and_check(l, p, counted, op, &why);
     } while (mlr_counted_again(p, b, rc, &counted, op, &why));
     if (rc == 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+        mlr_op_blob_done(op, l->name, b->bytes, from_ms);
     mlr_error_move(err, &why);
     mlr_reader_free(counted);
     return rc;

@@ -48,11 +48,41 @@ class Stats(Case):
         self.assertGreater(s["bytes_resumed"], 0)
         self.assertEqual(s["bytes_network"], size + len(b"{}") + len(Artifact([("x", data)]).data) + sent - s["bytes_resumed"])
 
+    def test_stats__tell_of_each_layer(self):
+        self.serve()
+        s = self.stats("pull", self.ref)
+        self.assertEqual(sorted((l["name"], l["bytes"]) for l in s["layers"]),
+                         sorted([("x", len(self.data)), ("y", 5), (digest(b"{}"), 2)]))
+        self.assertTrue(all(l["began_ms"] + l["elapsed_ms"] <= s["elapsed_ms"] for l in s["layers"]))
+
+    def test_stats__tell_waiting_from_receiving(self):
+        for how, slow, quick in ({"delay_ms": 400}, "wait_ms", "network_ms"), ({"do": "drip", "piece": 100_000, "ms": 200}, "network_ms", "wait_ms"):
+            with self.subTest(slow):
+                server = self.evil(rules("r", "v1", self.artifact, x={"keep": False, **how}))
+                s = self.stats("pull", f"{server.host}/r:v1", "--store", self.work / slow)
+                self.assertGreaterEqual(s[slow], 400 * 9 // 10)
+                self.assertGreater(s[slow], s[quick])
+                layer = next(l for l in s["layers"] if l["name"] == "x")
+                self.assertGreaterEqual(layer["elapsed_ms"], 400 * 9 // 10)
+
+    def test_stats__tell_what_was_hashed_written_and_synced(self):
+        big = b"".join(pattern(0, 48 << 20))
+        server = self.evil(rules("r", "v1", Artifact([("x", big)]), x={"size": len(big), "body_base64": ""}))
+        s = self.stats("pull", f"{server.host}/r:v1")
+        for what in "hash_ms", "write_ms", "sync_ms":
+            self.assertGreater(s[what], 0, what)
+
+    def test_stats__a_name_cannot_steer_the_terminal(self):
+        server = self.evil(rules("r", "v1", Artifact([("a\x1b[2Jb", b"x")])))
+        self.assertNotIn("\x1b", self.mlreg("pull", f"{server.host}/r:v1", "--stats").stderr)
+
     def test_stats__are_for_people_on_stderr(self):
         server = self.serve()
         done = self.mlreg("pull", self.ref, "-o", "out", "--stats")
         self.assertNotIn("stats", done.stdout)
         self.assertRegex(done.stderr, rf"stats: {len(server.requests())} requests, 0 of them again; 2 files\n  content: .* moved, 0 B there already")
+        self.assertRegex(done.stderr, r"\n  spent, all threads together: [\d.]+ s waiting for answers, .* syncing\n")
+        self.assertRegex(done.stderr, r"\n  x: 300 kB in [\d.]+ s, from [\d.]+ s on\n")
         self.assertNotIn("stats", self.mlreg("pull", self.ref, "-o", "out").stderr)
 
     def test_stats__within_this_machine_ask_nobody(self):
