@@ -1,4 +1,6 @@
-"""run_python.py REPORT DIR… - runs the unittest files of some folders and writes what came of each test, as JSON."""
+"""run_python.py REPORT DIR… - runs the unittest files of some folders, writes what came of each test, as JSON, and says where the
+time went."""
+import collections
 import json
 import pathlib
 import sys
@@ -12,6 +14,14 @@ class Recorder(unittest.TextTestResult):
     def __init__(self, *args):
         super().__init__(*args)
         self.records = []
+        self.seconds = collections.Counter()      # by module
+        self.began = time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        now = time.monotonic()
+        self.seconds[type(test).__module__] += now - self.began
+        self.began = now
 
     def record(self, test, outcome, reason=""):
         self.records.append({"name": test.id(), "outcome": outcome, "reason": reason})
@@ -47,6 +57,8 @@ def main():
     result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2, stream=sys.stdout).run(suite)
     with open(report, "w") as f:
         json.dump(result.records, f)
+    for module, seconds in result.seconds.most_common(8):
+        print(f"{seconds:4.0f} s {module}")
     print(f"{len(result.records)} tests in {time.monotonic() - began:.0f} s")
     return not result.wasSuccessful()
 

@@ -45,11 +45,8 @@ def main():
         results += [(f"{path.name.split('.')[0]}/{n}", o, r) for n, o, r in from_meson(path)]
     for path in sorted(folder.glob("*.crashed")):
         results.append((path.stem, "failed", "the test runner itself broke off"))
-    python = folder / "python.json"
-    if python.exists():
-        results += [(r["name"], r["outcome"], r["reason"]) for r in json.loads(python.read_text())]
-    else:
-        results.append(("python", "failed", "no report: the runner broke off"))
+    for path in sorted(folder.glob("*.python.json")):
+        results += [(r["name"], r["outcome"], r["reason"]) for r in json.loads(path.read_text())]
     for name, outcome, reason in results:
         counts[outcome] += 1
         if outcome != "passed":

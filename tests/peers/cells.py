@@ -145,8 +145,10 @@ class Bench:
         """A folder for one cell; by a number, for podman takes no other names."""
         folder = self.folder / f"cell{next(self.numbers)}"
         folder.mkdir()
-        yield folder
-        shutil.rmtree(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
     def layout_is(self, client, layout, wanted):
         """The layout has what is wanted, byte by byte, seen without libmlreg; gives the digest that it goes by there."""
