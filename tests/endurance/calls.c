@@ -1,12 +1,12 @@
 /* endurance/calls.c - every allocation and every file call of every verb fails in turn, and nothing suffers for it.
  *
- * Usage: endurance_calls [--most N] [--for-good] [--verb NAME] [--fault NAME] [--call N] REGISTRY
+ * Usage: endurance_calls [--most N] [--for-good] [--verb NAME] [--fault NAME] [--call N] [--keep] REGISTRY
  *
  * For each verb (build, push, pull, resume, read, gc) and each fault (no memory, EIO, ENOSPC, EDQUOT, EMFILE, EINTR, a short read or write)
  * the calls of a clean run are counted, then the 1st, the 2nd, … fails, on whatever thread it happens to be; with --most N only N of them,
  * evenly spread, with --for-good all that follow as well. After each try: a documented code or success, no block of memory and no file
  * left open, a sound store, the tag of before readable; the second try goes well, and a collection leaves nothing over. The exit status
- * is 1, and the last line tells which try it was, if one of these does not hold. */
+ * is 1, and the last line tells which try it was, if one of these does not hold; with --keep its directory stays, below /dev/shm. */
 #include "calls.h"
 
 #include <ftw.h>
@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct { unsigned most; bool for_good; const char *verb, *fault; unsigned call; const char *registry; } how;
+static struct { unsigned most; bool for_good; const char *verb, *fault; unsigned call; bool keep; const char *registry; } how;
 static struct { const verb *v; const fault *f; unsigned nth; } now;
-static char top[64];
+static char top[64], shared[80];
 
 /* ---- directories ---- */
 
@@ -46,7 +46,7 @@ void broken(const char *format, ...)
     va_end(args);
     printf("\n");
     fflush(stdout);
-    if (getenv("CALLS_KEEP") == NULL)
+    if (!how.keep)
         remove_all(top);
     _exit(1);
 }
@@ -57,10 +57,7 @@ static void begin(ground *g)
 {
     static unsigned number;
 
-    *g = (ground){ .registry = how.registry, .number = ++number };
-    static char shared[80];
-    snprintf(shared, sizeof shared, "%s/shared", top);
-    g->shared = shared;
+    *g = (ground){ .registry = how.registry, .shared = shared, .number = ++number };
     snprintf(g->dir, sizeof g->dir, "%s/%u", top, number);
     mkdir(g->dir, 0755);
 }
@@ -85,32 +82,44 @@ static void check_nothing_held(long blocks, int files)
         broken("%d files stay open", files_in_use() - files);
 }
 
+static int act_with_fault(ground *g, unsigned *n_calls, unsigned *fired)
+{
+    mlreg_error *err = NULL;
+    long blocks = blocks_in_use();
+    int files = files_in_use(), rc;
+
+    fault_arm(now.f, now.nth, how.for_good);
+    rc = now.v->act(g, &err);
+    *n_calls = fault_disarm(fired);
+    check_code(rc, err);
+    mlreg_error_free(err);
+    check_nothing_held(blocks, files);
+    return rc;
+}
+
+static void act_again(ground *g)
+{
+    mlreg_error *err = NULL;
+
+    if (now.v->act(g, &err) < 0)
+        broken("the second try: %s", mlreg_error_message(err));
+    now.v->check(g);
+}
+
 /* 1: refused; 0: it got through. *n_calls: how many the verb made. */
 static int try_once(unsigned nth, unsigned *n_calls, unsigned *fired)
 {
-    mlreg_error *err = NULL;
     ground g;
-    long blocks;
-    int files, rc, again;
+    int rc;
 
     now.nth = nth;
     begin(&g);
     now.v->prepare(&g);
-    blocks = blocks_in_use();
-    files = files_in_use();
-    fault_arm(now.f, nth, how.for_good);
-    rc = now.v->act(&g, &err);
-    *n_calls = fault_disarm(fired);
-    check_code(rc, err);
-    mlreg_error_free(err);
-    err = NULL;
-    check_nothing_held(blocks, files);
+    rc = act_with_fault(&g, n_calls, fired);
     verbs_check_store(&g);
     if (rc == 0)
         now.v->check(&g);
-    if ((again = now.v->act(&g, &err)) < 0)
-        broken("the second try: %s", mlreg_error_message(err));
-    now.v->check(&g);
+    act_again(&g);
     verbs_check_swept(&g);
     remove_all(g.dir);
     return rc < 0;
@@ -145,6 +154,8 @@ static bool parse(int argc, char **argv)
 
         if (strcmp(argv[i], "--for-good") == 0)
             how.for_good = true;
+        else if (strcmp(argv[i], "--keep") == 0)
+            how.keep = true;
         else if (argv[i][0] != '-' && how.registry == NULL)
             how.registry = argv[i];
         else if (strcmp(argv[i], "--most") == 0 && ++i)
@@ -174,22 +185,19 @@ static void make_top(void)
         mkdir(path, 0700);
         setenv(*name, path, 1);
     }
-    snprintf(path, sizeof path, "%s/shared", top);
-    mkdir(path, 0755);
+    snprintf(shared, sizeof shared, "%s/shared", top);
+    mkdir(shared, 0755);
     setenv("TMPDIR", top, 1);
 }
 
 int main(int argc, char **argv)
 {
-    char shared[80];
-
     if (!parse(argc, argv)) {
-        fprintf(stderr, "usage: endurance_calls [--most N] [--for-good] [--verb NAME] [--fault NAME] [--call N] REGISTRY\n");
+        fprintf(stderr, "usage: endurance_calls [--most N] [--for-good] [--verb NAME] [--fault NAME] [--call N] [--keep] REGISTRY\n");
         return 2;
     }
     faults_install();
     make_top();
-    snprintf(shared, sizeof shared, "%s/shared", top);
     verbs_begin(how.registry, shared);
     printf("%-7s %-10s %6s %6s %8s %8s\n", "verb", "fault", "calls", "tried", "refused", "through");
     for (const verb *v = verbs; v < verbs + n_verbs; v++)
