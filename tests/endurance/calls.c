@@ -2,7 +2,7 @@
  *
  * Usage: endurance_calls [--most N] [--for-good] [--verb NAME] [--fault NAME] [--call N] [--keep] REGISTRY
  *
- * For each verb (build, push, pull, resume, read, gc) and each fault (no memory, EIO, ENOSPC, EDQUOT, EMFILE, EINTR, a short read or write)
+ * For each verb (build, push, publish, pull, resume, read, gc) and each fault (no memory, EIO, ENOSPC, EDQUOT, EMFILE, EINTR, a short read or write)
  * the calls of a clean run are counted, then the 1st, the 2nd, … fails, on whatever thread it happens to be; with --most N only N of them,
  * evenly spread, with --for-good all that follow as well. After each try: a documented code or success, no block of memory and no file
  * left open, a sound store, the tag of before readable; the second try goes well, and a collection leaves nothing over. The exit status

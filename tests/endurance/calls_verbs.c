@@ -1,4 +1,4 @@
-/* endurance/calls_verbs.c - build, push, pull, resume, read and gc, each as a program would do it, and what must hold afterwards. */
+/* endurance/calls_verbs.c - build, push, publish, pull, resume, read and gc, each as a program would do it, and what must hold afterwards. */
 #include "calls.h"
 
 #include <dirent.h>
@@ -243,6 +243,19 @@ static int act_push(ground *g, mlreg_error **err)
     return copy(g, true, "new:v1", name_there(g, name), NULL, err);
 }
 
+/* Straight from the folder. */
+static int act_publish(ground *g, mlreg_error **err)
+{
+    mlreg_session *s = NULL;
+    char folder[PATH], name[PATH];
+    int rc = open_registry(g, &s, err);
+
+    if (rc == 0)
+        rc = build(s, at(g->shared, "new", folder), name_there(g, name), err);
+    mlreg_session_free(s);
+    return rc;
+}
+
 static void check_pushed(ground *g)
 {
     mlreg_session *s = NULL;
@@ -364,6 +377,7 @@ static void check_collected(ground *g)
 const verb verbs[] = {
     { "build", prepare_old, act_build, check_new },
     { "push", prepare_both, act_push, check_pushed },
+    { "publish", prepare_old, act_publish, check_pushed },
     { "pull", prepare_old, act_pull, check_new },
     { "resume", prepare_broken_off, act_resume, check_large },
     { "read", prepare_both, act_read, check_read },
