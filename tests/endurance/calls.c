@@ -134,7 +134,7 @@ static void try_all(void)
     try_once(0, &n, &fired);
     step_of = how.most > 0 && how.most < n ? how.most : n;
     for (unsigned i = 0; i < step_of; i++) {
-        unsigned nth = how.call > 0 ? how.call : 1 + (unsigned)((unsigned long long)i * n / step_of), ignored;
+        unsigned nth = how.call > 0 ? how.call : 1 + (unsigned)((2ull * i + 1) * n / (2ull * step_of)), ignored;
         int rc = try_once(nth, &ignored, &fired);
 
         tried += fired > 0;
