@@ -12,11 +12,22 @@
 
 static mlr_fs_hook hook;
 static void       *hook_user;
+static size_t    (*shorten)(size_t asked);
 
 void mlr_fs_use(mlr_fs_hook new_hook, void *user)
 {
     hook = new_hook;
     hook_user = user;
+}
+
+void mlr_fs_use_short(size_t (*most)(size_t asked))
+{
+    shorten = most;
+}
+
+size_t mlr_fs_length(size_t asked)
+{
+    return shorten != NULL ? shorten(asked) : asked;
 }
 
 int mlr_fs_fault(mlr_fs_call call, const char *name)
@@ -96,7 +107,8 @@ int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const cha
         ssize_t n = 0;
         int     errnum;
 
-        MLR_FS_TRY(errnum, MLR_FS_READ, name, n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done)));
+        MLR_FS_TRY(errnum, MLR_FS_READ, name,
+                   n = pread(fd, (char *)buf + done, mlr_fs_length(len - done), (off_t)(offset + done)));
         if (errnum != 0)
             return mlr_fs_failed(err, errnum, "read", name);
         if (n == 0)
@@ -115,7 +127,7 @@ int mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const 
         int     errnum;
 
         MLR_FS_TRY(errnum, MLR_FS_WRITE, name,
-                   n = pwrite(fd, (const char *)buf + done, len - done, (off_t)(offset + done)));
+                   n = pwrite(fd, (const char *)buf + done, mlr_fs_length(len - done), (off_t)(offset + done)));
         if (errnum == 0 && n == 0)
             errnum = EIO;               /* no progress and no reason: never spin on it */
         if (errnum != 0)

@@ -80,5 +80,7 @@ typedef enum mlr_fs_call { MLR_FS_OPEN, MLR_FS_STAT, MLR_FS_READ, MLR_FS_WRITE, 
     MLR_FS_OPEN_BENEATH, /* openat2: ENOSYS makes base/beneath walk */ MLR_FS_LOCK } mlr_fs_call;
 typedef int (*mlr_fs_hook)(mlr_fs_call call, const char *name, void *user);
 void mlr_fs_use(mlr_fs_hook hook, void *user);                /* NULL: the system alone */
-int  mlr_fs_fault(mlr_fs_call call, const char *name);        /* for other rooms of base that call the system */
+void mlr_fs_use_short(size_t (*most)(size_t asked));          /* how much of a read or write is done at once; NULL: as asked */
+int  mlr_fs_fault(mlr_fs_call call, const char *name);        /* these two for other rooms of base that call the system */
+size_t mlr_fs_length(size_t asked);
 #endif

@@ -146,7 +146,7 @@ static int copy_ranges(int from, int to, uint64_t bytes, uint64_t *done, const c
         int      errnum;
 
         MLR_FS_TRY(errnum, MLR_FS_WRITE, name,
-                   n = copy_file_range(from, &in, to, &out, left < RANGE_STEP_BYTES ? left : RANGE_STEP_BYTES, 0));
+                   n = copy_file_range(from, &in, to, &out, mlr_fs_length(left < RANGE_STEP_BYTES ? left : RANGE_STEP_BYTES), 0));
         if (is_unsupported(errnum) || (errnum == 0 && n == 0))   /* 0 also where a kernel cannot and does not say so */
             return 0;
         if (errnum != 0)

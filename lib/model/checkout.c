@@ -6,8 +6,8 @@
 
 #include <fcntl.h>
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/beneath.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"

@@ -71,7 +71,8 @@ static int mark(void *user, const mlr_descriptor *d, const mlr_manifest *by, mlr
     return mlr_digestmap_add(&m->s->named, &d->digest, err) == NULL ? MLREG_ENOMEM : 0;
 }
 
-/* What an unreadable manifest names, nobody knows. But a child that never came with its index names nothing. */
+/* What an unreadable manifest names, nobody knows. But a child that never came with its index names nothing. What failed just
+ * now need not be broken. */
 static int stop(void *user, const mlr_descriptor *d, const mlr_manifest *by, const mlreg_error *why, mlreg_error **err)
 {
     const marking *m = user;
@@ -79,9 +80,10 @@ static int stop(void *user, const mlr_descriptor *d, const mlr_manifest *by, con
 
     if (by != NULL && why->code == MLREG_ENOTFOUND)
         return 0;
-    rc = mlr_error_set(err, MLREG_EPROTO, "nothing was removed: in %s, manifest %s cannot be read: %s",
-                       m->repo->own.path, d->digest.text, why->message);
-    return mlr_error_hint(err, rc, "fsck names everything that is broken");
+    rc = mlr_error_set(err, why->code == MLREG_EIO ? MLREG_EIO : MLREG_EPROTO,
+                       "nothing was removed: in %s, manifest %s cannot be read: %s", m->repo->own.path, d->digest.text,
+                       why->message);
+    return rc == MLREG_EIO ? rc : mlr_error_hint(err, rc, "fsck names everything that is broken");
 }
 
 static int mark_all(marking *m, mlreg_error **err)

@@ -24,6 +24,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     mlr_fs_use(NULL, NULL);
+    mlr_fs_use_short(NULL);
     bed_dir_remove(*state);
     return 0;
 }
@@ -136,6 +137,27 @@ static void test_fs__interrupted_calls_go_on(void **state)
     assert_true(calls >= 20);
     assert_memory_equal(buf, "abcd", 4);
     bed_assert_file(bed_at(dir, "c"), "abcd");
+}
+
+static size_t three_at_most(size_t asked)
+{
+    return asked < 3 ? asked : 3;
+}
+
+static void test_fs__transfers_that_come_short_are_gone_on_with(void **state)
+{
+    char buf[16] = "";
+    int  from = -1, to = -1;
+
+    assert_int_equal(mlr_fs_open(bed_at(*state, "from"), O_RDWR | O_CREAT, 0600, &from, NULL), 0);
+    assert_int_equal(mlr_fs_open(bed_at(*state, "to"), O_RDWR | O_CREAT, 0600, &to, NULL), 0);
+    mlr_fs_use_short(three_at_most);
+    assert_int_equal(mlr_fs_write_at(from, 0, "0123456789", 10, "from", NULL), 0);
+    assert_int_equal(mlr_fs_clone(from, to, 10, "to", NULL), 0);
+    assert_int_equal(mlr_fs_read_at(to, 0, buf, 10, "to", NULL), 10);
+    assert_string_equal(buf, "0123456789");
+    mlr_fs_close(from);
+    mlr_fs_close(to);
 }
 
 static void test_fs__every_call_asks_the_seam(void **state)
@@ -289,6 +311,7 @@ int main(void)
         IN_DIR(test_fs__writes_land_where_they_should),
         IN_DIR(test_fs__a_full_disk_is_an_error_with_a_hint),
         IN_DIR(test_fs__interrupted_calls_go_on),
+        IN_DIR(test_fs__transfers_that_come_short_are_gone_on_with),
         IN_DIR(test_fs__every_call_asks_the_seam),
         IN_DIR(test_fs__link_does_not_replace),
         IN_DIR(test_fs__unlink_of_nothing_is_no_error),

@@ -1,16 +1,24 @@
 """A first round of endurance: the programs of this folder in the length that tests/all has room for; tests/soak runs them longer."""
+import os
 import pathlib
+import re
 import shutil
 import tempfile
 import unittest
 
-from bed.house import ROOT, run
+from bed.house import BUILD, ROOT, run
 from cli.program import needs
 from endurance.bench import Broken, Program, contents, write_model
 
 HERE = ROOT / "tests" / "endurance"
 CANNOT = 77
 LONGEST_S = 1500
+
+
+def calls_program():
+    """With the sanitizers, where that build is at hand."""
+    asan = BUILD.parent / "asan" / "tests" / "endurance_calls"
+    return asan if asan.exists() else BUILD / "tests" / "endurance_calls"
 
 
 class Endurance(unittest.TestCase):
@@ -33,6 +41,14 @@ class Endurance(unittest.TestCase):
     @needs("distribution")
     def test_power__cuts_lose_nothing_that_was_reported(self):
         self.assertIn("30 power cuts", self.holds(HERE / "power", "--cuts", "30"))
+
+    @needs("distribution")
+    def test_calls__each_that_fails_is_survived(self):
+        said = self.holds(calls_program(), "--most", "2", os.environ["MLREG_TEST_REGISTRY_DISTRIBUTION"])
+        rows = re.findall(r"(?m)^(\w+) +(\S.*\S) +\d+ +(\d+) +(\d+) +(\d+)$", said)
+        self.assertEqual((len({verb for verb, *_ in rows}), len({fault for _, fault, *_ in rows}), len(rows)), (7, 7, 49))
+        self.assertTrue(all(int(tried) > 0 and int(tried) == int(refused) + int(through) for _, _, tried, refused, through in rows), said)
+        self.assertIn("nothing suffered", said)
 
     @needs("distribution")
     def test_full__disks_of_all_sizes(self):

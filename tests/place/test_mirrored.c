@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/work.h"
 #include "bed/failing_alloc.h"
+#include "place/fetch.h"
 #include "place/registry_bed.h"
 
 #define SIZE    60000
@@ -113,6 +114,32 @@ static void test_mirrored__goes_on_in_the_middle_where_the_mirror_breaks_off(voi
     assert_int_equal(mlr_reader_read_at(r, SIZE, bytes, 1, NULL, &b->err), 0);
     mlr_reader_free(r);
     free(bytes);
+    free(m);
+}
+
+/* ---- several connections ---- */
+
+#define LARGE (20u << 20)
+
+static void test_mirrored__a_large_blob_comes_over_several_connections(void **state)
+{
+    registry_bed *b = *state;
+    char         *m = some_manifest("a");
+    mlr_blob      blob = {REPO, digest_of_pattern(LARGE), LARGE, NULL};
+    mlr_reader   *r = NULL;
+    FILE         *f = tmpfile();
+    mlr_digest    got;
+
+    assert_non_null(f);
+    bed_mirrored(b, GOOD, "[{'path':'" BLOBS ".*','size':20971520,'do':'drip','piece':1048576,'ms':40}]", m);
+    assert_int_equal(mlr_place_blob_later(b->place, &blob, NULL, &r, &b->err), 0);
+    assert_int_equal(n_requests(&b->thief), 0);
+    assert_int_equal(mlr_fetch(b->rt, r, fileno(f), "a file", NULL, NULL, &got, &b->err), 0);
+    assert_string_equal(got.text, blob.digest.text);
+    assert_true(bed_log_count(&b->thief, "\"Range\"") > 0);
+    assert_int_equal(bed_log_count(&b->evil, blob.digest.text), 0);
+    mlr_reader_free(r);
+    fclose(f);
     free(m);
 }
 
@@ -243,6 +270,7 @@ int main(void)
         mirrored_test(test_mirrored__the_sessions_callback_is_not_asked_for_mirrors),
         mirrored_test(test_mirrored__wrong_bytes_are_had_from_the_next_and_then_from_nobody),
         mirrored_test(test_mirrored__goes_on_in_the_middle_where_the_mirror_breaks_off),
+        mirrored_test(test_mirrored__a_large_blob_comes_over_several_connections),
         mirrored_test(test_mirrored__one_that_does_not_answer_is_asked_again_after_a_while),
         mirrored_test(test_mirrored__serves_many_threads),
         mirrored_test(test_mirrored__fails_cleanly_wherever_memory_is_out),
