@@ -163,7 +163,7 @@ static int fetch_run(mlr_line *l, mlr_op *op, mlreg_error **err)
     return rc;
 }
 
-/* Whether it was stopped, for others to go on; then it may begin anew, on another connection. */
+/* Whether it was stopped, in a read or between two, for others to go on; then it may begin anew, on another connection. */
 static bool was_stopped(mlr_line *l)
 {
     bool stopped;
@@ -187,7 +187,8 @@ static int fetch_runs(mlr_line *l, mlr_op *op, mlreg_error **err)
     while ((rc = next_run(l, op, err)) == 1) {
         mlreg_error *why = NULL;
 
-        if ((rc = fetch_run(l, op, &why)) < 0 && !was_stopped(l)) {
+        rc = fetch_run(l, op, &why);
+        if (!was_stopped(l) && rc < 0) {
             mlr_error_move(err, &why);
             break;
         }
