@@ -10,17 +10,20 @@
 #define LANES       MLR_SHA256_SIDE_BY_SIDE
 #define ALONE_BYTES ((size_t)16 << 10)      /* less is done sooner than said */
 #define TURN_BYTES  ((size_t)32 << 10)      /* of each lane, before others may join; whole blocks */
+#define GATHER_MS   2                       /* that a few wait for more: alone, a stream costs five times what it costs among eight */
 
 /* One thread's call, and its pieces. All of it lies on that thread's stack. */
 struct call {
-    pthread_cond_t changed;                 /* to this one alone: its pieces are done, or somebody has to lead */
-    size_t         n_left;                  /* pieces */
+    pthread_cond_t changed;                 /* to this one alone: its jobs are done, or it has to lead */
+    size_t         n_left;                  /* jobs */
+    bool           has_waited;              /* for others, long enough */
 };
 struct job {
     struct call   *of;
     mlr_sha256    *s;
-    const uint8_t *data;
-    size_t         len;                     /* left */
+    const mlr_sha256_piece *pieces;         /* the first of those that are left … */
+    size_t         n_pieces;
+    size_t         at;                      /* … and how much of it is hashed */
     struct job    *next;
 };
 struct lanes {
@@ -32,6 +35,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;   /* guards all below *
 static struct job     *first, **end = &first;              /* that wait for a lane */
 static size_t          n_waiting, n_running;               /* jobs */
 static unsigned        n_leaders, n_cores;
+static size_t          n_streams;                          /* that said they would come */
 
 static void wait_last(struct job *j)
 {
@@ -78,6 +82,14 @@ static bool may_lead(void)
     return n_leaders == 0 || (n_running >= n_leaders * most && 2 * n_waiting >= most);
 }
 
+/* Half of the lanes that there are streams for. */
+static bool are_enough(void)
+{
+    const size_t n = n_streams < LANES ? n_streams : LANES;
+
+    return n <= n_cores / 2 || 2 * n_waiting >= mlr_sha256_lanes(n);
+}
+
 /* ---- leading: the lock is held on entry and return ---- */
 
 static void fill(struct lanes *l)
@@ -88,7 +100,20 @@ static void fill(struct lanes *l)
         l->jobs[l->n++] = take_first();
 }
 
-/* Hashes a piece of each, without the lock. */
+static size_t take_turn(struct job *j)
+{
+    const size_t left = j->pieces->len - j->at, len = left < TURN_BYTES ? left : TURN_BYTES;
+
+    j->at += len;
+    if (len == left) {
+        j->pieces++;
+        j->n_pieces--;
+        j->at = 0;
+    }
+    return len;
+}
+
+/* Hashes a part of each, without the lock. */
 static void turn(struct lanes *l)
 {
     mlr_sha256 *s[LANES];
@@ -100,10 +125,8 @@ static void turn(struct lanes *l)
         struct job *j = l->jobs[i];
 
         s[i] = j->s;
-        data[i] = j->data;
-        len[i] = j->len < TURN_BYTES ? j->len : TURN_BYTES;
-        j->data += len[i];
-        j->len -= len[i];
+        data[i] = (const uint8_t *)j->pieces->data + j->at;
+        len[i] = take_turn(j);
     }
     mlr_sha256_update_many(s, data, len, l->n);
     pthread_mutex_lock(&lock);
@@ -116,7 +139,7 @@ static void drop_done(struct lanes *l)
     for (size_t i = 0; i < l->n; i++) {
         struct job *j = l->jobs[i];
 
-        if (j->len > 0)
+        if (j->n_pieces > 0)
             l->jobs[kept++] = j;
         else if (--j->of->n_left == 0)
             pthread_cond_broadcast(&j->of->changed);
@@ -131,10 +154,12 @@ static void hand_over(void)
     struct job *most = first;
 
     for (struct job *j = first; j != NULL; j = j->next)
-        if (j->len > most->len)
+        if (j->n_pieces > most->n_pieces || (j->n_pieces == most->n_pieces && j->at < most->at))
             most = j;
-    if (most != NULL && may_lead())
-        pthread_cond_broadcast(&most->of->changed);
+    if (most == NULL || !may_lead())
+        return;
+    most->of->has_waited = true;
+    pthread_cond_broadcast(&most->of->changed);
 }
 
 /* Until its own are done: then another leads those that are not. */
@@ -165,27 +190,56 @@ static unsigned count_cores(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-void mlr_sha256_update_many_together(mlr_sha256 *const s[], const void *const data[], const size_t len[], size_t n)
+static void lead_or_wait(struct call *c)
+{
+    if (!may_lead()) {
+        (void)mlr_work_wait(&c->changed, &lock, NULL, NULL);
+    } else if (c->has_waited || are_enough()) {
+        lead(c);
+    } else {
+        (void)mlr_work_wait_ms(&c->changed, &lock, GATHER_MS, NULL, NULL);
+        c->has_waited = true;
+    }
+}
+
+/* All of the jobs are of this one call. */
+static void run(struct job jobs[], size_t n)
 {
     struct call call = { .n_left = n };
-    struct job  jobs[LANES];
 
-    assert(n <= LANES);
     pthread_cond_init(&call.changed, NULL);
     pthread_mutex_lock(&lock);
     if (n_cores == 0)
         n_cores = count_cores();
     for (size_t i = 0; i < n; i++) {
-        jobs[i] = (struct job){ .of = &call, .s = s[i], .data = data[i], .len = len[i] };
+        jobs[i].of = &call;
         wait_last(&jobs[i]);
     }
     while (call.n_left > 0)
-        if (may_lead())
-            lead(&call);
-        else
-            (void)mlr_work_wait(&call.changed, &lock, NULL, NULL);
+        lead_or_wait(&call);
     pthread_mutex_unlock(&lock);
     pthread_cond_destroy(&call.changed);
+}
+
+void mlr_sha256_update_many_together(mlr_sha256 *const s[], const void *const data[], const size_t len[], size_t n)
+{
+    mlr_sha256_piece pieces[LANES];
+    struct job       jobs[LANES];
+
+    assert(n <= LANES);
+    for (size_t i = 0; i < n; i++) {
+        pieces[i] = (mlr_sha256_piece){ data[i], len[i] };
+        jobs[i] = (struct job){ .s = s[i], .pieces = &pieces[i], .n_pieces = 1 };
+    }
+    run(jobs, n);
+}
+
+void mlr_sha256_pieces_together(mlr_sha256 *s, const mlr_sha256_piece *pieces, size_t n)
+{
+    struct job job = { .s = s, .pieces = pieces, .n_pieces = n };
+
+    if (n > 0)
+        run(&job, 1);
 }
 
 void mlr_sha256_update_together(mlr_sha256 *s, const void *data, size_t len)
@@ -193,5 +247,19 @@ void mlr_sha256_update_together(mlr_sha256 *s, const void *data, size_t len)
     if (len < ALONE_BYTES)
         mlr_sha256_update(s, data, len);
     else
-        mlr_sha256_update_many_together(&s, &data, &len, 1);
+        mlr_sha256_pieces_together(s, &(mlr_sha256_piece){ data, len }, 1);
+}
+
+void mlr_sha256_together_join(void)
+{
+    pthread_mutex_lock(&lock);
+    n_streams++;
+    pthread_mutex_unlock(&lock);
+}
+
+void mlr_sha256_together_leave(void)
+{
+    pthread_mutex_lock(&lock);
+    n_streams--;
+    pthread_mutex_unlock(&lock);
 }
