@@ -82,12 +82,12 @@ static bool may_lead(void)
     return n_leaders == 0 || (n_running >= n_leaders * most && 2 * n_waiting >= most);
 }
 
-/* Half of the lanes that there are streams for. */
+/* As many as fill the lanes that there are streams for. */
 static bool are_enough(void)
 {
     const size_t n = n_streams < LANES ? n_streams : LANES;
 
-    return n <= n_cores / 2 || 2 * n_waiting >= mlr_sha256_lanes(n);
+    return n <= n_cores / 2 || n_waiting >= mlr_sha256_lanes(n);
 }
 
 /* ---- leading: the lock is held on entry and return ---- */
