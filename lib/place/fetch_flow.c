@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "codec/together.h"
@@ -53,12 +54,13 @@ static bool note(mlr_fetch_state *f, mlr_chunk *c, uint64_t sum)
 
 static int put(mlr_fetch_state *f, mlr_chunk *c, mlr_op *op, mlreg_error **err)
 {
-    uint64_t sum = f->partial != NULL ? mlr_xxh3(c->data, c->len) : 0;
+    uint64_t sum = f->partial != NULL ? mlr_xxh3(c->data, c->len) : 0, from_us = mlr_clock_us();
     int      rc = mlr_fs_write_at(f->fd, c->offset, c->data, c->len, f->name, err);
 
     if (rc < 0)
         return rc;
     mlr_fs_write_behind(f->fd, c->offset, c->len);      /* or the sync at the end would find all of it waiting */
+    mlr_op_spent(op, MLR_N_US_WRITTEN, from_us);
     return note(f, c, sum) ? 0 : mlr_queue_put(f->empty, c, op, err);
 }
 
@@ -79,6 +81,14 @@ int mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err)
 }
 
 /* ---- hash ---- */
+
+static void hash(mlr_fetch_state *f, const mlr_sha256_piece *pieces, size_t n)
+{
+    uint64_t from_us = mlr_clock_us();
+
+    mlr_sha256_pieces_together(&f->hash, pieces, n);
+    mlr_op_spent(f->op, MLR_N_US_HASHED, from_us);
+}
 
 /* Several at a time, so that those of other blobs can go beside them; the others are left, to be filled meanwhile. */
 static size_t take_in_turn(mlr_fetch_state *f, mlr_chunk *chunks[], mlr_sha256_piece pieces[])
@@ -104,7 +114,7 @@ static int hash_next(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
     int              rc = 0;
 
     pthread_mutex_unlock(&f->lock);
-    mlr_sha256_pieces_together(&f->hash, pieces, n);
+    hash(f, pieces, n);
     for (size_t i = 0; i < n; i++) {
         int put = mlr_queue_put(f->empty, chunks[i], op, rc == 0 ? err : NULL);
 
@@ -127,7 +137,7 @@ static int hash_from_file(mlr_fetch_state *f, void *room, uint64_t there, mlreg_
     pthread_mutex_unlock(&f->lock);
     n = mlr_fs_read_at(f->fd, at, room, len, f->name, err);
     if (n == (int64_t)len)
-        mlr_sha256_update_together(&f->hash, room, len);
+        hash(f, &(mlr_sha256_piece){ room, len }, 1);
     else if (n >= 0)
         n = mlr_error_set(err, MLREG_EIO, "%s changed while it was written", f->name);
     pthread_mutex_lock(&f->lock);
