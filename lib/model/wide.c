@@ -6,6 +6,7 @@
 
 #define LARGE_BYTES (1u << 20)
 #define WORTH_ONE   10           /* blobs that a connection must have ahead of it to be opened */
+#define LARGE_WIDE  8            /* large ones at once from or to far away: their hashes go side by side, whatever the cores */
 
 struct mlr_wide {
     mlr_group *group;
@@ -15,12 +16,22 @@ struct mlr_wide {
     unsigned n_large;
 };
 
+/* More would only be slower each, and take the memory that their connections need. */
+static unsigned most_large(const mlr_limits *l, bool far)
+{
+    if (!far || l->threads >= LARGE_WIDE)
+        return l->threads;
+    return l->waiters < LARGE_WIDE ? l->waiters : LARGE_WIDE;
+}
+
 static unsigned width_for(const mlr_limits *l, size_t n_tasks, bool far)
 {
     size_t wanted = n_tasks / WORTH_ONE;
 
-    if (!far || wanted <= l->threads || l->threads == (uint32_t)MLREG_NONE)
+    if (!far || l->threads == (uint32_t)MLREG_NONE)
         return l->threads;
+    if (wanted < most_large(l, far))
+        return most_large(l, far);
     return wanted < l->waiters ? (unsigned)wanted : l->waiters;
 }
 
@@ -32,7 +43,7 @@ int mlr_wide_new(mlr_runtime *rt, mlr_op *op, size_t n_tasks, bool far, mlr_wide
 
     if (w == NULL)
         return mlr_error_nomem(err);
-    w->most_large = l->threads;
+    w->most_large = most_large(l, far);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->left, NULL);
     if ((rc = mlr_group_new_waiting(rt, op, width_for(l, n_tasks, far), &w->group, err)) < 0)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
+#include "codec/together.h"
 
 #define LANES      MLR_SHA256_SIDE_BY_SIDE
 #define LANE_BYTES ((size_t)256 << 10)        /* read at once of each file: all lanes stay in the cache */
@@ -151,7 +152,7 @@ static int turn(mlr_ahead *a, struct lanes *all, mlr_op *op, mlreg_error **err)
         len[n++] = l->len;
     }
     from_us = mlr_clock_us();
-    mlr_sha256_update_many(states, data, len, n);
+    mlr_sha256_update_many_together(states, data, len, n);
     mlr_op_spent(op, MLR_N_US_HASHED, from_us);
     for (struct lane *l = all->at; l < all->at + LANES; l++)
         if (l->reader != NULL && (l->at += l->len) == l->reader->bytes)

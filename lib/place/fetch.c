@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "codec/together.h"
 #include "place/fetch_parts.h"
 #include "place/intake.h"
 #include "place/partial.h"
@@ -49,8 +50,12 @@ static int in_order(mlr_runtime *rt, mlr_reader *r, int fd, const char *name, ml
                     mlreg_error **err)
 {
     sink s = { fd, name, r->bytes > MLR_CHUNK_BYTES };
+    int  rc;
 
-    return mlr_intake(rt, r, put_in_order, &s, op, out, err);
+    mlr_sha256_together_join();
+    rc = mlr_intake(rt, r, put_in_order, &s, op, out, err);
+    mlr_sha256_together_leave();
+    return rc;
 }
 
 /* ---- several ---- */

@@ -9,6 +9,8 @@
 #include "codec/xxh.h"
 #include "place/fetch_parts.h"
 
+#define HASHED_AT_ONCE (MLR_FETCH_CHUNKS / 2)       /* chunks */
+
 /* ---- put ---- */
 
 static bool is_whole(const mlr_fetch_state *f, size_t i)
@@ -80,24 +82,45 @@ int mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err)
 
 /* ---- hash ---- */
 
-static void hash(mlr_fetch_state *f, const void *data, size_t len)
+static void hash(mlr_fetch_state *f, const mlr_sha256_piece *pieces, size_t n)
 {
     uint64_t from_us = mlr_clock_us();
 
-    mlr_sha256_update_together(&f->hash, data, len);
+    mlr_sha256_pieces_together(&f->hash, pieces, n);
     mlr_op_spent(f->op, MLR_N_US_HASHED, from_us);
+}
+
+/* Several at a time, so that those of other blobs can go beside them; the others are left, to be filled meanwhile. */
+static size_t take_in_turn(mlr_fetch_state *f, mlr_chunk *chunks[], mlr_sha256_piece pieces[])
+{
+    size_t n = 0;
+
+    for (; n < HASHED_AT_ONCE && f->first != NULL; n++) {
+        chunks[n] = f->first;
+        pieces[n] = (mlr_sha256_piece){ f->first->data, f->first->len };
+        f->first = f->first->next;
+        if (chunks[n]->offset / MLR_SLAB_BYTES != (chunks[n]->offset + chunks[n]->len) / MLR_SLAB_BYTES)
+            return n + 1;                           /* the state at a slab's end is worth keeping */
+    }
+    return n;
 }
 
 static int hash_next(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
 {
-    mlr_chunk *c = f->first;
-    size_t     len = c->len;
-    int        rc;
+    mlr_chunk       *chunks[HASHED_AT_ONCE];
+    mlr_sha256_piece pieces[HASHED_AT_ONCE];
+    size_t           n = take_in_turn(f, chunks, pieces);
+    uint64_t         len = 0;
+    int              rc = 0;
 
-    f->first = c->next;
     pthread_mutex_unlock(&f->lock);
-    hash(f, c->data, len);
-    rc = mlr_queue_put(f->empty, c, op, err);
+    hash(f, pieces, n);
+    for (size_t i = 0; i < n; i++) {
+        int put = mlr_queue_put(f->empty, chunks[i], op, rc == 0 ? err : NULL);
+
+        rc = rc == 0 ? put : rc;
+        len += pieces[i].len;
+    }
     pthread_mutex_lock(&f->lock);
     f->hashed += len;
     return rc;
@@ -114,7 +137,7 @@ static int hash_from_file(mlr_fetch_state *f, void *room, uint64_t there, mlreg_
     pthread_mutex_unlock(&f->lock);
     n = mlr_fs_read_at(f->fd, at, room, len, f->name, err);
     if (n == (int64_t)len)
-        hash(f, room, len);
+        hash(f, &(mlr_sha256_piece){ room, len }, 1);
     else if (n >= 0)
         n = mlr_error_set(err, MLREG_EIO, "%s changed while it was written", f->name);
     pthread_mutex_lock(&f->lock);
@@ -154,9 +177,12 @@ int mlr_fetch_hash(void *fetch, mlr_op *op, mlreg_error **err)
     mlr_fetch_state *f = fetch;
     mlreg_error     *why = NULL;
     void            *room = mlr_alloc(MLR_CHUNK_BYTES);
-    int              rc = room != NULL ? hash_all(f, room, op, &why) : mlr_error_nomem(&why);
+    int              rc;
 
     (void)err;
+    mlr_sha256_together_join();
+    rc = room != NULL ? hash_all(f, room, op, &why) : mlr_error_nomem(&why);
+    mlr_sha256_together_leave();
     mlr_free(room);
     if (rc < 0)
         mlr_fetch_fail(f, rc, &why);

@@ -5,6 +5,7 @@
 #include "place/fetch_parts.h"
 
 #define TWIN_BYTES     (MLR_FETCH_TWIN_CHUNKS * MLR_CHUNK_BYTES)
+#define LINE_BYTES     (TWIN_BYTES + MLR_CHUNK_BYTES)   /* with what the transport keeps for a connection */
 #define ASK_SHARE      25       /* a request's bytes take so many times what it takes to answer */
 #define SLABS_MAX      16       /* of one request, where there are several connections */
 #define SLOW           4        /* times slower than the middle one: replaced */
@@ -163,7 +164,7 @@ static int fetch_run(mlr_line *l, mlr_op *op, mlreg_error **err)
     return rc;
 }
 
-/* Whether it was stopped, for others to go on; then it may begin anew, on another connection. */
+/* Whether it was stopped, in a read or between two, for others to go on; then it may begin anew, on another connection. */
 static bool was_stopped(mlr_line *l)
 {
     bool stopped;
@@ -187,7 +188,8 @@ static int fetch_runs(mlr_line *l, mlr_op *op, mlreg_error **err)
     while ((rc = next_run(l, op, err)) == 1) {
         mlreg_error *why = NULL;
 
-        if ((rc = fetch_run(l, op, &why)) < 0 && !was_stopped(l)) {
+        rc = fetch_run(l, op, &why);
+        if (!was_stopped(l) && rc < 0) {
             mlr_error_move(err, &why);
             break;
         }
@@ -265,10 +267,10 @@ static int bring_chunks(mlr_fetch_state *f, size_t i)
 
     if (l->room != NULL)
         return 0;
-    if (!mlr_runtime_memory_try(f->rt, TWIN_BYTES))
+    if (!mlr_runtime_memory_try(f->rt, LINE_BYTES))
         return -1;
     if ((l->room = mlr_alloc(TWIN_BYTES)) == NULL) {
-        mlr_runtime_memory_give(f->rt, TWIN_BYTES);
+        mlr_runtime_memory_give(f->rt, LINE_BYTES);
         return -1;
     }
     for (size_t k = 0; k < MLR_FETCH_TWIN_CHUNKS; k++) {
@@ -371,7 +373,7 @@ void mlr_fetch_lines_done(mlr_fetch_state *f)
         if (l->op != NULL)
             mlr_op_end(l->op);
         if (l->room != NULL)
-            mlr_runtime_memory_give(f->rt, TWIN_BYTES);
+            mlr_runtime_memory_give(f->rt, LINE_BYTES);
         mlr_free(l->room);
     }
 }

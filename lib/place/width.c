@@ -2,7 +2,11 @@
 #include "place/width.h"
 
 #define PERIOD_MS   100        /* measured at least; … */
-#define PERIOD_ASKS 3          /* … and so many times what a request takes */
+#define PERIOD_ASKS 3          /* … so many times what a request takes; … */
+#define PERIOD_BYTES ((uint64_t)1 << 20)   /* … and until so many came over each: servers and buffers give by bursts */
+#define PERIOD_MAX_MS 1000
+#define AGAIN_MS    1500       /* lines change, and one measurement may be wrong: tried again, and put off twice as long each time */
+#define REFUSED_MS  10000      /* likewise where the other side said no */
 #define SETTLE_MS   50         /* before a change shows, and the time of two requests */
 #define GROWTH      4
 #define WORTH       1.15       /* by what the rate must rise for more connections to be kept */
@@ -26,6 +30,12 @@ static void change(mlr_width *w, unsigned n, int state, double rate, const mlr_s
     measure_from(w, now, SETTLE_MS + 2 * now->ask_ms);
 }
 
+static void put_off(mlr_width *w, uint64_t least_ms, uint64_t now_ms)
+{
+    w->wait_ms = 2 * w->wait_ms > least_ms ? 2 * w->wait_ms : least_ms;
+    w->again_ms = now_ms + w->wait_ms;
+}
+
 static void settle(mlr_width *w, double rate)
 {
     w->state = MLR_WIDTH_SETTLED;
@@ -45,7 +55,9 @@ void mlr_width_init(mlr_width *w, unsigned most, const mlr_seen *now)
 
 void mlr_width_refused(mlr_width *w, unsigned n)
 {
-    w->most = w->n = n > 0 ? n : 1;
+    w->n = n > 0 ? n : 1;
+    if (w->from.ms >= w->again_ms)         /* several that are refused at once are one answer */
+        put_off(w, REFUSED_MS, w->from.ms);
     settle(w, 0);
 }
 
@@ -65,6 +77,8 @@ static void watch(mlr_width *w, double rate, const mlr_seen *now)
         change(w, w->n / 2, MLR_WIDTH_SHRANK, rate, now);
     else if (w->n_low == N_FALLEN)
         settle(w, rate);
+    else if (w->n < w->most && w->again_ms > 0 && now->ms >= w->again_ms)
+        change(w, grown(w), MLR_WIDTH_GREW, rate, now);
 }
 
 static void judge(mlr_width *w, double rate, const mlr_seen *now)
@@ -75,6 +89,7 @@ static void judge(mlr_width *w, double rate, const mlr_seen *now)
     case MLR_WIDTH_GREW:
         if (!is_better) {
             change(w, w->before, MLR_WIDTH_SETTLED, w->rate, now);
+            put_off(w, AGAIN_MS, now->ms);
             break;
         }
         /* fall through */
@@ -104,7 +119,8 @@ unsigned mlr_width_look(mlr_width *w, const mlr_seen *now)
         w->from = (mlr_seen){ w->from.ms, now->bytes, now->held_ms, now->ask_ms };
         return w->n;
     }
-    if ((spent_ms = now->ms - w->from.ms) < period_ms)
+    spent_ms = now->ms - w->from.ms;
+    if (spent_ms < period_ms || (spent_ms < PERIOD_MAX_MS && now->bytes - w->from.bytes < w->n * PERIOD_BYTES))
         return w->n;
     if ((double)(now->held_ms - w->from.held_ms) < HELD_SHARE * (double)spent_ms * w->n)
         judge(w, (double)(now->bytes - w->from.bytes) / (double)spent_ms, now);

@@ -17,12 +17,13 @@ typedef struct mlr_width {
     unsigned before;           /* as the last change left it */
     enum { MLR_WIDTH_FIRST, MLR_WIDTH_GREW, MLR_WIDTH_SHRANK, MLR_WIDTH_SETTLED } state;
     double   rate;             /* bytes per ms before the last change; once settled: the best with this many */
+    uint64_t again_ms, wait_ms;/* when it is tried again whether more are better; how long that was put off */
     unsigned n_low;            /* periods in a row that were far below it */
     mlr_seen from;             /* where the period began that is measured; its ms may lie ahead */
 } mlr_width;
 
 void mlr_width_init(mlr_width *w, unsigned most, const mlr_seen *now);
 unsigned mlr_width_look(mlr_width *w, const mlr_seen *now);    /* w->n, changed or not */
-void mlr_width_refused(mlr_width *w, unsigned n);              /* the other side gives so many and no more */
+void mlr_width_refused(mlr_width *w, unsigned n);              /* the other side gives so many and no more, for a while */
 void mlr_width_limited(mlr_width *w, unsigned n);              /* there are no more at this moment */
 #endif

@@ -30,6 +30,7 @@ static struct {
     int          first_says;         /* what the first one's reads fail with … */
     uint64_t     first_fails_at;     /* … from there on; 0: never */
     bool         second_stands_still;
+    unsigned     second_is_deaf;     /* so many reads later it waits to be stopped, and brings its bytes all the same; 0: never */
 } far_away;
 
 struct tap { mlr_reader reader; unsigned number; };
@@ -45,8 +46,12 @@ static int64_t tap_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len
     while (t->number == 1 && far_away.second_stands_still)
         if (mlr_op_sleep(op, 60000, err) < 0)
             return MLREG_ECANCELLED;
-    if (mlr_op_sleep(op, far_away.ms_per_chunk, err) < 0)
+    if (t->number == 1 && far_away.second_is_deaf > 0 && --far_away.second_is_deaf == 0) {
+        while (!mlr_op_cancelled(op))
+            mlr_op_sleep(NULL, 1, NULL);
+    } else if (mlr_op_sleep(op, far_away.ms_per_chunk, err) < 0) {
         return MLREG_ECANCELLED;
+    }
     memcpy(buf, bytes + offset, len);
     far_away.read += len;
     return (int64_t)len;
@@ -198,6 +203,18 @@ static void test_fetch__does_not_wait_for_one_that_stands_still(void **state)
     assert_int_equal(fetch(f, NULL), 0);
 }
 
+static void test_fetch__leaves_nothing_undone_when_one_is_stopped_between_two_reads(void **state)
+{
+    fixture   *f = *state;
+    mlr_limits limits = { .connections = 6 };
+
+    mlr_runtime_unref(f->rt);
+    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
+    far_away.ms_per_chunk = 40;
+    far_away.second_is_deaf = 4;
+    assert_int_equal(fetch(f, NULL), 0);
+}
+
 static void test_fetch__fails_with_what_the_first_says(void **state)
 {
     fixture *f = *state;
@@ -300,6 +317,7 @@ int main(void)
         fetch_test(test_fetch__takes_more_where_they_are_faster),
         fetch_test(test_fetch__goes_on_alone_where_others_are_refused),
         fetch_test(test_fetch__does_not_wait_for_one_that_stands_still),
+        fetch_test(test_fetch__leaves_nothing_undone_when_one_is_stopped_between_two_reads),
         fetch_test(test_fetch__fails_with_what_the_first_says),
         fetch_test(test_fetch__fails_when_the_disk_does),
         fetch_test(test_fetch__ends_when_cancelled),
