@@ -132,6 +132,15 @@ static int read_accelerators(const mlr_json *root, mlr_host *h, mlreg_error **er
     return rc;
 }
 
+static int read_notes(const mlr_json *root, mlr_host *h, mlreg_error **err)
+{
+    int rc = 0;
+
+    for (const mlr_json *v = mlr_json_first(mlr_json_get(root, "notes")); v != NULL && rc == 0; v = mlr_json_next(v))
+        rc = mlr_json_string(v) != NULL ? mlr_host_note(h, err, "%s", mlr_json_string(v)) : wrong("notes", "array of strings", err);
+    return rc;
+}
+
 static int read_host(const mlr_json *root, mlr_host *h, mlreg_error **err)
 {
     int rc;
@@ -140,7 +149,8 @@ static int read_host(const mlr_json *root, mlr_host *h, mlreg_error **err)
         return mlr_error_set(err, MLREG_EINVAL, "the host's description is no JSON object");
     if ((rc = read_text(root, "os", &h->os, err)) < 0 || (rc = read_text(root, "architecture", &h->arch, err)) < 0 ||
         (rc = read_text(root, "variant", &h->arch_variant, err)) < 0 || (rc = read_words(root, "cpu_features", &h->cpu, err)) < 0 ||
-        (rc = read_bytes(root, "memory_bytes", &h->memory_bytes, err)) < 0 || (rc = read_accelerators(root, h, err)) < 0)
+        (rc = read_bytes(root, "memory_bytes", &h->memory_bytes, err)) < 0 || (rc = read_accelerators(root, h, err)) < 0 ||
+        (rc = read_notes(root, h, err)) < 0)
         return rc;
     if (h->arch == NULL)
         return mlr_error_set(err, MLREG_EINVAL, "the host's description has no \"architecture\"");
