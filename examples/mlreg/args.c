@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 31
+#define N_OPTIONS 32
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -47,6 +47,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--all", &c->all_variants, NULL, NULL, NULL, false },
         { "--explain", &c->explain, NULL, NULL, NULL, false },
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
+        { "--stats", &c->stats, NULL, NULL, NULL, false },
     };
 
     memcpy(out, all, sizeof all);
