@@ -544,10 +544,10 @@ typedef struct mlreg_variant_options {
     const char *format;            /* "safetensors", "gguf": for people */
     uint64_t memory_bytes;         /* of the accelerators together, else of the machine */
 } mlreg_variant_options;
-/** Begin an index with the entries of another one, which is then changed: what they say is kept byte for byte. Before
- * anything is added; to put it under the same tag again, commit with its digest as expect_digest. Codes: ESTATE; EINVAL
- * (no index). Since 0.1. */
-MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
+/** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
+ * here are kept byte for byte. Before anything is added, and once; to put it under the same tag again, commit with its
+ * digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
 /** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
  * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no
  * index); EINVAL (a name or requirement that is none; the index itself; at commit: a name twice); ESTRUCT. Since 0.1. */

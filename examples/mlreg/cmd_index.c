@@ -166,7 +166,7 @@ static int change(cli *c, int (*edit)(cli *c, mlreg_builder *b))
         return fail_usage("mlreg index add REF cuda=REF, mlreg index remove REF cuda", "say which index, and which variants");
     if ((status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) == EXIT_OK &&
         (mlreg_session_resolve(to.session, to.ref, NULL, NULL, &now, &err) < 0 || mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0 ||
-            mlreg_builder_set_base(b, now, &err) < 0))
+            mlreg_builder_add_children_of(b, now, &err) < 0))
         status = fail(err, now == NULL ? spot_hint(&to, err, hint) : NULL, "change %s", to.shown);
     if (status == EXIT_OK && (status = edit(c, b)) == EXIT_OK)
         status = commit(c, b, &to, digest_of(now));

@@ -78,13 +78,13 @@ static int keep_session(mlreg_builder *b, mlreg_session *s, mlreg_error **err)
     return 0;
 }
 
-int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err)
+int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err)
 {
     int rc;
 
-    if ((rc = door(b, base, "base", err)) < 0 || (rc = keep_session(b, base->session, err)) < 0)
+    if ((rc = door(b, index, "index", err)) < 0 || (rc = keep_session(b, index->session, err)) < 0)
         return rc;
-    return mlr_build_index_base(b->build, base->session->place, base->repo, base->manifest, err);
+    return mlr_build_add_children_of(b->build, index->session->place, index->repo, index->manifest, err);
 }
 
 int mlreg_builder_add_child(mlreg_builder *b, mlreg_artifact *child, const mlreg_variant_options *opts, mlreg_error **err)

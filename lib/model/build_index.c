@@ -112,7 +112,7 @@ static int keep_base(mlr_build *b, const mlr_manifest *m, mlreg_error **err)
     return rc;
 }
 
-int mlr_build_index_base(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, mlreg_error **err)
+int mlr_build_add_children_of(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, mlreg_error **err)
 {
     int rc = check_kind(b, err);
 

@@ -5,7 +5,7 @@
 
 /* Between new and commit: begin with the entries of another index; add an entry, whose place stays open until the builder is freed; remove
  * the entries of that name, or of that digest. */
-int  mlr_build_index_base(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, mlreg_error **err);
+int  mlr_build_add_children_of(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, mlreg_error **err);
 int  mlr_build_add_child(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, const mlreg_variant_options *o, mlreg_error **err);
 int  mlr_build_remove_child(mlr_build *b, const char *name, mlreg_error **err);
 

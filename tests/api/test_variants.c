@@ -100,8 +100,8 @@ static void test_index__is_changed_and_two_editors_do_not_lose_each_others_work(
     MLREG_INIT(o);
     o.flags = MLREG_COPY_MOVE_TAG;
     o.expect_digest = api_digest(first);
-    api_rc(mlreg_builder_set_base(one, first, &err), 0);
-    api_rc(mlreg_builder_set_base(other, first, &err), 0);
+    api_rc(mlreg_builder_add_children_of(one, first, &err), 0);
+    api_rc(mlreg_builder_add_children_of(other, first, &err), 0);
     api_rc(add(one, s, "m:rocm", "rocm", &err), 0);
     api_rc(mlreg_builder_remove_child(other, "cuda", &err), 0);
     api_rc(mlreg_builder_remove_child(other, "cuda", &err), MLREG_ENOTFOUND);
@@ -130,7 +130,7 @@ static void test_index__and_artifact_keep_their_ways_apart(void **state)
     api_rc(mlreg_builder_remove_child(plain, "a", &err), MLREG_ESTATE);
     api_rc(api_add(index, "file", &bytes, &err), MLREG_ESTATE);
     api_rc(mlreg_builder_set_config(index, "a/b", "{}", 2, &err), MLREG_ESTATE);
-    api_rc(mlreg_builder_set_base(index, a, &err), MLREG_EINVAL);
+    api_rc(mlreg_builder_add_children_of(index, a, &err), MLREG_EINVAL);
     api_rc(mlreg_builder_commit(index, "m:v1", NULL, NULL, NULL, &err), MLREG_EINVAL);
     api_rc(mlreg_builder_add_child(index, NULL, &o, &err), MLREG_EINVAL);
     api_rc(mlreg_builder_add_child(index, a, NULL, &err), MLREG_EINVAL);
@@ -158,7 +158,7 @@ static void test_index__cannot_be_an_entry_of_itself(void **state)
     api_rc(mlreg_builder_commit(b, "m:v1", &o, NULL, NULL, &err), MLREG_EINVAL);
     mlreg_builder_free(b);
     b = index_builder(s);
-    api_rc(mlreg_builder_set_base(b, a, &err), 0);
+    api_rc(mlreg_builder_add_children_of(b, a, &err), 0);
     api_rc(mlreg_builder_add_child(b, a, &v, &err), MLREG_EINVAL);
     mlreg_builder_free(b);
     mlreg_artifact_free(a);
