@@ -277,8 +277,8 @@ typedef struct mlreg_resolve_options {
 } mlreg_resolve_options;
 /** Find what a reference names and fetch its manifest, verified.
  *
- * Of an index, where `opts` want a variant, what fits best: by architecture, then accelerator, the precision that is
- * preferred, compute capability, runtime, CPU features, precision, memory. An entry that is an index is looked into.
+ * Of an index, where `opts` want a variant, what fits best: the architecture's own; of these by accelerator, then the
+ * precision that is preferred, compute capability, runtime, the architecture's level, CPU features, precision, memory. An entry that is an index is looked into.
  * From a registry that takes two requests, one more for each index on the way; from a store none.
  *
  * @param ref  "repo:tag" or "repo@sha256:<hex>"; for a layout "tag", ":tag" or "@sha256:<hex>"

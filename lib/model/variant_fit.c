@@ -6,7 +6,7 @@
 #include "model/variant.h"
 
 /* What a candidate is compared by, from the left. */
-enum { BY_NAME_ALONE, BY_PLATFORM, BY_ACCELERATOR, BY_WISHED_PRECISION, BY_COMPUTE, BY_RUNTIME, BY_CPU, BY_PRECISION, BY_MEMORY };
+enum { BY_NAME_ALONE, BY_ACCELERATOR, BY_WISHED_PRECISION, BY_COMPUTE, BY_RUNTIME, BY_PLATFORM, BY_CPU, BY_PRECISION, BY_MEMORY };
 
 static const char blanks[] = " ,";
 

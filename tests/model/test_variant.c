@@ -180,6 +180,18 @@ static void test_variant__levels_of_an_architecture_are_kept(void **state)
     mlr_manifest_free(m);
 }
 
+static void test_variant__a_device_counts_more_than_a_level_or_a_platform(void **state)
+{
+    const entry two[] = { { "linux/amd64/v3", NAME("v3"), NULL }, { NULL, NAME("cuda") NOTE("accelerator", "cuda"), NULL }, { NULL, NAME("any"), NULL } };
+    mlr_manifest *m = index_of(two, 3);
+
+    (void)state;
+    assert_string_equal(choice_for(m, A100, (mlr_wish){ 0 }), "cuda");
+    assert_string_equal(choice_for(m, PC, (mlr_wish){ 0 }), "v3");
+    assert_string_equal(choice_for(m, RASPBERRY, (mlr_wish){ 0 }), "any");
+    mlr_manifest_free(m);
+}
+
 static void test_variant__plain_entries_are_taken_as_others_take_them(void **state)
 {
     const entry plain[] = { { "linux/arm64", NULL, NULL }, { "linux/amd64", NULL, NULL }, { "linux/amd64", NULL, NULL } };
@@ -451,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_variant__of_a_name_is_taken_whether_it_fits_or_not),
         cmocka_unit_test(test_variant__of_another_platform_uses_nothing_of_this_machine),
         cmocka_unit_test(test_variant__levels_of_an_architecture_are_kept),
+        cmocka_unit_test(test_variant__a_device_counts_more_than_a_level_or_a_platform),
         cmocka_unit_test(test_variant__plain_entries_are_taken_as_others_take_them),
         cmocka_unit_test(test_variant__reads_kitops_metadata),
         cmocka_unit_test(test_variant__strange_metadata_says_nothing),
