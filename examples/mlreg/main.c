@@ -19,7 +19,7 @@ const command commands[] = {
     { "inspect", "REF", "show what an artifact is made of", 1, 1, "",
         "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, variants, referrers}", cmd_inspect },
     { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified" CHOOSE, NULL, cmd_cat },
-    { "index", "create|add|remove …", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move",
+    { "index", "VERB REF [WORD]", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move",
         "{reference, digest, variants}", cmd_index },
     { "variants", "REF", "what an index offers, and what of it fits this machine", 1, 1, "--explain" CHOOSE,
         "[{name, digest, mediaType, platform, accelerator, compute, driver, runtime, cpu, precision, format, memory, fit, absent}]", cmd_variants },
@@ -71,7 +71,7 @@ void usage(FILE *to)
 {
     fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
     for (const command *cmd = commands; cmd->name != NULL; cmd++)
-        fprintf(to, "  mlreg %-8s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
+        fprintf(to, "  mlreg %-9s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
     fprintf(to, "\nHow places are written:\n"
                 "  host/repo:tag            a registry's; the first part has a dot or a colon, or is localhost\n"
                 "  NAME:TAG                 the store's; store:host/repo:tag is what a pull from there left in it\n"
