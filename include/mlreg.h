@@ -264,15 +264,45 @@ enum { MLREG_CAN_RANGE = 1 << 0, MLREG_CAN_REFERRERS = 1 << 1, MLREG_CAN_MOUNT =
 /** What this place can do, as far as is known by now (MLREG_CAN_*). Since 0.1. */
 MLREG_API uint32_t mlreg_session_capabilities(const mlreg_session *s);
 
-typedef struct mlreg_resolve_options { uint32_t size, flags; } mlreg_resolve_options; /* flags: none yet */
+enum { MLREG_RESOLVE_VARIANT = 1 << 0 }; /* of an index: the entry that fits this machine best */
+/* What is wanted of an index. Any field that is set means MLREG_RESOLVE_VARIANT too; with none of them an index is
+ * what is found, as every other manifest is. */
+typedef struct mlreg_resolve_options {
+    uint32_t size, flags;          /* flags: MLREG_RESOLVE_* */
+    const char *platform;          /* "os/arch[/variant]" in place of this machine's */
+    const char *variant;           /* the entry of this name, whether it fits or not */
+    const char *accelerator;       /* "none": as if there were no device; "cuda", "rocm": only entries for it */
+    const char *precision;         /* preferred ones, the best first: "bf16 int8"; else the most bits that fit */
+    const char *host;              /* a machine's description in place of this one: see mlreg_host_json */
+} mlreg_resolve_options;
 /** Find what a reference names and fetch its manifest, verified.
  *
+ * Of an index, where `opts` want a variant, what fits best: the architecture's own; of these by accelerator, then the
+ * precision that is preferred, compute capability, runtime, the architecture's level, CPU features, precision, memory. An entry that is an index is looked into.
+ * From a registry that takes two requests, one more for each index on the way; from a store none.
+ *
  * @param ref  "repo:tag" or "repo@sha256:<hex>"; for a layout "tag", ":tag" or "@sha256:<hex>"
- * @return 0; EINVAL (malformed); ENOTFOUND; EAUTH, EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO (no manifest); ELIMIT
- *         (over 4 MiB); ENOTSUP (digests that are not sha256); ECANCELLED; EIO; ESTRUCT. OCI
- *         distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+ * @return 0; EINVAL (malformed, a host's description too); ENOTFOUND (also: what fits is named but not there); EAUTH,
+ *         EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO (no manifest); ELIMIT (over 4 MiB, indexes nested over 8 deep);
+ *         ENOTSUP (digests that are not sha256; no entry fits: the message lists what there is and what was missing);
+ *         ECANCELLED; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
 MLREG_API int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);
+/** The entries of an index, the best fit first, those that do not fit behind; an empty list if `ref` names no index.
+ *
+ * The name is the variant's, "" if it has none. Annotations as mlreg_builder_add_child writes them, and two more:
+ * "io.github.libmlreg.variant.fit" is "chosen", "fits" or "no", with a reason behind ": ", and
+ * "io.github.libmlreg.variant.absent" is "true" where a store has the index without that entry.
+ *
+ * @return as mlreg_session_resolve. Since 0.1. */
+MLREG_API int mlreg_session_variants(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *op,
+        mlreg_list **out, mlreg_error **err);
+/** What this machine is, as JSON: "os", "architecture", "variant", "cpu_features", "memory_bytes" (a control group's
+ * limit counts), "accelerators" (each "kind", "name", "compute", "memory_bytes", "driver", "runtime") and "notes", which
+ * say what keeps a device from being used.
+ *
+ * Looked at once, without a CUDA context; *json lives as long as the process. Codes: EIO. Since 0.1. */
+MLREG_API int mlreg_host_json(const char **json, mlreg_error **err);
 /** The tags of a repository, sorted. Codes: ENOTFOUND, EAUTH, EDENIED, ENET, ETIMEDOUT, EPROTO, ELIMIT, ECANCELLED,
  * EIO. OCI distribution-spec 1.1, "Listing tags". Since 0.1. */
 MLREG_API int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *op, mlreg_list **out, mlreg_error **err);
@@ -358,16 +388,21 @@ MLREG_API int mlreg_descriptor_annotation_at(const mlreg_descriptor *d, size_t i
 /* ---- transfer ---- */
 enum {
     MLREG_COPY_MOVE_TAG  = 1 << 0, /* a tag that names something else in `to` is moved */
-    MLREG_COPY_REFERRERS = 1 << 1  /* what refers to the artifact comes along */
+    MLREG_COPY_REFERRERS = 1 << 1, /* what refers to the artifact comes along */
+    MLREG_COPY_ALL_VARIANTS = 1 << 2 /* an index that `from` has in part only is ENOTFOUND */
 };
 typedef struct mlreg_copy_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_* */
     const char *expect_digest;     /* with MOVE_TAG: only if the tag is at this digest now */
+    const mlreg_resolve_options *variant; /* of an index only the entry that these choose; not with ALL_VARIANTS */
 } mlreg_copy_options;
 /** Copy an artifact, and every blob it names, from one place to another.
  *
  * This one verb is pull (registry to store), push (store to registry), promote (registry to registry), export and,
- * within one place, tag. An index takes its children along. Atomic: blobs land by digest as they verify and outlive
+ * within one place, tag. An index takes its children along, all of them or the one that `variant` chooses: a store,
+ * layout or memory then has the index in part, notes what is absent, and takes more entries by later copies; a
+ * registry, which cannot, gets the chosen manifest under the tag. A part goes on as a part, and to no registry
+ * (ENOTFOUND). Atomic: blobs land by digest as they verify and outlive
  * a failure, so calling again moves only what is missing; the manifest's bytes are kept exactly; the tag moves last,
  * and only off another digest with MOVE_TAG.
  *
@@ -449,7 +484,7 @@ typedef struct mlreg_source {
     int64_t (*read_at)(void *user, uint64_t offset, void *buf, size_t len);
     void (*release)(void *user);   /* NULL: nothing to do */
 } mlreg_source;
-enum { MLREG_BUILD_ARTIFACT = 0 };
+enum { MLREG_BUILD_ARTIFACT = 0, MLREG_BUILD_INDEX = 2 };
 typedef struct mlreg_layer_options {
     uint32_t size, flags;          /* flags: none yet */
     const char *media_type;        /* default: by content and name, ModelPack v0.0.7 */
@@ -463,9 +498,9 @@ typedef struct mlreg_commit_options {
 } mlreg_commit_options;
 /** Begin a manifest in a store, a layout, memory, or straight in a registry.
  *
- * @param kind           MLREG_BUILD_ARTIFACT
+ * @param kind           MLREG_BUILD_ARTIFACT, or MLREG_BUILD_INDEX, which has entries in place of layers and config
  * @param artifact_type  NULL: a ModelPack, "application/vnd.cncf.model.manifest.v1+json", whose config is filled
- *         from its files
+ *         from its files; of an index: none
  * @return 0; EDENIED (the place is read-only). Since 0.1. */
 MLREG_API int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out,
         mlreg_error **err);
@@ -494,11 +529,37 @@ MLREG_API int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options
  * returns. Since 0.1. */
 MLREG_API int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src,
         mlreg_op *op, mlreg_error **err);
+/* One entry of an index, and what it needs of a machine; what is not set is not needed. Each is an annotation of the
+ * entry, "io.github.libmlreg.variant." and the field's name ("memory" is in bytes), so that every other tool carries
+ * it; platform is OCI's own. Lists have blanks between. */
+typedef struct mlreg_variant_options {
+    uint32_t size, flags;          /* flags: none yet */
+    const char *name;              /* "cpu", "cuda-12.4": lower-case letters, digits, "-._"; once for each platform */
+    const char *platform;          /* "os/arch[/variant]"; default: as an image's config says; others: any */
+    const char *accelerator;       /* "none", "cuda", "rocm" or another kind; default: as the name begins, else none */
+    const char *compute;           /* least compute capability "8.0", or gfx targets: "gfx90a gfx942" */
+    const char *driver, *runtime;  /* least versions: "535.54", and of what the driver supports: "12.2" */
+    const char *cpu;               /* features, as Linux names them: "avx512f amx_tile", "sve" */
+    const char *precision;         /* "bf16", "int8", "q4_k_m" */
+    const char *format;            /* "safetensors", "gguf": for people */
+    uint64_t memory_bytes;         /* of the accelerators together, else of the machine */
+} mlreg_variant_options;
+/** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
+ * here are kept byte for byte. Before anything is added, and once; to put it under the same tag again, commit with its
+ * digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
+/** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
+ * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no
+ * index); EINVAL (a name or requirement that is none; the index itself; at commit: a name twice); ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_builder_add_child(mlreg_builder *b, mlreg_artifact *child, const mlreg_variant_options *opts,
+        mlreg_error **err);
+/** Take out the entries of this name, or of this digest. Codes: ESTATE; ENOTFOUND. Since 0.1. */
+MLREG_API int mlreg_builder_remove_child(mlreg_builder *b, const char *name, mlreg_error **err);
 /** Write config and manifest, then the tags. Nothing can be found before this returns 0; where one of the tags may not
  * be put, none is.
  *
  * @param ref  "repo:tag", or "repo" for an artifact that is known by its digest alone
- * @return 0; ESTATE; EINVAL (no layer and no config); EEXISTS (a tag names something else); ENOTFOUND (the subject);
+ * @return 0; ESTATE; EINVAL (no layer and no config; an index without entries); EEXISTS (a tag names something else); ENOTFOUND (the subject);
  *         and as mlreg_copy. Since 0.1. */
 MLREG_API int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);

@@ -13,15 +13,22 @@ import "context"
 // reference is "repo:tag" or "repo@sha256:<hex>"; of a layout "tag", ":tag" or
 // "@sha256:<hex>".
 func (s *Session) Resolve(ctx context.Context, ref string) (*Artifact, error) {
+	return s.ResolveVariant(ctx, ref, nil)
+}
+
+// ResolveVariant is Resolve, but for an index: of that it finds the entry that
+// fits what is wanted best. Where none does, the error is [ErrNotSupported] and
+// lists what there is and what was missing; a nil wish is none.
+func (s *Session) ResolveVariant(ctx context.Context, ref string, w *Wish) (*Artifact, error) {
 	var t texts
-	cref := t.need("the reference", ref)
+	cref, wish := t.need("the reference", ref), t.wish(w)
 	if t.err != nil {
 		return nil, t.err
 	}
 	var out *Artifact
 	err := s.do(ctx, watch{}, func(cs *C.mlreg_session, op *C.mlreg_op, e **C.mlreg_error) C.int {
 		var a *C.mlreg_artifact
-		rc := C.mlreg_session_resolve(cs, cref, nil, op, &a, e)
+		rc := C.mlreg_go_resolve(cs, cref, wish.c(), op, &a, e)
 		if rc == 0 {
 			out = newArtifact(a, s.cb)
 		}

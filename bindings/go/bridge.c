@@ -97,14 +97,64 @@ int mlreg_go_runtime_new(uint32_t max_threads, uint32_t max_connections, uint64_
     return mlreg_runtime_new(&o, out, err);
 }
 
-int mlreg_go_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as, uint32_t flags,
-        const char *expect_digest, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+static mlreg_resolve_options resolve_options(mlreg_go_wish wish)
 {
+    mlreg_resolve_options o;
+
+    MLREG_INIT(o);
+    o.flags = wish.wanted ? MLREG_RESOLVE_VARIANT : 0;
+    o.platform = wish.platform;
+    o.variant = wish.variant;
+    o.accelerator = wish.accelerator;
+    o.precision = wish.precision;
+    o.host = wish.host;
+    return o;
+}
+
+int mlreg_go_resolve(mlreg_session *s, const char *ref, mlreg_go_wish wish, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_resolve_options o = resolve_options(wish);
+
+    return mlreg_session_resolve(s, ref, &o, op, out, err);
+}
+
+int mlreg_go_variants(mlreg_session *s, const char *ref, mlreg_go_wish wish, mlreg_op *op, mlreg_list **out, mlreg_error **err)
+{
+    mlreg_resolve_options o = resolve_options(wish);
+
+    return mlreg_session_variants(s, ref, &o, op, out, err);
+}
+
+int mlreg_go_add_child(mlreg_builder *b, mlreg_artifact *child, const char *name, const char *platform, const char *accelerator,
+        const char *compute, const char *driver, const char *runtime, const char *cpu, const char *precision, const char *format,
+        uint64_t memory_bytes, mlreg_error **err)
+{
+    mlreg_variant_options o;
+
+    MLREG_INIT(o);
+    o.name = name;
+    o.platform = platform;
+    o.accelerator = accelerator;
+    o.compute = compute;
+    o.driver = driver;
+    o.runtime = runtime;
+    o.cpu = cpu;
+    o.precision = precision;
+    o.format = format;
+    o.memory_bytes = memory_bytes;
+    return mlreg_builder_add_child(b, child, &o, err);
+}
+
+int mlreg_go_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as, uint32_t flags,
+        const char *expect_digest, mlreg_go_wish wish, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_resolve_options variant = resolve_options(wish);
     mlreg_copy_options o;
 
     MLREG_INIT(o);
     o.flags = flags;
     o.expect_digest = expect_digest;
+    o.variant = wish.wanted ? &variant : NULL;
     return mlreg_copy(from, ref, to, as, &o, op, out, err);
 }
 

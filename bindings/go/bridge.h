@@ -21,8 +21,15 @@ int mlreg_go_session_open(const char *location, uint32_t flags, uint32_t connect
         mlreg_error **err);
 int mlreg_go_runtime_new(uint32_t max_threads, uint32_t max_connections, uint64_t memory_bytes,
         uint64_t max_bytes_per_s, mlreg_runtime **out, mlreg_error **err);
+/* What is wanted of an index, by value; `wanted` 0: nothing. */
+typedef struct mlreg_go_wish { int wanted; const char *platform, *variant, *accelerator, *precision, *host; } mlreg_go_wish;
+int mlreg_go_resolve(mlreg_session *s, const char *ref, mlreg_go_wish wish, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+int mlreg_go_variants(mlreg_session *s, const char *ref, mlreg_go_wish wish, mlreg_op *op, mlreg_list **out, mlreg_error **err);
 int mlreg_go_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as, uint32_t flags,
-        const char *expect_digest, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+        const char *expect_digest, mlreg_go_wish wish, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+int mlreg_go_add_child(mlreg_builder *b, mlreg_artifact *child, const char *name, const char *platform, const char *accelerator,
+        const char *compute, const char *driver, const char *runtime, const char *cpu, const char *precision, const char *format,
+        uint64_t memory_bytes, mlreg_error **err);
 int mlreg_go_checkout(mlreg_artifact *a, const char *dir, const char *include, size_t n_include, const char *exclude,
         size_t n_exclude, mlreg_op *op, mlreg_error **err);
 int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64_t offset, uint64_t bytes,

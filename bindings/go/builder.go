@@ -37,6 +37,10 @@ type LayerOptions struct {
 // ModelPack, whose config is filled from its files. A place that is read-only
 // is [ErrDenied]. Close the builder, after Commit too.
 func (s *Session) NewBuilder(artifactType string) (*Builder, error) {
+	return s.newBuilder(C.MLREG_BUILD_ARTIFACT, artifactType)
+}
+
+func (s *Session) newBuilder(kind C.int32_t, artifactType string) (*Builder, error) {
 	var t texts
 	ctype := t.may("the artifact type", artifactType)
 	if t.err != nil {
@@ -45,7 +49,7 @@ func (s *Session) NewBuilder(artifactType string) (*Builder, error) {
 	var out *Builder
 	err := s.do(context.Background(), watch{}, func(cs *C.mlreg_session, _ *C.mlreg_op, e **C.mlreg_error) C.int {
 		var b *C.mlreg_builder
-		rc := C.mlreg_builder_new(cs, C.MLREG_BUILD_ARTIFACT, ctype, &b, e)
+		rc := C.mlreg_builder_new(cs, kind, ctype, &b, e)
 		if rc == 0 {
 			out = newBuilder(b, s.cb)
 		}

@@ -17,6 +17,8 @@ type CopyOptions struct {
 	MoveTag      bool   // a tag that names something else is moved
 	Referrers    bool   // what refers to the artifact comes along
 	ExpectDigest string // with MoveTag: only if the tag is at this digest now
+	Variant      *Wish  // of an index only the entry that fits; a registry then gets that one alone
+	AllVariants  bool   // an index that from has in part only is [ErrNotFound]
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -39,7 +41,9 @@ func Copy(ctx context.Context, from *Session, ref string, to *Session, as string
 	}
 	var t texts
 	cref, cas, expect := t.need("the reference", ref), t.may("the name", as), t.may("ExpectDigest", opts.ExpectDigest)
-	flags := flag(opts.MoveTag, C.MLREG_COPY_MOVE_TAG) | flag(opts.Referrers, C.MLREG_COPY_REFERRERS)
+	flags := flag(opts.MoveTag, C.MLREG_COPY_MOVE_TAG) | flag(opts.Referrers, C.MLREG_COPY_REFERRERS) |
+		flag(opts.AllVariants, C.MLREG_COPY_ALL_VARIANTS)
+	wish := t.wish(opts.Variant)
 	if t.err != nil {
 		return nil, t.err
 	}
@@ -55,7 +59,7 @@ func Copy(ctx context.Context, from *Session, ref string, to *Session, as string
 	defer to.h.done()
 	w := watch{opts.Progress, opts.ProgressInterval, from.cb != nil || to.cb != nil}
 	return made(ctx, w, to.cb, func(op *C.mlreg_op, out **C.mlreg_artifact, e **C.mlreg_error) C.int {
-		return C.mlreg_go_copy(source, cref, target, cas, flags, expect, op, out, e)
+		return C.mlreg_go_copy(source, cref, target, cas, flags, expect, wish.c(), op, out, e)
 	})
 }
 

@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 23
+#define N_OPTIONS 32
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -37,6 +37,15 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--dry-run", &c->dry_run, NULL, NULL, NULL, false },
         { "--repair", &c->repair, NULL, NULL, NULL, false },
         { "--password-stdin", &c->password_stdin, NULL, NULL, NULL, false },
+        { "--variant", NULL, &c->variant, NULL, NULL, false },
+        { "--platform", NULL, &c->platform, NULL, NULL, false },
+        { "--accelerator", NULL, &c->accelerator, NULL, NULL, false },
+        { "--precision", NULL, &c->precision, NULL, NULL, false },
+        { "--host", NULL, &c->host, NULL, NULL, false },
+        { "--one-variant", &c->one_variant, NULL, NULL, NULL, false },
+        { "--all-variants", &c->all_variants, NULL, NULL, NULL, false },
+        { "--all", &c->all_variants, NULL, NULL, NULL, false },
+        { "--explain", &c->explain, NULL, NULL, NULL, false },
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
         { "--stats", &c->stats, NULL, NULL, NULL, false },
     };

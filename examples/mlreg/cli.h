@@ -13,11 +13,13 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef struct cli {
     const char *words[MAX_WORDS]; size_t n_words;          /* what is no option */
     const char *store, *output, *range, *user, *grace, *ca_file;
+    const char *variant, *platform, *accelerator, *precision, *host;   /* which entry of an index */
     const char *tags[MAX_WORDS]; size_t n_tags;            /* -t */
     const char *include[MAX_WORDS]; size_t n_include;
     const char *exclude[MAX_WORDS]; size_t n_exclude;
     const char *annotations[MAX_WORDS]; size_t n_annotations;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, stats, help;
+    bool one_variant, all_variants, explain;
 } cli;
 
 typedef struct command {
@@ -57,6 +59,19 @@ void spot_take_tag(spot *to, const spot *from);            /* where `to` has nei
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
 int  store_open(cli *c, bool write, mlreg_session **out);
+
+/* Which entry of an index is wanted. */
+typedef struct choice {
+    mlreg_resolve_options options;
+    bool any;                                              /* one is; else an index is taken whole */
+    char *host;                                            /* another machine's description, read from a file */
+} choice;
+/* `by_default`: where no option says so either. Close it whatever came. */
+int  choice_open(const cli *c, bool by_default, choice *out);
+void choice_close(choice *ch);
+const char *variant_note(const mlreg_descriptor *d, const char *key);
+void print_variants(const mlreg_list *l, bool explain);   /* as mlreg_session_variants lists them */
+void json_variants(const mlreg_list *l);
 
 /* The three ways of moving; each says what came of it. */
 int  move_copy(cli *c, const char *verb, const spot *from, const spot *to);
@@ -105,5 +120,6 @@ bool json_walk(const char *text, size_t len, json_leaf_fn leaf, void *user);
 int cmd_build(cli *c);   int cmd_push(cli *c);    int cmd_pull(cli *c);   int cmd_copy(cli *c);
 int cmd_ls(cli *c);      int cmd_tags(cli *c);    int cmd_tag(cli *c);    int cmd_inspect(cli *c);
 int cmd_cat(cli *c);     int cmd_rm(cli *c);      int cmd_gc(cli *c);     int cmd_fsck(cli *c);
+int cmd_index(cli *c);   int cmd_variants(cli *c); int cmd_host(cli *c);
 int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_version(cli *c);
 #endif

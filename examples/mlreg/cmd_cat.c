@@ -89,19 +89,23 @@ int cmd_cat(cli *c)
     mlreg_error *err = NULL;
     char hint[HINT_BYTES];
     size_t layer = 0;
+    choice ch = { 0 };
     int status;
 
     MLREG_INIT(o);
     o.flags = c->unverified ? MLREG_STREAM_UNVERIFIED : 0;
     if ((status = parse_range(c->range, &o)) == EXIT_OK)
         status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
-    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, NULL, NULL, &a, &err) < 0)
+    if (status == EXIT_OK)
+        status = choice_open(c, false, &ch);
+    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, NULL, &a, &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "read %s", at.shown);
     if (status == EXIT_OK && (status = find_layer(a, at.shown, c->words[1], &layer)) == EXIT_OK) {
         cut_range(mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_LAYER, layer)), &o);
         status = open_and_write(a, layer, &o, c->words[1]);
     }
     mlreg_artifact_free(a);
+    choice_close(&ch);
     spot_close(&at);
     return status;
 }

@@ -7,7 +7,7 @@ typedef struct view {
     const char *name;
     mlreg_artifact *a;
     const char *config; size_t config_bytes;   /* NULL: it has none */
-    mlreg_list *referrers;
+    mlreg_list *referrers, *variants;
 } view;
 
 /* ---- for programs ---- */
@@ -68,6 +68,8 @@ static void show_json(const view *v)
     printf(",\"config\":%.*s", whole ? (int)v->config_bytes : 4, whole ? v->config : "null");
     json_parts("layers", v->a, MLREG_PART_LAYER);
     json_parts("manifests", v->a, MLREG_PART_CHILD);
+    printf(",\"variants\":");
+    json_variants(v->variants);
     json_referrers(v->referrers);
     printf("}\n");
 }
@@ -128,7 +130,9 @@ static void show_text(const view *v)
     for (size_t i = 0; mlreg_descriptor_annotation_at(self, i, &key, &value) == 0; i++)
         show_field(key, value);
     show_parts("files", v->a, MLREG_PART_LAYER);
-    show_parts("manifests", v->a, MLREG_PART_CHILD);
+    if (mlreg_list_count(v->variants) > 0)
+        printf("variants (* is for this machine)\n");
+    print_variants(v->variants, false);
     for (size_t i = 0; i < mlreg_list_count(v->referrers); i++) {
         printf("%s  %s  ", i == 0 ? "referrers\n" : "", mlreg_descriptor_digest(mlreg_list_descriptor(v->referrers, i)));
         print_text(mlreg_descriptor_artifact_type(mlreg_list_descriptor(v->referrers, i)));
@@ -144,6 +148,8 @@ static int look(const spot *at, view *v, mlreg_error **err)
 
     if (rc == 0 && mlreg_artifact_count(v->a, MLREG_PART_CONFIG) > 0)
         rc = mlreg_artifact_config(v->a, NULL, &v->config, &v->config_bytes, err);
+    if (rc == 0 && mlreg_artifact_count(v->a, MLREG_PART_CHILD) > 0)
+        rc = mlreg_session_variants(at->session, at->ref, NULL, NULL, &v->variants, err);
     return rc < 0 ? rc : mlreg_session_referrers(at->session, at->ref, NULL, NULL, &v->referrers, err);
 }
 
@@ -161,6 +167,7 @@ int cmd_inspect(cli *c)
     if (status == EXIT_OK)
         (c->json ? show_json : show_text)(&v);
     mlreg_list_free(v.referrers);
+    mlreg_list_free(v.variants);
     mlreg_artifact_free(v.a);
     spot_close(&at);
     return status;

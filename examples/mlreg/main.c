@@ -4,19 +4,26 @@
 #include <errno.h>
 #include <string.h>
 
+#define CHOOSE " --variant --platform --accelerator --precision --host"
+#define COPIES CHOOSE " --one-variant --all-variants --all"
 #define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
 
 const command commands[] = {
     { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", MOVED_JSON, cmd_build },
-    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation --stats", MOVED_JSON, cmd_push },
-    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers --stats", MOVED_JSON, cmd_pull },
-    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude --stats", MOVED_JSON, cmd_copy },
+    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation --stats" COPIES, MOVED_JSON, cmd_push },
+    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers --stats" COPIES, MOVED_JSON, cmd_pull },
+    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude --stats" COPIES, MOVED_JSON, cmd_copy },
     { "ls", "[REPO]", "list what the store holds", 0, 1, "", "[{name, digest, bytes}]", cmd_ls },
     { "tags", "REPO", "list the tags of a repository", 1, 1, "", "[tag]", cmd_tags },
     { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", "{reference, digest, was}", cmd_tag },
     { "inspect", "REF", "show what an artifact is made of", 1, 1, "",
-        "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, referrers}", cmd_inspect },
-    { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified", NULL, cmd_cat },
+        "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, variants, referrers}", cmd_inspect },
+    { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified" CHOOSE, NULL, cmd_cat },
+    { "index", "VERB REF [WORD]", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move",
+        "{reference, digest, variants}", cmd_index },
+    { "variants", "REF", "what an index offers, and what of it fits this machine", 1, 1, "--explain" CHOOSE,
+        "[{name, digest, mediaType, platform, accelerator, compute, driver, runtime, cpu, precision, format, memory, fit, absent}]", cmd_variants },
+    { "host", "", "what this machine is, for choosing variants", 0, 0, "", "{os, architecture, variant, cpu_features, memory_bytes, accelerators, notes}", cmd_host },
     { "rm", "REF", "remove a tag, or with a digest a manifest and its tags", 1, 1, "", "{removed}", cmd_rm },
     { "gc", "[oci:DIR]", "remove blobs of the store, or of a layout, that nothing names", 0, 1, "--dry-run --grace", "{blobs, bytes, dry_run}", cmd_gc },
     { "fsck", "[oci:DIR]", "check the store, or a layout, byte by byte", 0, 1, "--repair", "{sound, problems}", cmd_fsck },
@@ -34,6 +41,14 @@ static const char *const option_help[][2] = {
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
     { "--include GLOB", "only files that match; may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },
+    { "--variant NAME", "of an index the variant of this name" },
+    { "--platform OS/ARCH", "as for a machine of this platform; os/arch/variant, too" },
+    { "--accelerator KIND", "none: as without a device; cuda, rocm: for that only" },
+    { "--precision LIST", "preferred ones, the best first: \"bf16 int8\"" },
+    { "--host FILE", "as for the machine that this JSON describes" },
+    { "--one-variant", "of an index only what fits this machine best" },
+    { "--all-variants, --all", "of an index every variant, or none: the default" },
+    { "--explain", "say of each variant why it fits, or does not" },
     { "--range A-B", "only bytes A to B, both included, as in HTTP" },
     { "--unverified", "from a registry: fetch just the range, unchecked" },
     { "--stats", "say what it took: requests, tries, bytes, times of layers and of kinds of work; with --json as \"stats\"" },
@@ -56,7 +71,7 @@ void usage(FILE *to)
 {
     fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
     for (const command *cmd = commands; cmd->name != NULL; cmd++)
-        fprintf(to, "  mlreg %-8s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
+        fprintf(to, "  mlreg %-9s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
     fprintf(to, "\nHow places are written:\n"
                 "  host/repo:tag            a registry's; the first part has a dot or a colon, or is localhost\n"
                 "  NAME:TAG                 the store's; store:host/repo:tag is what a pull from there left in it\n"

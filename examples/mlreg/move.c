@@ -78,16 +78,21 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
     char before[80], hint[HINT_BYTES];
+    choice ch;
     job j;
-    int rc;
+    int rc, status = choice_open(c, false, &ch);
 
     MLREG_INIT(o);
-    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0);
+    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0);
+    o.variant = ch.any ? &ch.options : NULL;
     digest_now(to, before);
-    if (job_begin(&j, c, verb) != EXIT_OK)
-        return EXIT_FAILED;
+    if (status != EXIT_OK || job_begin(&j, c, verb) != EXIT_OK) {
+        choice_close(&ch);
+        return status != EXIT_OK ? status : EXIT_FAILED;
+    }
     rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, j.op, &a, &err);
     job_end(&j);
+    choice_close(&ch);
     if (rc == 0) {
         say_moved(c, to, before, a);
         print_moved(c, verb, to->shown, before, a, &j);
@@ -175,19 +180,25 @@ int move_files(cli *c, const char *verb, const spot *from, const char *folder)
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
     char hint[HINT_BYTES];
+    choice ch;
     job j;
-    int rc;
+    int rc, status = c->all_variants ? fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files") : choice_open(c, true, &ch);
 
+    if (status != EXIT_OK)
+        return status;
     MLREG_INIT(o);
     o.include = c->include;
     o.n_include = c->n_include;
     o.exclude = c->exclude;
     o.n_exclude = c->n_exclude;
-    if (job_begin(&j, c, verb) != EXIT_OK)
+    if (job_begin(&j, c, verb) != EXIT_OK) {
+        choice_close(&ch);
         return EXIT_FAILED;
-    if ((rc = mlreg_session_resolve(from->session, from->ref, NULL, j.op, &a, &err)) == 0)
+    }
+    if ((rc = mlreg_session_resolve(from->session, from->ref, &ch.options, j.op, &a, &err)) == 0)
         rc = mlreg_checkout(a, folder, &o, j.op, &err);
     job_end(&j);
+    choice_close(&ch);
     if (rc == 0)
         print_moved(c, verb, from->shown, "", a, &j);
     else

@@ -3,10 +3,12 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/build_index.h"
 
 struct mlreg_builder {
     mlreg_session *session;
     mlr_build *build;
+    mlreg_session **others; size_t n_others, cap_others;   /* in which entries of an index lie; kept until the builder goes */
 };
 
 int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out, mlreg_error **err)
@@ -59,6 +61,48 @@ int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *
     if ((rc = door(b, key, "key", err)) < 0 || (rc = mlr_door_needs(value, "value", err)) < 0)
         return rc;
     return mlr_build_annotation(b->build, key, value, err);
+}
+
+/* ---- entries of an index ---- */
+
+/* The builder reads at commit what lies there. */
+static int keep_session(mlreg_builder *b, mlreg_session *s, mlreg_error **err)
+{
+    int rc = mlr_door_session(s, err);
+
+    if (rc < 0)
+        return rc;
+    if (mlr_grow(&b->others, &b->cap_others, b->n_others, sizeof *b->others) < 0)
+        return mlr_error_nomem(err);
+    b->others[b->n_others++] = mlr_session_ref(s);
+    return 0;
+}
+
+int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err)
+{
+    int rc;
+
+    if ((rc = door(b, index, "index", err)) < 0 || (rc = keep_session(b, index->session, err)) < 0)
+        return rc;
+    return mlr_build_add_children_of(b->build, index->session->place, index->repo, index->manifest, err);
+}
+
+int mlreg_builder_add_child(mlreg_builder *b, mlreg_artifact *child, const mlreg_variant_options *opts, mlreg_error **err)
+{
+    mlreg_variant_options o;
+    int rc;
+
+    if ((rc = door(b, child, "child", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_variant_options", err)) < 0 ||
+        (rc = keep_session(b, child->session, err)) < 0)
+        return rc;
+    return mlr_build_add_child(b->build, child->session->place, child->repo, child->manifest, &o, err);
+}
+
+int mlreg_builder_remove_child(mlreg_builder *b, const char *name, mlreg_error **err)
+{
+    int rc = door(b, name, "name", err);
+
+    return rc < 0 ? rc : mlr_build_remove_child(b->build, name, err);
 }
 
 /* ---- layers ---- */
@@ -168,6 +212,9 @@ void mlreg_builder_free(mlreg_builder *b)
     if (b == NULL)
         return;
     mlr_build_free(b->build);
+    for (size_t i = 0; i < b->n_others; i++)
+        mlreg_session_free(b->others[i]);
+    mlr_free(b->others);
     mlreg_session_free(b->session);
     mlr_free(b);
 }

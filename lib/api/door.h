@@ -5,6 +5,7 @@
 #include "base/op.h"
 #include "model/build.h"
 #include "model/layer.h"
+#include "model/variant.h"
 #include "place/place.h"
 
 struct mlreg_session {
@@ -38,6 +39,8 @@ int mlr_door_options(void *ours, size_t our_bytes, size_t first_bytes, uint32_t 
 int mlr_door_flags(uint32_t flags, uint32_t known, const char *name, mlreg_error **err);
 /* `flags` with MLREG_COPY_MOVE_TAG or not; EINVAL for a digest to be expected without it, or one that is none. */
 int mlr_door_tag_rule(uint32_t flags, const char *expect_digest, mlr_tag_rule *out, mlreg_error **err);
+/* What is wanted of an index; `own` is filled if a machine is described, and is the caller's to release either way. */
+int mlr_door_wish(const mlreg_resolve_options *theirs, mlr_wish *out, mlr_host *own, mlreg_error **err);
 int mlr_door_reserved(uint32_t reserved, const char *name, mlreg_error **err);
 /* Fills the caller's report, of whatever age, from ours; mlr_door_report looks first: EINVAL, ESTRUCT as for options. */
 int mlr_door_report(const void *theirs, size_t our_bytes, size_t first_bytes, const char *name, mlreg_error **err);

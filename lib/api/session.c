@@ -65,27 +65,6 @@ uint32_t mlreg_session_capabilities(const mlreg_session *s)
 
 /* ---- asking ---- */
 
-int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *remote,
-        mlreg_artifact **out, mlreg_error **err)
-{
-    mlreg_resolve_options o;
-    mlr_manifest *m = NULL;
-    mlr_op *op = NULL;
-    mlr_ref r = { 0 };
-    int rc;
-
-    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_resolve_options", err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
-        return rc;
-    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_place_manifest(s->place, &r, op, &m, err)) == 0)
-        rc = mlr_artifact_new(s, r.repo, m, out, err);
-    if (rc < 0)
-        mlr_manifest_free(m);
-    mlr_ref_done(&r);
-    mlr_op_end(op);
-    return mlr_error_subject(err, rc, ref);
-}
-
 int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *remote, mlreg_list **out, mlreg_error **err)
 {
     mlr_op *op = NULL;

@@ -24,15 +24,16 @@ int mlr_build_new(mlr_place *to, int32_t kind, const char *artifact_type, mlr_bu
     mlr_build *b;
     int rc;
 
-    if (kind != MLREG_BUILD_ARTIFACT)
+    if (kind != MLREG_BUILD_ARTIFACT && kind != MLREG_BUILD_INDEX)
         return mlr_error_set(err, MLREG_EINVAL, "%d is no kind of manifest that can be built", (int)kind);
     if ((rc = mlr_place_check_writable(to, err)) < 0)
         return rc;
     if ((b = mlr_alloc(sizeof *b)) == NULL)
         return mlr_error_nomem(err);
     b->to = to;
-    if ((rc = keep_type(&b->artifact_type, artifact_type, "artifact type", err)) < 0)
-        mlr_free(b);
+    if ((rc = keep_type(&b->artifact_type, artifact_type, "artifact type", err)) < 0 ||
+        (kind == MLREG_BUILD_INDEX && (rc = mlr_build_index_new(b, err)) < 0))
+        mlr_build_free(b);
     else
         *out = b;
     return rc;
@@ -43,10 +44,18 @@ int mlr_build_still_open(const mlr_build *b, mlreg_error **err)
     return b->committed ? mlr_error_set(err, MLREG_ESTATE, "the builder was committed already; make a new one") : 0;
 }
 
+/* An index has entries, and neither config nor layers. */
+static int takes_content(const mlr_build *b, mlreg_error **err)
+{
+    int rc = mlr_build_still_open(b, err);
+
+    return rc == 0 && b->index != NULL ? mlr_error_set(err, MLREG_ESTATE, "an index holds no content of its own: build an artifact, and add that to it") : rc;
+}
+
 int mlr_build_config(mlr_build *b, const char *media_type, const void *data, size_t len, mlreg_error **err)
 {
     char *type = NULL, *copy;
-    int rc = mlr_build_still_open(b, err);
+    int rc = takes_content(b, err);
 
     if (rc < 0)
         return rc;
@@ -198,7 +207,7 @@ int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *d
 {
     mlr_tree t = { 0 };
     size_t n = b->n, json_bytes = b->json_bytes;
-    int rc = mlr_build_still_open(b, err);
+    int rc = takes_content(b, err);
 
     if (rc < 0 || (rc = mlr_tree_read(dir, o != NULL ? o->title : NULL, op, &t, err)) < 0)
         return mlr_error_subject(err, rc, dir);
@@ -214,7 +223,7 @@ int mlr_build_add_file(mlr_build *b, const mlreg_layer_options *o, const char *p
 {
     const char *slash = strrchr(path, '/');
     mlr_reader *r = NULL;
-    int rc = mlr_build_still_open(b, err);
+    int rc = takes_content(b, err);
 
     (void)op;
     if (rc < 0 || (rc = mlr_reader_open_file(path, &r, err)) < 0) /* said now, not at commit */
@@ -226,7 +235,7 @@ int mlr_build_add_file(mlr_build *b, const mlreg_layer_options *o, const char *p
 int mlr_build_add_source(mlr_build *b, const mlreg_layer_options *o, const mlreg_source *src, mlr_op *op, mlreg_error **err)
 {
     struct mlr_build_layer l = { .of = b, .source = *src };
-    int rc = mlr_build_still_open(b, err);
+    int rc = takes_content(b, err);
 
     (void)op;
     if (rc == 0 && (o == NULL || o->title == NULL))
@@ -248,6 +257,7 @@ void mlr_build_free(mlr_build *b)
     for (size_t i = 0; i < b->n; i++)
         layer_done(&b->layers[i]);
     mlr_free(b->layers);
+    mlr_build_index_free(b->index);
     mlr_titles_done(&b->titles);
     mlr_descriptor_done(&b->notes);
     mlr_free(b->artifact_type);

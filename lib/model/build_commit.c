@@ -93,7 +93,7 @@ static int find_subject(mlr_build *b, mlr_op *op, mlr_descriptor *out, mlreg_err
     return mlr_error_subject(err, rc, b->subject.text);
 }
 
-static void put_annotations(mlr_json_out *o, const mlr_descriptor *notes)
+void mlr_build_put_annotations(mlr_json_out *o, const mlr_descriptor *notes)
 {
     if (notes->n_annotations == 0)
         return;
@@ -121,7 +121,7 @@ static int put_manifest(const mlr_build *b, const mlr_descriptor *config, const 
     mlr_json_close(&o, ']');
     if (subject->media_type != NULL)
         mlr_descriptor_put(&o, "subject", subject);
-    put_annotations(&o, &b->notes);
+    mlr_build_put_annotations(&o, &b->notes);
     mlr_json_close(&o, '}');
     return mlr_json_end(&o);
 }
@@ -137,6 +137,17 @@ static int make_manifest(mlr_build *b, const mlr_descriptor *subject, mlr_op *op
         rc = mlr_manifest_parse(json.data, json.len, MLR_TYPE_MANIFEST, out, err);
     mlr_descriptor_done(&config);
     mlr_descriptor_done(&empty);
+    mlr_buf_done(&json);
+    return rc;
+}
+
+static int make_index(mlr_build *b, const mlr_descriptor *subject, mlr_manifest **out, mlreg_error **err)
+{
+    mlr_buf json = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
+    int rc = mlr_build_index_put(b, subject, &json, err);
+
+    if (rc == 0)
+        rc = mlr_manifest_parse(json.data, json.len, MLR_TYPE_INDEX, out, err);
     mlr_buf_done(&json);
     return rc;
 }
@@ -174,7 +185,9 @@ static int check(mlr_build *b, const struct tags *t, mlreg_error **err)
 
     if (rc < 0)
         return rc;
-    if (b->n == 0 && b->config == NULL)
+    if (b->index != NULL && mlr_build_index_count(b->index) == 0)
+        return mlr_error_set(err, MLREG_EINVAL, "nothing to build: the index has no entry");
+    if (b->index == NULL && b->n == 0 && b->config == NULL)
         return mlr_error_set(err, MLREG_EINVAL, "nothing to build: no layer was added and no config set");
     if (t->ref->digest.text[0] != '\0')
         return mlr_error_set(err, MLREG_EINVAL, "the digest of what is built cannot be chosen; name a tag");
@@ -182,6 +195,16 @@ static int check(mlr_build *b, const struct tags *t, mlreg_error **err)
         if ((rc = mlr_ref_check_tag(t->also[i], err)) < 0)
             return rc;
     return mlr_titles_check(&b->titles, err);
+}
+
+/* The blobs and the text of what is built, or of an index the text alone: it is known before its entries are brought. */
+static int make(mlr_build *b, const mlr_descriptor *subject, mlr_op *op, mlr_manifest **out, mlreg_error **err)
+{
+    int rc;
+
+    if (b->index != NULL)
+        return (rc = mlr_build_index_prepare(b, op, err)) < 0 ? rc : make_index(b, subject, out, err);
+    return (rc = mlr_build_write_layers(b, op, err)) < 0 ? rc : make_manifest(b, subject, op, out, err);
 }
 
 static int run(mlr_build *b, const struct tags *t, mlr_op *op, mlr_manifest **out, mlreg_error **err)
@@ -192,8 +215,9 @@ static int run(mlr_build *b, const struct tags *t, mlr_op *op, mlr_manifest **ou
 
     b->committed = true;
     b->repo = t->ref->repo;
-    if ((rc = find_subject(b, op, &subject, err)) == 0 && (rc = mlr_build_write_layers(b, op, err)) == 0 &&
-        (rc = make_manifest(b, &subject, op, &m, err)) == 0 && (rc = check_tags(b, t, &m->self.digest, op, err)) == 0)
+    if ((rc = find_subject(b, op, &subject, err)) == 0 && (rc = make(b, &subject, op, &m, err)) == 0 &&
+        (rc = check_tags(b, t, &m->self.digest, op, err)) == 0 &&
+        (b->index == NULL || (rc = mlr_build_index_bring(b, t->ref->tag, m, op, err)) == 0))
         rc = write_tags(b, t, m, op, err);
     if (rc == 0)
         *out = m;

@@ -2,6 +2,7 @@
 #ifndef MLR_MODEL_BUILD_PARTS_H
 #define MLR_MODEL_BUILD_PARTS_H
 #include "model/build.h"
+#include "model/build_index.h"
 #include "model/facts.h"
 #include "model/titles.h"
 #include "model/wide.h"
@@ -24,6 +25,7 @@ struct mlr_build {
     mlr_digest subject;
     mlr_descriptor notes;            /* carries the manifest's annotations */
     struct mlr_build_layer *layers; size_t n, cap;
+    struct mlr_build_index *index;   /* NULL: no index, but what has layers */
     mlr_titles titles;
     size_t json_bytes;               /* that the manifest will have at least */
     const char *repo;                /* during commit */
@@ -36,5 +38,6 @@ struct mlr_build {
 };
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */
 void mlr_build_release_sources(mlr_build *b);                       /* each once, however often this is called */
+void mlr_build_put_annotations(mlr_json_out *o, const mlr_descriptor *notes);
 int mlr_build_still_open(const mlr_build *b, mlreg_error **err);   /* ESTATE once committed */
 #endif

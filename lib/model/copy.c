@@ -9,6 +9,7 @@
 #include "base/work.h"
 #include "model/counted.h"
 #include "model/tagrule.h"
+#include "model/variant.h"
 #include "model/wide.h"
 #include "place/digestmap.h"
 
@@ -28,6 +29,9 @@ struct copy {
     mlr_manifest **manifests;   /* children stand before the index that names them */
     size_t n_manifests, cap_manifests;
     mlr_digestmap seen;         /* of these */
+    mlr_digestmap path;         /* of an index only what is in it comes along; empty: everything */
+    mlr_manifest *chosen;       /* the end of that path; NULL once it is among the manifests */
+    mlr_buf absent;             /* what does not, and is not there either */
     struct blob *blobs;
     size_t n_blobs, cap_blobs;
     mlr_wide *wide;             /* while blobs move */
@@ -137,17 +141,27 @@ static int add_blobs_of(struct copy *c, const mlr_manifest *m, mlreg_error **err
 
 static int add_tree_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err);
 
+static int bring_manifest(struct copy *c, const mlr_digest *d, mlr_op *op, mlr_manifest **out, mlreg_error **err)
+{
+    const mlr_whereabouts where = { c->from, c->from_repo, c->to, c->to_repo };
+
+    if (c->chosen == NULL || !mlr_digest_equal(d, &c->chosen->self.digest))
+        return mlr_variant_manifest(&where, d, op, out, err);
+    *out = c->chosen;
+    c->chosen = NULL;
+    return 0;
+}
+
 static int add_by_descriptor(struct copy *c, const mlr_descriptor *d, unsigned depth, mlr_op *op, mlreg_error **err)
 {
     mlr_manifest *m = NULL;
-    mlr_ref r = { .repo = (char *)c->from_repo, .digest = d->digest };
     int rc;
 
     if (mlr_digestmap_find(&c->seen, &d->digest) != NULL)
         return 0;
     if (!mlr_manifest_type_known(d->media_type)) /* OCI lets an index name anything: what is no manifest is carried as a blob */
         return add_blob(c, d, err);
-    if ((rc = mlr_place_manifest(c->from, &r, op, &m, err)) < 0)
+    if ((rc = bring_manifest(c, &d->digest, op, &m, err)) < 0)
         return mlr_error_subject(err, rc, d->digest.text);
     return add_tree_of(c, m, depth, op, err);
 }
@@ -163,15 +177,45 @@ static int add_referrers_of(struct copy *c, const mlr_manifest *m, unsigned dept
     return rc;
 }
 
-static int add_children_of(struct copy *c, const mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
+/* One that does not come along may be there from an earlier copy. */
+static int leave_out(struct copy *c, const mlr_digest *d, mlr_op *op, mlreg_error **err)
+{
+    mlr_ref r = { .repo = (char *)c->to_repo, .digest = *d };
+    mlr_manifest *m = NULL;
+    int rc = mlr_place_manifest(c->to, &r, op, &m, NULL);
+
+    mlr_manifest_free(m);
+    return rc == 0 ? 0 : mlr_buf_printf(&c->absent, err, "%s%s", c->absent.len > 0 ? " " : "", d->text);
+}
+
+static int refuse_part(const struct copy *c, const mlr_manifest *m, const mlr_digest *d, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_ENOTFOUND, "index %s is here in part only: its entry %s was never brought", m->self.digest.text, d->text);
+
+    mlr_error_hint(err, rc, "bring all variants from where it came from first, or copy one of those that are here");
+    mlr_error_subject(err, rc, d->text);
+    return mlr_error_at(err, rc, c->from->name);
+}
+
+/* What `from` lacks stays lacking where the other place can say so, unless all were asked for. */
+static int add_child(struct copy *c, const mlr_manifest *m, const mlr_descriptor *d, unsigned depth, mlr_op *op, mlreg_error **err)
+{
+    bool is_left = c->path.used > 0 && mlr_digestmap_find(&c->path, &d->digest) == NULL;
+
+    if (is_left || (mlr_manifest_lacks(m, &d->digest) && c->to->holds_parts && !c->how->all))
+        return leave_out(c, &d->digest, op, err);
+    return mlr_manifest_lacks(m, &d->digest) ? refuse_part(c, m, &d->digest, err) : add_by_descriptor(c, d, depth, op, err);
+}
+
+static int add_children_of(struct copy *c, mlr_manifest *m, unsigned depth, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_op_check(op, err);
 
     if (rc == 0 && (depth > MAX_DEPTH || c->n_manifests >= MAX_MANIFESTS))
         rc = mlr_error_set(err, MLREG_ELIMIT, "%s: over %d levels or %d manifests", m->self.digest.text, MAX_DEPTH, MAX_MANIFESTS);
     for (size_t i = 0; i < m->n_children && rc == 0; i++)
-        rc = add_by_descriptor(c, &m->children[i], depth + 1, op, err);
-    return rc;
+        rc = add_child(c, m, &m->children[i], depth + 1, op, err);
+    return rc == 0 && m->is_index ? mlr_manifest_set_absent(m, c->absent.data, err) : rc;
 }
 
 static int keep_manifest(struct copy *c, mlr_manifest *m, mlreg_error **err)
@@ -287,19 +331,23 @@ static void copy_done(struct copy *c, const mlr_manifest *kept)
             mlr_manifest_free(c->manifests[i]);
     for (size_t i = 0; i < c->n_blobs; i++)
         mlr_free(c->blobs[i].name);
+    mlr_manifest_free(c->chosen);
     mlr_digestmap_done(&c->seen);
+    mlr_digestmap_done(&c->path);
+    mlr_buf_done(&c->absent);
     mlr_free(c->manifests);
     mlr_free(c->blobs);
 }
 
 /* The name in `to`: what `as` leaves open is r's. A digest that was asked for must be the one that arrived. */
-static int name_target(const mlr_ref *r, const mlr_ref *as, const mlr_manifest *top, mlr_ref *out, mlreg_error **err)
+static int name_target(const mlr_ref *r, const mlr_ref *as, const mlr_manifest *top, bool is_narrowed, mlr_ref *out, mlreg_error **err)
 {
     mlr_ref mixed = *as;
 
     if (as->tag == NULL && as->digest.text[0] == '\0') {
         mixed.tag = r->tag;
-        mixed.digest = r->digest;
+        if (!is_narrowed)
+            mixed.digest = r->digest;
     }
     if (mixed.digest.text[0] != '\0' && !mlr_digest_equal(&mixed.digest, &top->self.digest))
         return mlr_error_set(err, MLREG_EINVAL, "%s cannot become %s: a digest names one content only", top->self.digest.text, mixed.digest.text);
@@ -307,17 +355,33 @@ static int name_target(const mlr_ref *r, const mlr_ref *as, const mlr_manifest *
     return mlr_ref_copy(&mixed, out, err);
 }
 
+/* One entry of an index: where the other place takes indexes in part, the way to it; elsewhere that manifest in the index's stead. 1: the latter. */
+static int narrow(struct copy *c, mlr_manifest **top, mlr_op *op, mlreg_error **err)
+{
+    const mlr_whereabouts where = { c->from, c->from_repo, c->to, c->to_repo };
+    int rc;
+
+    if (c->how->wish == NULL || !c->how->wish->any || !(*top)->is_index)
+        return 0;
+    if ((rc = mlr_variant_of_index(&where, *top, c->how->wish, op, &c->path, &c->chosen, err)) < 0 || c->to->holds_parts)
+        return rc;
+    mlr_manifest_free(*top);
+    *top = c->chosen;
+    c->chosen = NULL;
+    return 1;
+}
+
 int mlr_copy_run(mlr_place *from, const mlr_ref *r, mlr_place *to, const mlr_ref *as, const mlr_copy *how, mlr_op *op,
         mlr_manifest **out, mlreg_error **err)
 {
-    struct copy c = { .from = from, .to = to, .from_repo = r->repo, .to_repo = as->repo, .how = how };
+    struct copy c = { .from = from, .to = to, .from_repo = r->repo, .to_repo = as->repo, .how = how, .absent = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES) };
     mlr_manifest *top = NULL;
     mlr_ref target = { 0 };
     int rc;
 
     if ((rc = mlr_place_check_writable(to, err)) < 0 || (rc = mlr_place_manifest(from, r, op, &top, err)) < 0)
         return rc;
-    if ((rc = name_target(r, as, top, &target, err)) < 0 ||
+    if ((rc = narrow(&c, &top, op, err)) < 0 || (rc = name_target(r, as, top, rc == 1, &target, err)) < 0 ||
         (rc = mlr_tagrule_check(to, target.repo, target.tag, &how->rule, &top->self.digest, op, err)) < 0) {
         mlr_manifest_free(top);
         goto out;

@@ -104,6 +104,7 @@ int mlr_catalog_complete(const mlr_manifest *m, mlr_catalog_has has, void *user,
         if (m->layers[i].n_urls == 0)
             rc = check_part(&m->layers[i], "layer", has, user, err);
     for (size_t i = 0; rc == 0 && i < m->n_children; i++)
-        rc = check_part(&m->children[i], "manifest", has, user, err);
+        if (!mlr_manifest_lacks(m, &m->children[i].digest))
+            rc = check_part(&m->children[i], "manifest", has, user, err);
     return rc;
 }

@@ -17,6 +17,6 @@ int mlr_catalog_referrers(const mlr_catalog *c, const mlr_digest *subject, mlr_o
 
 /* 1, 0, or a failure: whether the repository holds that content, of that size. */
 typedef int (*mlr_catalog_has)(void *user, const mlr_descriptor *d, mlreg_error **err);
-/* Everything that `m` names is there, but for its subject and layers that are to be had by URL: 0, or ENOTFOUND. */
+/* Everything that `m` names is there, but for its subject, layers that are to be had by URL and what it lacks by design: 0, or ENOTFOUND. */
 int mlr_catalog_complete(const mlr_manifest *m, mlr_catalog_has has, void *user, mlreg_error **err);
 #endif

@@ -103,6 +103,7 @@ int mlr_disk_new(const char *dir, const mlr_place_ops *ops, const mlreg_session_
     disk->place.can = MLREG_CAN_RANGE | MLREG_CAN_REFERRERS | MLREG_CAN_DELETE;
     if (ops->mount != NULL)
         disk->place.can |= MLREG_CAN_MOUNT;
+    disk->place.holds_parts = true;
     disk->place.read_only = o != NULL && (o->flags & MLREG_OPEN_READONLY);
     if ((disk->place.name = mlr_strdup(dir)) == NULL)
         rc = mlr_error_nomem(err);

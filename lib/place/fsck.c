@@ -55,6 +55,8 @@ static int missing(mlr_repo_check *k, const mlr_descriptor *d, const mlr_manifes
     bool      in_pool = mlr_fsck_is_sound(k->c, &d->digest);
     int       rc = 0;
 
+    if (by != NULL && by->is_index && mlr_index_lacks(k->index, &d->digest)) /* a variant that was never brought */
+        return reported == NULL ? MLREG_ENOMEM : 0;
     if (reported == NULL || (*reported)++ > 0)
         return reported == NULL ? MLREG_ENOMEM : 0;
     if (in_pool && k->c->repair && (rc = link_again(k, d, err)) < 0)
@@ -174,8 +176,11 @@ static int check_index(mlr_repo_check *k, mlreg_error **err)
     mlr_index     *x = NULL;
     int            rc;
 
-    if ((rc = check_version(k, &file, err)) == 0 && (rc = read_index(k, &file, &x, err)) == 1)
+    if ((rc = check_version(k, &file, err)) == 0 && (rc = read_index(k, &file, &x, err)) == 1) {
+        k->index = x;
         rc = mlr_walk_index(&w, x, k->c->op, err);
+    }
+    k->index = NULL;
     mlr_index_free(x);
     return rc;
 }

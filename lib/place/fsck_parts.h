@@ -15,6 +15,7 @@ typedef struct mlr_check {
 typedef struct mlr_repo_check {
     mlr_check    *c;
     mlr_repodir   r;
+    const mlr_index *index;                /* while it is walked */
     const char   *shown;                   /* what lines begin with */
     mlr_digestmap reported;                /* as missing */
 } mlr_repo_check;

@@ -147,6 +147,16 @@ const mlr_descriptor *mlr_index_by_digest(const mlr_index *x, const mlr_digest *
     return NULL;
 }
 
+bool mlr_index_lacks(const mlr_index *x, const mlr_digest *d)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        const char *absent = is_used(&x->entries[i]) ? mlr_descriptor_annotation(&x->entries[i], MLR_INDEX_ABSENT) : NULL;
+        if (absent != NULL && strstr(absent, d->text) != NULL)
+            return true;
+    }
+    return false;
+}
+
 int mlr_index_tags(const mlr_index *x, mlr_list *out, mlreg_error **err)
 {
     int rc = 0;
@@ -196,6 +206,8 @@ static int make_entry(const char *tag, const mlr_manifest *m, mlr_descriptor *ou
         return rc;
     if (tag != NULL)
         rc = mlr_descriptor_annotate(&d, REF_NAME, tag, err);
+    if (rc == 0 && m->absent != NULL)
+        rc = mlr_descriptor_annotate(&d, MLR_INDEX_ABSENT, m->absent, err);
     if (rc == 0 && m->self.artifact_type != NULL && (d.artifact_type = mlr_strdup(m->self.artifact_type)) == NULL)
         rc = mlr_error_nomem(err);
     if (rc < 0)
@@ -253,6 +265,23 @@ static bool is_there(const mlr_index *x, const char *tag, const mlr_digest *d)
     return tag == NULL ? has_untagged(x, d) : now != NULL && mlr_digest_equal(&now->digest, d);
 }
 
+/* What arrived since is no longer absent. All entries of the index say the same. 1: changed. */
+static int note_absent(mlr_index *x, const mlr_manifest *m, mlreg_error **err)
+{
+    int changed = 0, rc;
+
+    for (size_t i = 0; m->is_index && i < x->n; i++) {
+        mlr_descriptor *d = &x->entries[i];
+        const char     *now = mlr_digest_equal(&d->digest, &m->self.digest) ? mlr_descriptor_annotation(d, MLR_INDEX_ABSENT) : m->absent;
+        if (now == m->absent || (now != NULL && m->absent != NULL && strcmp(now, m->absent) == 0))
+            continue;
+        if ((rc = mlr_descriptor_annotate(d, MLR_INDEX_ABSENT, m->absent, err)) < 0)
+            return rc;
+        changed = 1;
+    }
+    return changed;
+}
+
 static int put_new(mlr_index *x, const char *tag, const mlr_tag_rule *rule, const mlr_manifest *m, mlreg_error **err)
 {
     mlr_descriptor entry;
@@ -273,8 +302,9 @@ int mlr_index_put(mlr_index *x, const char *tag, const mlr_tag_rule *rule, const
     bool          there = is_there(x, tag, &m->self.digest);
     int           rc;
 
-    if ((rc = collect_children(m, &children, err)) == 0 && (there || (rc = put_new(x, tag, rule, m, err)) == 0))
-        rc = drop_untagged(x, &children) || !there;
+    if ((rc = collect_children(m, &children, err)) == 0 && (there || (rc = put_new(x, tag, rule, m, err)) == 0) &&
+        (rc = note_absent(x, m, err)) >= 0)
+        rc = drop_untagged(x, &children) || !there || rc == 1;
     mlr_digestmap_done(&children);
     return rc;
 }

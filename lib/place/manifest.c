@@ -165,6 +165,22 @@ out:
     return rc;
 }
 
+bool mlr_manifest_lacks(const mlr_manifest *m, const mlr_digest *d)
+{
+    return m->absent != NULL && strstr(m->absent, d->text) != NULL;
+}
+
+int mlr_manifest_set_absent(mlr_manifest *m, const char *absent, mlreg_error **err)
+{
+    char *copy = NULL;
+
+    if (absent != NULL && absent[0] != 0 && (copy = mlr_strdup(absent)) == NULL)
+        return mlr_error_nomem(err);
+    mlr_free(m->absent);
+    m->absent = copy;
+    return 0;
+}
+
 static void free_one(mlr_descriptor *d)
 {
     if (d != NULL)
@@ -188,6 +204,7 @@ void mlr_manifest_free(mlr_manifest *m)
     free_one(m->subject);
     free_many(m->layers, m->n_layers);
     free_many(m->children, m->n_children);
+    mlr_free(m->absent);
     mlr_free(m->json);
     mlr_free(m);
 }

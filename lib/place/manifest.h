@@ -17,11 +17,14 @@ typedef struct mlr_manifest {
     mlr_descriptor *layers;   size_t n_layers; /* image manifest */
     mlr_descriptor *children; size_t n_children; /* index */
     mlr_descriptor *subject;                   /* NULL if none */
+    char *absent;                              /* an index whose place has it in part: digests of what it lacks by design, blanks between; NULL: nothing */
 } mlr_manifest;
 /* Checks shape (E1: never both kinds in one; mediaType equal to `media_type` where both are known), limits and every descriptor; artifactType falls back
  * to config.mediaType. `media_type` may be NULL: then the body decides. Docker's types are read like OCI's. EPROTO with what is wrong. The digest is computed here. */
 int  mlr_manifest_parse(const void *json, size_t len, const char *media_type, mlr_manifest **out, mlreg_error **err);
 void mlr_manifest_free(mlr_manifest *m);
+bool mlr_manifest_lacks(const mlr_manifest *m, const mlr_digest *d);   /* by design */
+int  mlr_manifest_set_absent(mlr_manifest *m, const char *absent, mlreg_error **err);   /* "" or NULL: nothing */
 bool mlr_manifest_type_is_index(const char *media_type);
 bool mlr_manifest_type_known(const char *media_type);          /* one of the four */
 #endif

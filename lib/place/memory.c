@@ -304,6 +304,7 @@ int mlr_memory_open(mlr_runtime *rt, mlr_place **out, mlreg_error **err)
     pthread_mutex_init(&m->lock, NULL);
     m->place.ops = &memory_ops;
     m->place.can = MLREG_CAN_RANGE | MLREG_CAN_REFERRERS | MLREG_CAN_MOUNT | MLREG_CAN_DELETE;
+    m->place.holds_parts = true;
     m->place.rt = mlr_runtime_ref(rt);
     mlr_random(&m->place.identity, sizeof(m->place.identity));
     *out = &m->place;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "place/index.h"
 #include "place/intake.h"
 
 #define REFERRERS_MAX 10000 /* candidates that are read one by one */
@@ -156,6 +157,24 @@ int mlr_place_repositories(mlr_place *p, mlr_op *op, mlr_list **out, mlreg_error
 
 /* ---- manifests ---- */
 
+/* An index may be here in part. That its entry has gone meanwhile takes nothing from what was read. */
+static int note_absent(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifest *m, mlreg_error **err)
+{
+    mlr_descriptor d = { 0 };
+    mlreg_error   *why = NULL;
+    int            rc = p->ops->resolve(p, r, op, &d, &why);
+
+    if (rc == 0 && mlr_digest_equal(&d.digest, &m->self.digest))
+        rc = mlr_manifest_set_absent(m, mlr_descriptor_annotation(&d, MLR_INDEX_ABSENT), err);
+    else if (rc == MLREG_ENOMEM || rc == MLREG_ECANCELLED)
+        mlr_error_move(err, &why);
+    else
+        rc = 0;
+    mlr_error_done(why);
+    mlr_descriptor_done(&d);
+    return rc;
+}
+
 static int read_manifest(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifest **out, mlreg_error **err)
 {
     mlr_buf       bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
@@ -169,10 +188,13 @@ static int read_manifest(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_manifes
         goto out;
     mlr_digest_of(bytes.data, bytes.len, &got);
     if ((r->digest.text[0] != 0 && (rc = mlr_digest_check(&got, &r->digest, "manifest", err)) < 0) ||
-        (rc = mlr_manifest_parse(bytes.data, bytes.len, media_type, &m, err)) < 0)
+        (rc = mlr_manifest_parse(bytes.data, bytes.len, media_type, &m, err)) < 0 ||
+        (p->holds_parts && m->is_index && (rc = note_absent(p, r, op, m, err)) < 0))
         goto out;
     *out = m;
+    m = NULL;
 out:
+    mlr_manifest_free(m);
     mlr_free(media_type);
     mlr_buf_done(&bytes);
     return rc;

@@ -49,6 +49,7 @@ struct mlr_place {               /* the first member of each kind's own struct *
     _Atomic uint32_t can;        /* MLREG_CAN_*; a registry's powers are found by asking, while others look */
     bool read_only;
     bool far;                    /* every request waits for a network: many at once hide that */
+    bool holds_parts;            /* takes an index without all that it names, and notes what is absent */
     bool one_repo;               /* answers to every repository's name, for it has but one */
     mlr_runtime *rt;             /* kept; released by mlr_place_close */
     uint64_t identity;           /* places that are the same one are equal: two sessions on one registry, one directory. Random for memory */

@@ -17,7 +17,7 @@ class Programs(Case):
         return done
 
     def test_examples__are_each_under_120_lines_and_know_the_header_alone(self):
-        for name in "pull", "push", "stream", "memory":
+        for name in "pull", "push", "stream", "memory", "variants":
             text = (EXAMPLES / f"{name}.c").read_text()
             self.assertLess(len(text.splitlines()), 120, name)
             self.assertNotRegex(text, r'#include "', name)
@@ -27,7 +27,7 @@ class Programs(Case):
             self.assertNotRegex(path.read_text(), r'#include "(?!cli\.h")', path)
 
     def test_examples__say_how_they_are_used(self):
-        for name in "pull", "push", "stream", "memory":
+        for name in "pull", "push", "stream", "memory", "variants":
             self.assertIn(f"usage: {name} ", self.example(name, status=USAGE).stderr)
 
     @needs("debian")
@@ -96,6 +96,42 @@ class Programs(Case):
         seen = self.json("inspect", "runs/demo:step-1", "--store", "models")
         self.assertEqual(seen["digest"] + "\n", first)
         self.assertEqual({l["file"]: l["bytes"] for l in seen["layers"]}, {"layers/0/weight.bin": 4 << 20, "layers/0/bias.bin": 4 << 10})
+
+
+    def test_examples__variants(self):
+        for name in "cpu", "cuda":
+            (self.work / name).mkdir()
+            (self.work / name / "m.bin").write_text(name)
+            self.mlreg("build", name, "-t", f"m:{name}")
+        self.example("variants", self.store, "m:v1", "cpu=m:cpu", "cuda=m:cuda")
+        (self.work / "gpu.json").write_text('{"architecture":"amd64","accelerators":[{"kind":"cuda"}]}')
+        with open(self.work / "gpu.json") as machine:
+            done = subprocess.run([BUILD / "examples" / "variants", self.store, "m:v1"], stdin=machine, capture_output=True, text=True, env=self.env, timeout=60)
+        digest = self.json("inspect", "m:cuda")["digest"]
+        self.assertEqual(done.stdout, f"cuda: chosen\ncpu: fits\n{digest}\n", done.stderr)
+
+    def test_examples__kubernetes_manifests_are_valid(self):
+        """By Kubernetes' own schemas, misspelt fields included; and what they run, our program takes."""
+        try:
+            import kubernetes_validate, yaml
+        except ImportError:
+            self.skipTest("no kubernetes-validate here: run it with tests/bed/python")
+        seen = set()
+        for path in sorted((EXAMPLES / "kubernetes").glob("*.yaml")):
+            for manifest in yaml.safe_load_all(path.read_text()):
+                kubernetes_validate.validate(manifest, "1.33", strict=True)
+                seen.add(manifest["kind"])
+                pod = manifest["spec"].get("template", {}).get("spec", {})
+                for container in pod.get("initContainers", []):
+                    command, ref, *options = container["args"]
+                    taken = self.mlreg(command, "--help").stdout
+                    self.assertTrue(ref.startswith("ghcr.io/"))
+                    for option in options[::2]:
+                        self.assertIn(f"  {option} ", taken)
+                manifest["spec"]["misspelt"] = 1
+                with self.assertRaises(kubernetes_validate.ValidationError):
+                    kubernetes_validate.validate(manifest, "1.33", strict=True)
+        self.assertEqual(seen, {"Deployment", "Pod", "Service"})
 
 
 class RealModel(Case):

@@ -12,6 +12,7 @@ RUN_BY = {
     "README.md: examples/quickstart": "house/test_readme.py test_readme__quickstart",
     "README.md: export PATH=$PWD/build:$PATH": "house/test_readme.py test_readme__push_your_own_model",
     "README.md: mlreg build ./my-model -t my-model:v1": "house/test_readme.py test_readme__keep_it_in_the_store_first",
+    "README.md: mlreg index create -t llama:v1 cpu=llama:cpu cuda=llama:cuda,compute=8.0,memory=40GB": "house/test_readme.py test_readme__one_name_many_machines",
     "README.md: meson install -C build/release && ldconfig": "house/test_readme.py test_readme__the_library_is_installed_and_used",
     "README.md: pip install ./bindings/python": "bindings/test_python_wheel.py test_wheel__pip_installs_from_the_tree",
     "README.md: import mlreg": "bindings/test_python_hub.py test_readme__the_first_page_s_program_runs",

@@ -79,6 +79,17 @@ class Readme(Case):
         self.assertSameFiles(folder, self.work / "there")
         self.assertEqual(self.json("tags", "oci:./layout"), ["v1"])
 
+    def test_readme__one_name_many_machines(self):
+        for name in "cpu", "cuda", "sve":
+            (self.work / name).mkdir()
+            (self.work / name / "model.bin").write_text(name)
+            self.mlreg("build", name, "-t", f"llama:{name}")
+        self.env["PATH"] = f"{self.work}/build:{os.environ['PATH']}"
+        for line in block("mlreg index create").splitlines():
+            self.shell(line)
+        self.assertEqual((self.work / "here" / "model.bin").read_text(), "cpu")
+        self.assertEqual({v["name"]: v["absent"] for v in self.json("variants", "oci:./part:v1")}, {"cuda": False, "cpu": True, "sve": True})
+
     def test_readme__names_commands_and_options_that_are(self):
         """Also outside of blocks."""
         commands = set(re.findall(r"^  mlreg (\w+)", self.mlreg("--help").stdout, re.M))

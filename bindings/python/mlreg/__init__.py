@@ -22,7 +22,7 @@ from ._errors import (AuthError, BusyError, CancelledError, DeniedError, DigestE
                       StateError, StructError, TimedOutError)
 from ._hub import default_store, load, pull, push
 from ._progress import progress
-from ._session import Can, GcReport, Name, Runtime, Session
+from ._session import Can, GcReport, Name, Runtime, Session, Variant, Wish, host
 from ._stream import Layer
 
 __version__ = _c.version_text(_c.version())
@@ -31,5 +31,5 @@ __all__ = [
     "Artifact", "AuthError", "BlobStats", "Builder", "BusyError", "Can", "CancelledError", "DeniedError", "Descriptor", "DigestError", "Error",
     "ExistsError", "GcReport", "InvalidError", "Layer", "LimitError", "LocalIOError", "Name", "NetworkError", "NoMemoryError",
     "NotFoundError", "NotSupportedError", "Op", "PolicyError", "ProtocolError", "Runtime", "Session", "StateError", "Stats",
-    "StructError", "TimedOutError", "__version__", "default_store", "load", "progress", "pull", "push",
+    "StructError", "TimedOutError", "Variant", "Wish", "__version__", "default_store", "host", "load", "progress", "pull", "push",
 ]

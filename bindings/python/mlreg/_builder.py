@@ -115,6 +115,45 @@ class Builder(Handle):
             self._run(lambda b, o: _c.builder_add_source(b, options, source, o), op)
         return self
 
+    def add_children_of(self, index: Artifact) -> "Builder":
+        """Begins an index (:meth:`Session.build_index`) with what another one has, to be changed; before anything is added.
+
+        Raises:
+            InvalidError: no index. StateError: not the first thing that is added, or no builder of an index.
+        """
+        with self._use() as b, index._use() as a:
+            _c.builder_add_children_of(b, a)
+        return self
+
+    def add_child(self, child: Artifact, name: str, *, platform: Optional[str] = None, accelerator: Optional[str] = None,
+                  compute: Optional[str] = None, driver: Optional[str] = None, runtime: Optional[str] = None, cpu: Optional[str] = None,
+                  precision: Optional[str] = None, format: Optional[str] = None, memory_bytes: int = 0) -> "Builder":
+        """Adds an artifact as an entry of an index; at commit it is copied, or mounted, to where the index goes.
+
+        Args:
+            name: of the variant: ``"cpu"``, ``"cuda-12.4"``.
+            platform: ``"os/arch[/variant]"``; default: as an image's config says; others: any.
+            accelerator: ``"none"``, ``"cuda"``, ``"rocm"`` or another kind; default: as the name begins, else none.
+            compute: the least compute capability (``"8.0"``), or gfx targets with blanks between.
+            driver, runtime: least versions. cpu: features, as Linux names them. precision, format: of the weights.
+            memory_bytes: of the accelerators together, else of the machine.
+
+        Raises:
+            InvalidError: a name or requirement that is none, or the index itself. StateError: no builder of an index.
+        """
+        texts = {"name": name, "platform": platform, "accelerator": accelerator, "compute": compute, "driver": driver,
+                 "runtime": runtime, "cpu": cpu, "precision": precision, "format": format}
+        options = _c.VariantOptions(memory_bytes=memory_bytes, **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+        with self._use() as b, child._use() as a:
+            _c.builder_add_child(b, a, options)
+        return self
+
+    def remove_child(self, name: str) -> "Builder":
+        """Takes out the entries of this name, or of this digest. NotFoundError: there is none."""
+        with self._use() as b:
+            _c.builder_remove_child(b, _c.word(name, "a name"))
+        return self
+
     def commit(self, ref: str, *, also: Optional[Iterable[str]] = None, move: bool = False, expect_digest: Optional[str] = None,
                op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> Artifact:
         """Writes everything, then the tags: nothing can be found before this returns.

@@ -76,11 +76,12 @@ class SessionOptions(Sized):
 
 
 class ResolveOptions(Sized):
-    _fields_ = [("size", c_uint32), ("flags", c_uint32)]
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("platform", c_char_p), ("variant", c_char_p), ("accelerator", c_char_p),
+                ("precision", c_char_p), ("host", c_char_p)]
 
 
 class CopyOptions(Sized):
-    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("expect_digest", c_char_p)]
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("expect_digest", c_char_p), ("variant", POINTER(ResolveOptions))]
 
 
 class CheckoutOptions(Sized):
@@ -99,6 +100,12 @@ class Source(Sized):
 
 class LayerOptions(Sized):
     _fields_ = [("size", c_uint32), ("flags", c_uint32), ("media_type", c_char_p), ("title", c_char_p)]
+
+
+class VariantOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("name", c_char_p), ("platform", c_char_p), ("accelerator", c_char_p),
+                ("compute", c_char_p), ("driver", c_char_p), ("runtime", c_char_p), ("cpu", c_char_p), ("precision", c_char_p),
+                ("format", c_char_p), ("memory_bytes", c_uint64)]
 
 
 class CommitOptions(Sized):
@@ -242,6 +249,8 @@ session_open = F("mlreg_session_open", c_int, S, POINTER(SessionOptions), Out(SE
 session_free = F("mlreg_session_free", None, SESSION)
 session_capabilities = F("mlreg_session_capabilities", c_uint32, SESSION)
 session_resolve = F("mlreg_session_resolve", c_int, SESSION, S, POINTER(ResolveOptions), OP, Out(ARTIFACT), ERR)
+session_variants = F("mlreg_session_variants", c_int, SESSION, S, POINTER(ResolveOptions), OP, Out(LIST), ERR)
+host_json = F("mlreg_host_json", c_int, Out(S), ERR)
 session_tags = F("mlreg_session_tags", c_int, SESSION, S, OP, Out(LIST), ERR)
 session_repositories = F("mlreg_session_repositories", c_int, SESSION, OP, Out(LIST), ERR)
 session_referrers = F("mlreg_session_referrers", c_int, SESSION, S, S, OP, Out(LIST), ERR)
@@ -282,6 +291,9 @@ builder_set_annotation = F("mlreg_builder_set_annotation", c_int, BUILDER, S, S,
 builder_add_tree = F("mlreg_builder_add_tree", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
 builder_add_file = F("mlreg_builder_add_file", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
 builder_add_source = F("mlreg_builder_add_source", c_int, BUILDER, POINTER(LayerOptions), POINTER(Source), OP, ERR)
+builder_add_children_of = F("mlreg_builder_add_children_of", c_int, BUILDER, ARTIFACT, ERR)
+builder_add_child = F("mlreg_builder_add_child", c_int, BUILDER, ARTIFACT, POINTER(VariantOptions), ERR)
+builder_remove_child = F("mlreg_builder_remove_child", c_int, BUILDER, S, ERR)
 builder_commit = F("mlreg_builder_commit", c_int, BUILDER, S, POINTER(CommitOptions), OP, Out(ARTIFACT), ERR)
 builder_free = F("mlreg_builder_free", None, BUILDER)
 session_gc = F("mlreg_session_gc", c_int, SESSION, POINTER(GcOptions), OP, POINTER(CGcReport), ERR)

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, Optional, Union
 
 from . import _call, _errors
 from ._artifact import Artifact, Path
-from ._session import Auth, Credentials, Name, Runtime, Session, patterns
+from ._session import Auth, Credentials, Name, Runtime, Session, Wish, patterns
 
 
 def default_store() -> pathlib.Path:
@@ -45,10 +45,14 @@ def _into_store(text: str, store: Session, token: Credentials, max_workers: Opti
                 progress: Optional[_call.Progress]) -> Artifact:
     name = Name.parse(text)
     if name.location is None:
-        return store.resolve(name.ref)
+        return store.resolve(name.ref, Wish())
     with Runtime(max_connections=max_workers or 0) as runtime, \
             Session(name.location, auth=_auth(token), runtime=runtime) as hub:
-        return hub.copy(name.ref, store, name.stored, move=name.digest is None, progress=progress)
+        kept = hub.copy(name.ref, store, name.stored, move=name.digest is None, variant=Wish(), progress=progress)
+    if not kept.children:
+        return kept
+    with kept:
+        return store.resolve(f"{kept.repository}@{kept.digest}", Wish())
 
 
 def pull(ref: str, local_dir: Optional[Path] = None, allow_patterns: Union[None, str, Iterable[str]] = None,
@@ -56,7 +60,7 @@ def pull(ref: str, local_dir: Optional[Path] = None, allow_patterns: Union[None,
          token: Credentials = None, progress: Optional[_call.Progress] = None, *, store: Optional[Path] = None) -> str:
     """Brings a model here and returns the folder with its files, ready for ``from_pretrained``.
 
-    With `local_dir` the chosen files come straight into that folder. Without it the model is kept in the store (where the next
+    Of an index the variant that fits this machine best comes. With `local_dir` the chosen files come straight into that folder. Without it the model is kept in the store (where the next
     version moves only what changed), and its files are laid out in a folder of the cache, one for each digest.
 
     Args:
@@ -77,7 +81,7 @@ def pull(ref: str, local_dir: Optional[Path] = None, allow_patterns: Union[None,
     name = Name.parse(ref)
     if local_dir is not None and name.location is not None:
         with Runtime(max_connections=max_workers or 0) as runtime, \
-                Session(name.location, auth=_auth(token), runtime=runtime) as hub, hub.resolve(name.ref) as model:
+                Session(name.location, auth=_auth(token), runtime=runtime) as hub, hub.resolve(name.ref, Wish()) as model:
             model.checkout(local_dir, include=include, exclude=exclude, progress=progress)
         return os.fsdecode(local_dir)
     with _open_store(store) as kept, _into_store(ref, kept, token, max_workers, progress) as model:
@@ -147,7 +151,7 @@ def load(ref: str, file: str, *, token: Credentials = None, progress: Optional[_
 def _kept_or_pulled(ref: str, store: Session, token: Credentials, progress: Optional[_call.Progress]) -> Artifact:
     name = Name.parse(ref)
     try:
-        return store.resolve(name.stored)
+        return store.resolve(name.stored, Wish())
     except _errors.NotFoundError:
         _need_registry(name, ref)
     return _into_store(ref, store, token, None, progress)

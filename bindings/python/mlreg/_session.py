@@ -1,9 +1,11 @@
 """_session.py - one open place: a registry, a store, a layout or memory."""
 from __future__ import annotations
 
+import ctypes
 import enum
+import json
 import os
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from . import _c, _call, _errors
 from ._artifact import Artifact, Descriptor, Path, descriptor
@@ -11,7 +13,8 @@ from ._builder import Builder
 from ._handle import Handle
 
 CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
-MOVE_TAG, REFERRERS = 1, 2
+MOVE_TAG, REFERRERS, ALL_VARIANTS = 1, 2, 4
+ARTIFACT, INDEX = 0, 2
 LOG_LEVELS = ("error", "warning", "info", "debug")
 T = TypeVar("T")
 
@@ -38,6 +41,44 @@ class Can(enum.IntFlag):
     REFERRERS = 2
     MOUNT = 4
     DELETE = 8
+
+
+class Wish(NamedTuple):
+    """What is wanted of an index: the entry that fits this machine best, or another one by what is set.
+
+    ``platform`` is ``"os/arch[/variant]"``; ``variant`` the name of an entry, taken whether it fits or not; ``accelerator``
+    ``"none"``, ``"cuda"`` or ``"rocm"``; ``precision`` preferred ones, the best first, blanks between; ``host`` another machine's
+    description, as :func:`host` gives it.
+    """
+
+    platform: Optional[str] = None
+    variant: Optional[str] = None
+    accelerator: Optional[str] = None
+    precision: Optional[str] = None
+    host: Union[None, str, Mapping[str, Any]] = None
+
+    def _options(self) -> Any:
+        described = json.dumps(self.host) if isinstance(self.host, Mapping) else self.host
+        texts = {**self._asdict(), "host": described}
+        return _c.ResolveOptions(flags=1, **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+
+
+class Variant(NamedTuple):
+    """An entry of an index: what it needs, and whether it fits (``fit`` is "chosen", "fits" or "no", with a reason behind)."""
+
+    name: str
+    descriptor: Descriptor
+    fit: str
+    absent: bool
+
+
+VARIANT = "io.github.libmlreg.variant."
+
+
+def host() -> Dict[str, Any]:
+    """What this machine is: architecture, CPU features, memory, accelerators, and notes on what keeps one from being used."""
+    found: Dict[str, Any] = json.loads(_c.host_json())
+    return found
 
 
 class GcReport(NamedTuple):
@@ -181,16 +222,28 @@ class Session(Handle):
         with self._use() as s:
             return Can(_c.session_capabilities(s))
 
-    def resolve(self, ref: str, *, op: Optional[_call.Op] = None) -> Artifact:
+    def resolve(self, ref: str, wish: Optional[Wish] = None, *, op: Optional[_call.Op] = None) -> Artifact:
         """Finds what ``"repo:tag"`` or ``"repo@sha256:<hex>"`` names and fetches its manifest, verified.
 
-        OCI distribution-spec 1.1, "Pulling manifests".
+        With a `wish`, of an index the entry that fits it best. OCI distribution-spec 1.1, "Pulling manifests".
 
         Raises:
+            NotSupportedError: no entry fits; the message lists what there is and what was missing.
             NotFoundError, DigestError, LimitError (over 4 MiB), AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
         """
         name = _c.word(ref, "a reference")
-        return Artifact(self._run(lambda s, o: _c.session_resolve(s, name, None, o), op), self)
+        options = None if wish is None else wish._options()
+        return Artifact(self._run(lambda s, o: _c.session_resolve(s, name, options, o), op), self)
+
+    def variants(self, ref: str, wish: Optional[Wish] = None, *, op: Optional[_call.Op] = None) -> List[Variant]:
+        """The entries of an index, the best fit first; empty if `ref` names none. Raises as :meth:`resolve`."""
+        name, options = _c.word(ref, "a reference"), None if wish is None else wish._options()
+        raw = self._run(lambda s, o: _c.session_variants(s, name, options, o), op)
+        try:
+            found = [(_c.text(_c.list_name(raw, i)) or "", descriptor(_c.list_descriptor(raw, i))) for i in range(_c.list_count(raw))]
+        finally:
+            _c.list_free(raw)
+        return [Variant(n, d, d.annotations[VARIANT + "fit"], VARIANT + "absent" in d.annotations) for n, d in found]
 
     def tags(self, repository: str, *, op: Optional[_call.Op] = None) -> List[str]:
         """The tags of a repository, sorted (OCI distribution-spec 1.1, "Listing tags").
@@ -234,8 +287,8 @@ class Session(Handle):
         self._run(lambda s, o: _c.session_delete(s, name, o), op)
 
     def copy(self, ref: str, to: "Session", as_: Optional[str] = None, *, move: bool = False, referrers: bool = False,
-             expect_digest: Optional[str] = None, op: Optional[_call.Op] = None,
-             progress: Optional[_call.Progress] = None) -> Artifact:
+             expect_digest: Optional[str] = None, variant: Optional[Wish] = None, all_variants: bool = False,
+             op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> Artifact:
         """Copies an artifact and every blob it names into `to`: pull, push, promote, export, and within one place, tag.
 
         What is there is not moved; the tag moves last, and off another digest only with `move`.
@@ -244,6 +297,8 @@ class Session(Handle):
             as_: the name it gets there; None keeps `ref`.
             referrers: what refers to it comes along.
             expect_digest: with `move`: only if the tag is at this digest now.
+            variant: of an index only the entry that fits: a store then has it in part, a registry gets that entry alone.
+            all_variants: an index that is here in part only is :class:`NotFoundError`.
 
         Returns:
             the artifact as it now is in `to`.
@@ -257,7 +312,8 @@ class Session(Handle):
         source, target = _c.word(ref, "a reference"), None if as_ is None else _c.word(as_, "a reference")
         if not isinstance(to, Session):
             raise TypeError(f"`to` must be a Session, not {type(to).__name__}")
-        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers,
+        wanted = None if variant is None else ctypes.pointer(variant._options())
+        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers | ALL_VARIANTS * all_variants, variant=wanted,
                                  expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
         with to._use() as t:
             return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
@@ -266,7 +322,13 @@ class Session(Handle):
         """Begins a manifest here; `artifact_type` None: a ModelPack, whose config is filled from its files."""
         kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
         with self._use() as s:
-            return Builder(_c.builder_new(s, 0, kind), self)
+            return Builder(_c.builder_new(s, ARTIFACT, kind), self)
+
+    def build_index(self, artifact_type: Optional[str] = None) -> Builder:
+        """Begins an index here, to which :meth:`Builder.add_child` adds entries, each for another kind of machine."""
+        kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
+        with self._use() as s:
+            return Builder(_c.builder_new(s, INDEX, kind), self)
 
     def login(self, name: str, secret: str, *, op: Optional[_call.Op] = None) -> str:
         """Checks name and password against a registry and keeps them where docker does; gives where.
