@@ -205,7 +205,8 @@ static int add_path(mlr_build *b, const mlreg_layer_options *o, const char *path
     return rc;
 }
 
-void mlr_build_take_back(mlr_build *b, size_t n, size_t json_bytes)
+/* What a failed add had added so far. */
+static void take_back(mlr_build *b, size_t n, size_t json_bytes)
 {
     while (b->n > n)
         mlr_build_layer_done(&b->layers[--b->n]);
@@ -213,21 +214,38 @@ void mlr_build_take_back(mlr_build *b, size_t n, size_t json_bytes)
     b->json_bytes = json_bytes;
 }
 
-int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err)
+static int add_each(mlr_build *b, const mlreg_layer_options *o, const char *prefix, const char *dir, mlr_op *op, mlreg_error **err)
 {
     mlr_tree t = { 0 };
     size_t n = b->n, json_bytes = b->json_bytes;
-    int rc = mlr_build_still_open(b, err);
+    int rc = mlr_tree_read(dir, prefix, op, &t, err);
 
-    if (rc == 0 && b->image != NULL && (o == NULL || (o->flags & MLREG_LAYER_EACH) == 0))
-        return mlr_build_wrap_tree(b, o, dir, op, err);
-    if (rc < 0 || (rc = mlr_tree_read(dir, o != NULL ? o->title : NULL, op, &t, err)) < 0)
+    if (rc < 0)
         return mlr_error_subject(err, rc, dir);
     for (size_t i = 0; i < t.n && rc == 0; i++)
         rc = add_path(b, o, t.items[i].path, t.items[i].title, err);
     if (rc < 0)
-        mlr_build_take_back(b, n, json_bytes);
+        take_back(b, n, json_bytes);
     mlr_tree_done(&t);
+    return rc;
+}
+
+int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err)
+{
+    const char *title = o != NULL ? o->title : NULL;
+    char *inside;
+    int rc = mlr_build_still_open(b, err);
+
+    if (rc < 0)
+        return rc;
+    if (b->image == NULL)
+        return add_each(b, o, title, dir, op, err);
+    if (o == NULL || (o->flags & MLREG_LAYER_EACH) == 0)
+        return mlr_build_wrap_tree(b, o, dir, op, err);
+    if ((inside = mlr_build_path_inside(title != NULL ? title : "")) == NULL)
+        return mlr_error_nomem(err);
+    rc = add_each(b, o, inside, dir, op, err);
+    mlr_free(inside);
     return rc;
 }
 

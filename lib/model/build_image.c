@@ -14,18 +14,23 @@ bool mlr_build_wants_tar(const mlr_build *b, const mlreg_layer_options *o)
 
 /* ---- tars ---- */
 
-/* "/models/" is "models", as it is written in a tar. */
-static int make_relative(struct mlr_build_layer *l, mlreg_error **err)
+char *mlr_build_path_inside(const char *path)
 {
-    const char *from = l->title + strspn(l->title, "/");
+    const char *from = path + strspn(path, "/");
     size_t len = strlen(from);
-    char *path;
 
     while (len > 0 && from[len - 1] == '/')
         len--;
     if (len == 1 && from[0] == '.')
         len = 0;
-    if ((path = mlr_strndup(from, len)) == NULL)
+    return mlr_strndup(from, len);
+}
+
+static int make_relative(struct mlr_build_layer *l, mlreg_error **err)
+{
+    char *path = mlr_build_path_inside(l->title);
+
+    if (path == NULL)
         return mlr_error_nomem(err);
     mlr_free(l->title);
     l->title = path;

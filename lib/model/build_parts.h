@@ -52,9 +52,9 @@ struct mlr_build {
 int mlr_build_add(mlr_build *b, struct mlr_build_layer l, mlreg_error **err);
 /* Of options: the media type, and how a tar is packed. */
 int mlr_build_begin_layer(mlr_build *b, const mlreg_layer_options *o, struct mlr_build_layer *l, mlreg_error **err);
-void mlr_build_take_back(mlr_build *b, size_t n, size_t json_bytes);   /* what a failed call had added so far */
 void mlr_build_layer_done(struct mlr_build_layer *l);
 bool mlr_build_wants_tar(const mlr_build *b, const mlreg_layer_options *o);   /* by its kind, or by the options */
+char *mlr_build_path_inside(const char *path);                       /* "/models/" is "models", as it is written in a tar; NULL: out of memory */
 /* Around what `l` holds, at the path that its title says. The title becomes a relative path. */
 int mlr_build_wrap_file(struct mlr_build_layer *l, mlreg_error **err);
 int mlr_build_wrap_source(struct mlr_build_layer *l, mlreg_error **err);
