@@ -506,6 +506,23 @@ MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options
 /** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */
 MLREG_API int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op,
         mlreg_error **err);
+typedef struct mlreg_pip_options {
+    uint32_t size, flags;          /* flags: MLREG_LAYER_GZIP, MLREG_LAYER_ZSTD */
+    const char *target;            /* the folder in the image; default: "/opt/python" */
+    const char *python;            /* the machine's Python, found on PATH; default: "python3" */
+    const char *python_version;    /* "3.11": the image's, where it is not the machine's */
+    const char *const *args;       /* more for pip: "--no-index", "--find-links=DIR" */
+    size_t n_args;
+} mlreg_pip_options;
+/** Of an image: add what a requirements file asks for as one layer, installed at commit by this machine's pip, without
+ * compiled files and without paths or times of this machine; PYTHONPATH is set to it unless it is set otherwise. For
+ * another platform than this machine's, set before this call, or another version only wheels are taken. Where every
+ * requirement is pinned ("==") the layer is remembered, and pip does not run again as long as the place has it.
+ *
+ * Codes: as mlreg_builder_add_file; at commit also EINVAL (pip cannot install it: its last line says why), ENOTSUP (no
+ * pip), ETIMEDOUT (an hour). Since 0.1. */
+MLREG_API int mlreg_builder_add_pip(mlreg_builder *b, const mlreg_pip_options *opts, const char *requirements,
+        mlreg_op *op, mlreg_error **err);
 /** Add a layer that an artifact has already, wherever that lives: mounted or linked where that is possible, else copied.
  * Where the builder makes an image and the layer is a file of its own, or the builder is asked for a tar, it is wrapped
  * in one, once; a tar is taken as it is. `opts` NULL: its own title; a media type of its own kind. Codes: as

@@ -75,6 +75,15 @@ static int add_artifact(const cli *c, mlreg_builder *b, mlreg_artifact *a, const
     return rc;
 }
 
+static int add_pip(const cli *c, mlreg_builder *b, mlreg_op *op, mlreg_error **err)
+{
+    mlreg_pip_options o;
+
+    MLREG_INIT(o);
+    o.flags = (c->gzip ? MLREG_LAYER_GZIP : 0) | (c->zstd ? MLREG_LAYER_ZSTD : 0);
+    return mlreg_builder_add_pip(b, &o, c->pip, op, err);
+}
+
 static int add_model(const cli *c, mlreg_builder *b, image *im, mlreg_op *op, mlreg_error **err)
 {
     mlreg_layer_options o;
@@ -131,6 +140,8 @@ static int fill_image(cli *c, mlreg_builder *b, void *user, mlreg_op *op, mlreg_
 
     if (rc == 0 && im->base.artifact != NULL)
         rc = mlreg_builder_set_base(b, im->base.artifact, err);
+    if (rc == 0 && c->pip != NULL)
+        rc = add_pip(c, b, op, err);
     if (rc == 0 && (rc = add_model(c, b, im, op, err)) == 0)
         rc = add_files(c, b, op, err);
     return rc;

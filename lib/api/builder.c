@@ -119,6 +119,26 @@ int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error *
     return mlr_build_set_base(b->build, base->session->place, base->repo, base->manifest, config, len, err);
 }
 
+static int pip_options(const mlreg_pip_options *opts, mlreg_pip_options *o, mlreg_error **err)
+{
+    int rc = mlr_door_options(o, sizeof *o, sizeof *o, MLREG_LAYER_GZIP | MLREG_LAYER_ZSTD, opts, "mlreg_pip_options", err);
+
+    return rc < 0 ? rc : check_texts(o->args, o->n_args, "args", err);
+}
+
+int mlreg_builder_add_pip(mlreg_builder *b, const mlreg_pip_options *opts, const char *requirements, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_pip_options o;
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = door(b, requirements, "requirements", err)) < 0 || (rc = pip_options(opts, &o, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        return rc;
+    rc = mlr_build_add_pip(b->build, &o, requirements, err);
+    mlr_op_end(op);
+    return rc;
+}
+
 /* ---- layers ---- */
 
 typedef int (*add_fn)(mlr_build *b, const mlreg_layer_options *o, const char *path, mlr_op *op, mlreg_error **err);

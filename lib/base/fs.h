@@ -26,6 +26,7 @@ int  mlr_fs_sync_dir(const char *path, mlreg_error **err);                /* wha
 int  mlr_fs_rename(const char *from, const char *to, mlreg_error **err);
 int  mlr_fs_link(const char *from, const char *to, mlreg_error **err);    /* EEXISTS if `to` is there */
 int  mlr_fs_unlink(const char *path, mlreg_error **err);                  /* missing is no error */
+int  mlr_fs_remove_tree(const char *path, mlreg_error **err); /* a folder with all that is in it, through no link; missing is no error */
 int  mlr_fs_mkdirs(const char *path, unsigned mode, mlreg_error **err);   /* parents too, each durable; there is no error */
 int  mlr_fs_read_file(const char *path, mlr_buf *out, mlreg_error **err); /* whole, regular files only, ELIMIT past out->max; a FIFO or device is EINVAL, never a hang */
 /* Replaces or creates `path` whole: temporary beside it, fsync, rename, fsync of the directory. On failure the old file
@@ -52,6 +53,7 @@ int  mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, ml
 int  mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err);   /* publish without both syncs: content was synced, the directory will be */
 int  mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
+int  mlr_temp_folder(char **path, mlreg_error **err);          /* a fresh one in $TMPDIR, else /tmp, for this user alone; to be removed by its maker */
 #define MLR_TEMP_SCRATCH "a temporary file (in $TMPDIR, else /tmp)"
 int  mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err);   /* one that never gets a name, gone with its descriptor; room for so many */
 

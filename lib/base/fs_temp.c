@@ -234,11 +234,33 @@ void mlr_temp_done(mlr_temp *t)
     *t = (mlr_temp)MLR_TEMP_INIT;
 }
 
-int mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err)
+static const char *temporary_dir(void)
 {
     const char *dir = getenv("TMPDIR");
+
+    return dir != NULL && dir[0] == '/' ? dir : "/tmp";
+}
+
+int mlr_temp_folder(char **path, mlreg_error **err)
+{
+    char *name = mlr_asprintf("%s/mlreg-XXXXXX", temporary_dir());
+    int rc = 0;
+
+    if (name == NULL)
+        return mlr_error_nomem(err);
+    if (mkdtemp(name) == NULL)
+        rc = mlr_error_errno(err, errno, "a temporary folder (in $TMPDIR, else /tmp)");
+    if (rc == 0)
+        *path = name;
+    else
+        mlr_free(name);
+    return rc;
+}
+
+int mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err)
+{
     mlr_temp t = MLR_TEMP_INIT;
-    int rc = mlr_temp_open(&t, dir != NULL && dir[0] == '/' ? dir : "/tmp", 0600, err);
+    int rc = mlr_temp_open(&t, temporary_dir(), 0600, err);
 
     if (rc == 0 && (rc = mlr_fs_reserve(t.fd, bytes, MLR_TEMP_SCRATCH, err)) == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
         rc = mlr_error_errno(err, errno, MLR_TEMP_SCRATCH);

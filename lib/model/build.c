@@ -136,6 +136,7 @@ void mlr_build_layer_done(struct mlr_build_layer *l)
 {
     release(l);
     mlr_tarlayer_free(l->tar);
+    mlr_pip_free(l->pip);
     mlr_reuse_done(&l->reuse);
     mlr_free(l->path);
     mlr_free(l->title);

@@ -17,6 +17,7 @@ int  mlr_build_set_image(mlr_build *b, const mlreg_image_options *o, mlreg_error
 int  mlr_build_set_base(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, const char *config, size_t len, mlreg_error **err);
 /* config: of what the layer is of, NULL where it has none. */
 int  mlr_build_add_layer_of(mlr_build *b, const mlreg_layer_options *o, mlr_place *from, const char *repo, const mlr_manifest *m, size_t layer, const char *config, size_t len, mlreg_error **err);
+int  mlr_build_add_pip(mlr_build *b, const mlreg_pip_options *o, const char *requirements, mlreg_error **err);
 /* Blobs first, then the manifest, then the tags (ref's and `also`'s). */
 int  mlr_build_commit(mlr_build *b, const mlr_ref *ref, const mlr_tag_rule *rule, const char *const *also, size_t n_also, mlr_op *op, mlr_manifest **out, mlreg_error **err);
 void mlr_build_free(mlr_build *b);

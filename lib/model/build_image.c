@@ -97,7 +97,7 @@ int mlr_build_wrap_tree(mlr_build *b, const mlreg_layer_options *o, const char *
 
 /* ---- what others have ---- */
 
-static int check_image(const mlr_build *b, mlreg_error **err)
+int mlr_build_check_image(const mlr_build *b, mlreg_error **err)
 {
     int rc = mlr_build_still_open(b, err);
 
@@ -108,14 +108,14 @@ static int check_image(const mlr_build *b, mlreg_error **err)
 
 int mlr_build_set_image(mlr_build *b, const mlreg_image_options *o, mlreg_error **err)
 {
-    int rc = check_image(b, err);
+    int rc = mlr_build_check_image(b, err);
 
     return rc < 0 ? rc : mlr_image_set(b->image, o, err);
 }
 
 int mlr_build_set_base(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, const char *config, size_t len, mlreg_error **err)
 {
-    int rc = check_image(b, err);
+    int rc = mlr_build_check_image(b, err);
 
     return rc < 0 ? rc : mlr_image_set_base(b->image, from, repo, m, config, len, err);
 }

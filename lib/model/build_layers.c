@@ -134,13 +134,22 @@ out:
     return rc;
 }
 
+static int write_by_kind(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
+{
+    if (l->reuse.from != NULL)
+        return mlr_build_write_reused(l, op, err);
+    if (l->pip != NULL)
+        return mlr_build_write_pip(l, op, err);
+    return l->tar != NULL ? mlr_build_write_tar(l, op, err) : write_raw(l, op, err);
+}
+
 static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct mlr_build_layer *l = arg;
     int rc = mlr_op_check(op, err);
 
     if (rc == 0)
-        rc = l->reuse.from != NULL ? mlr_build_write_reused(l, op, err) : l->tar != NULL ? mlr_build_write_tar(l, op, err) : write_raw(l, op, err);
+        rc = write_by_kind(l, op, err);
     if (rc == 0 && l->reuse.from == NULL)
         mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
     return mlr_error_subject(err, rc, name_of(l));
@@ -156,6 +165,8 @@ static int check_sizes(mlr_build *b, mlreg_error **err)
 
         if (b->layers[i].reuse.from != NULL)
             rc = mlr_place_check_size(b->to, b->layers[i].title, b->layers[i].reuse.layer.bytes, err);
+        else if (b->layers[i].pip != NULL)
+            rc = 0;                              /* shows when it is installed */
         else if (b->layers[i].tar != NULL)
             rc = mlr_place_check_size(b->to, b->layers[i].title, mlr_tarlayer_bytes(b->layers[i].tar), err);
         else if (b->layers[i].path == NULL)

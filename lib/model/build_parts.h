@@ -5,6 +5,7 @@
 #include "model/build.h"
 #include "model/facts.h"
 #include "model/image.h"
+#include "model/pip.h"
 #include "model/tarlayer.h"
 #include "model/titles.h"
 #include "model/wide.h"
@@ -20,6 +21,7 @@ struct mlr_build_layer {
     mlr_tarlayer *tar;               /* what it becomes instead of the file alone; NULL: nothing else */
     mlr_digest key;                  /* that the tar is remembered by; "": it is not */
     mlr_pack pack;                   /* of the tar */
+    mlr_pip *pip;                    /* what the tar is to hold; NULL: something else */
     mlr_reuse reuse;                 /* instead of all these: what an artifact has */
     bool is_tree, is_blob;           /* what is in the tar: a folder; a file that an artifact has */
     char *made_by;                   /* for an image's history */
@@ -61,6 +63,10 @@ int mlr_build_wrap_source(struct mlr_build_layer *l, mlreg_error **err);
 int mlr_build_wrap_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err);
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */
 int mlr_build_write_tar(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);   /* one of them */
+int mlr_build_write_pip(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);
+/* By its key, where it has one, for which `digests` may know what came of it: 1: it is there, and described. */
+int mlr_build_tar_is_there(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);
+int mlr_build_check_image(const mlr_build *b, mlreg_error **err);    /* still open, and of an image */
 int mlr_build_annotate_tar(struct mlr_build_layer *l, mlreg_error **err);            /* with the file that is alone in it */
 int mlr_build_write_reused(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);
 int mlr_build_add_base_tasks(mlr_build *b, mlreg_error **err);       /* for the group of `wide` */

@@ -50,6 +50,54 @@ static int look(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
     return rc < 0 ? rc : choose_type(l, err);
 }
 
+/* ---- what it is remembered by ---- */
+
+static bool find_key(struct mlr_build_layer *l)
+{
+    return l->key.text[0] != '\0' || mlr_tarlayer_key(l->tar, l->of->began_ms, &l->key);
+}
+
+/* By another key than the plain tar, which goes on to name what is inside. */
+static void packed_key(const struct mlr_build_layer *l, mlr_digest *out)
+{
+    char text[MLR_DIGEST_TEXT + 16];
+
+    snprintf(text, sizeof text, "%s%s", l->key.text, mlr_pack_suffix(l->pack));
+    mlr_digest_of(text, strlen(text), out);
+}
+
+/* 1: what it becomes is remembered, and there. */
+static int is_there(struct mlr_build_layer *l, mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest key = l->key;
+    uint64_t plain_bytes;
+    int rc;
+
+    if (l->pack != MLR_PACK_NONE)
+        packed_key(l, &key);
+    if (!mlr_digests_find_made(l->of->digests, &l->key, &l->diff_id, &plain_bytes) ||
+        !mlr_digests_find_made(l->of->digests, &key, &b->digest, &b->bytes))
+        return 0;
+    b->repo = l->of->repo;
+    b->media_type = l->media_type;
+    if ((rc = mlr_place_blob_has(l->of->to, b, op, err)) == 1)
+        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->bytes);
+    return rc;
+}
+
+int mlr_build_tar_is_there(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
+{
+    mlr_blob b = { 0 };
+    int rc;
+
+    if ((rc = choose_type(l, err)) < 0 || (rc = is_there(l, &b, op, err)) <= 0)
+        return rc;
+    mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)b.bytes);
+    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b.bytes);
+    rc = mlr_descriptor_make(l->media_type, &b.digest, b.bytes, &l->descriptor, err);
+    return rc < 0 ? rc : 1;
+}
+
 /* ---- plain ---- */
 
 /* The tar is remembered: what is there already is neither read nor sent. 1; 0: it must be read after all. */
@@ -64,7 +112,7 @@ static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest
 
 static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
 {
-    bool has_key = mlr_tarlayer_key(l->tar, l->of->began_ms, &l->key);
+    bool has_key = find_key(l);
     uint64_t bytes;
     int rc;
 
@@ -89,31 +137,6 @@ static int write_plain(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlr
 
 /* ---- packed ---- */
 
-/* By another key than the plain tar, which goes on to name what is inside. */
-static void packed_key(const struct mlr_build_layer *l, mlr_digest *out)
-{
-    char text[MLR_DIGEST_TEXT + 16];
-
-    snprintf(text, sizeof text, "%s%s", l->key.text, mlr_pack_suffix(l->pack));
-    mlr_digest_of(text, strlen(text), out);
-}
-
-/* 1: what it becomes is remembered, and there. */
-static int is_there(struct mlr_build_layer *l, const mlr_digest *key, mlr_blob *b, mlr_op *op, mlreg_error **err)
-{
-    uint64_t plain_bytes;
-    int rc;
-
-    if (!mlr_digests_find_made(l->of->digests, &l->key, &l->diff_id, &plain_bytes) ||
-        !mlr_digests_find_made(l->of->digests, key, &b->digest, &b->bytes))
-        return 0;
-    b->repo = l->of->repo;
-    b->media_type = l->media_type;
-    if ((rc = mlr_place_blob_has(l->of->to, b, op, err)) == 1)
-        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->bytes);
-    return rc;
-}
-
 /* How long it will be shows only when it is packed, and who takes it wants to know before: so it is packed into a file first. */
 static int pack(struct mlr_build_layer *l, mlr_reader *r, mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
@@ -133,14 +156,14 @@ static int pack(struct mlr_build_layer *l, mlr_reader *r, mlr_blob *b, mlr_op *o
 
 static int write_packed(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_error **err)
 {
-    bool has_key = mlr_tarlayer_key(l->tar, l->of->began_ms, &l->key);
+    bool has_key = find_key(l);
     mlr_digest key;
     mlr_blob b = { 0 };
     int rc = 0;
 
     if (has_key) {
         packed_key(l, &key);
-        rc = is_there(l, &key, &b, op, err);
+        rc = is_there(l, &b, op, err);
     }
     if (rc == 0 && (rc = pack(l, r, &b, op, err)) == 0 && has_key) {
         mlr_digests_keep_made(l->of->digests, &l->key, &l->diff_id, r->bytes);

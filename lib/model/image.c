@@ -52,6 +52,11 @@ bool mlr_image_sets(const mlr_texts *t, const char *key, size_t len)
     return false;
 }
 
+bool mlr_image_has_env(const mlr_image *i, const char *name)
+{
+    return mlr_image_sets(&i->env, name, strlen(name));
+}
+
 /* ---- setting ---- */
 
 static int put_text(mlr_texts *t, char *text, mlreg_error **err)

@@ -15,6 +15,8 @@ typedef struct mlr_image mlr_image;
 int  mlr_image_new(mlr_image **out, mlreg_error **err);
 void mlr_image_free(mlr_image *i);             /* NULL is fine */
 int  mlr_image_set(mlr_image *i, const mlreg_image_options *o, mlreg_error **err);   /* what is set there replaces what was set before */
+bool mlr_image_has_env(const mlr_image *i, const char *name);   /* as far as it was set */
+const char *mlr_image_foreign_platform(const mlr_image *i);     /* NULL: this machine's, or not known yet */
 /* The base, by its manifest and the bytes of its config. EINVAL: an index, or no image; EPROTO: a config that lies about its layers. */
 int  mlr_image_set_base(mlr_image *i, mlr_place *from, const char *repo, const mlr_manifest *m, const char *config, size_t len, mlreg_error **err);
 size_t mlr_image_n_base(const mlr_image *i);

@@ -133,6 +133,17 @@ static const char *host_architecture(struct utsname *u)
     return u->machine;
 }
 
+const char *mlr_image_foreign_platform(const mlr_image *i)
+{
+    struct utsname u;
+    const char *machine = host_architecture(&u), *slash = i->platform != NULL ? strchr(i->platform, '/') : NULL;
+    size_t len = strlen(machine);
+
+    if (slash == NULL || (strncmp(slash + 1, machine, len) == 0 && (slash[1 + len] == '\0' || slash[1 + len] == '/')))
+        return NULL;
+    return i->platform;
+}
+
 static void put_platform(mlr_json_out *o, const mlr_image *i)
 {
     static const char *const keys[] = { "os", "architecture", "variant" };
