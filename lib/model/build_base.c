@@ -9,7 +9,8 @@
 
 struct mlr_build_base { mlr_build *of; const mlr_reuse *layer; };
 
-static int bring(mlr_build *b, const mlr_reuse *r, const mlr_descriptor *as, mlr_op *op, mlreg_error **err)
+/* `leave`: where the place keeps records of what is elsewhere, that is enough. */
+static int bring(mlr_build *b, const mlr_reuse *r, const mlr_descriptor *as, bool leave, mlr_op *op, mlreg_error **err)
 {
     const mlr_blob from = { r->repo, r->layer.digest, r->layer.bytes, r->layer.media_type };
     mlr_blob to = from;
@@ -20,9 +21,11 @@ static int bring(mlr_build *b, const mlr_reuse *r, const mlr_descriptor *as, mlr
     to.repo = b->repo;
     to.media_type = as->media_type;
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)to.bytes);
-    rc = mlr_carry(r->from, &from, b->to, &to, op, err);
+    rc = leave ? mlr_carry_leave(r->from, &from, b->to, &to, op, err) : 0;
+    if (rc == 0)
+        rc = mlr_carry(r->from, &from, b->to, &to, op, err);
     mlr_wide_leave(b->wide, to.bytes);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- layers of others ---- */
@@ -47,7 +50,7 @@ int mlr_build_write_reused(struct mlr_build_layer *l, mlr_op *op, mlreg_error **
 
     if (rc < 0 || (rc = annotate(l, err)) < 0)
         return rc;
-    return bring(l->of, &l->reuse, &l->descriptor, op, err);
+    return bring(l->of, &l->reuse, &l->descriptor, false, op, err);
 }
 
 /* ---- the base's ---- */
@@ -56,7 +59,7 @@ static int write_base(void *arg, mlr_op *op, mlreg_error **err)
 {
     const struct mlr_build_base *t = arg;
 
-    return mlr_error_subject(err, bring(t->of, t->layer, &t->layer->layer, op, err), t->layer->layer.digest.text);
+    return mlr_error_subject(err, bring(t->of, t->layer, &t->layer->layer, true, op, err), t->layer->layer.digest.text);
 }
 
 int mlr_build_add_base_tasks(mlr_build *b, mlreg_error **err)
