@@ -1,7 +1,7 @@
 /* model/build_parts.h - what a builder is made of; for build*.c alone. */
 #ifndef MLR_MODEL_BUILD_PARTS_H
 #define MLR_MODEL_BUILD_PARTS_H
-#include "codec/pack.h"
+#include "codec/archive_pack.h"
 #include "model/build.h"
 #include "model/facts.h"
 #include "model/image.h"

@@ -130,6 +130,9 @@ class Builder(Handle):
         Args:
             target: the folder in the image, ``"/opt/python"`` by default; PYTHONPATH is set to it.
             args: more for pip, such as ``"--no-index"``.
+
+        Raises:
+            NotFoundError: no such file. At :meth:`commit` also InvalidError: pip cannot install it; NotSupportedError: there is no pip.
         """
         more, n_args = _c.words(args, "an argument")
         texts = {name: _c.word(text, name) for name, text in
@@ -158,8 +161,9 @@ class Builder(Handle):
 
     def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None, tar: bool = False,
                  pack: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
-        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name). `tar`, `pack`: as :meth:`add_tree`,
-        which also says what it raises."""
+        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name).
+
+        `tar`, `pack`: as in :meth:`add_tree`. Raises as :meth:`add_tree`."""
         options, where = self._layer(media_type, title, tar, pack), _c.path(path, "the file")
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self

@@ -1,5 +1,5 @@
-/* codec/pack_none.c - what stands in for pack.c in a build without libarchive: a clear refusal. */
-#include "codec/pack.h"
+/* codec/archive_pack_none.c - what stands in for archive_pack.c in a build without libarchive: a clear refusal. */
+#include "codec/archive_pack.h"
 
 #include "base/error.h"
 

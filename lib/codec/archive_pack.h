@@ -1,6 +1,6 @@
-/* codec/pack.h - bytes on their way into gzip or zstd. */
-#ifndef MLR_CODEC_PACK_H
-#define MLR_CODEC_PACK_H
+/* codec/archive_pack.h - bytes on their way into gzip or zstd. */
+#ifndef MLR_CODEC_ARCHIVE_PACK_H
+#define MLR_CODEC_ARCHIVE_PACK_H
 #include "base/reader.h"
 #include "codec/digest.h"
 

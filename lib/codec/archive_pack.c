@@ -1,5 +1,5 @@
-/* codec/pack.c - bytes on their way into gzip or zstd, by libarchive's filters. */
-#include "codec/pack.h"
+/* codec/archive_pack.c - bytes on their way into gzip or zstd, by libarchive's filters. */
+#include "codec/archive_pack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
