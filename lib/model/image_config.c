@@ -1,7 +1,6 @@
 /* model/image_config.c - an image's config: the base's, with what was set and added on top. */
 #include "model/image_parts.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include "base/alloc.h"
@@ -156,11 +155,12 @@ static void put_platform(mlr_json_out *o, const mlr_image *i)
         return;
     }
     for (size_t k = 0; k < 3 && *at != '\0'; k++) {
-        char part[64];
+        size_t len = strcspn(at, "/");
+        char part[64] = "";
 
-        snprintf(part, sizeof part, "%.*s", (int)strcspn(at, "/"), at);
+        memcpy(part, at, len < sizeof part ? len : sizeof part - 1);
         mlr_json_put_string(o, keys[k], part);
-        at += strcspn(at, "/");
+        at += len;
         at += *at == '/';
     }
 }
