@@ -45,5 +45,6 @@ int mlreg_go_commit(mlreg_builder *b, const char *ref, uint32_t flags, const cha
         size_t n_also, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *op, uint64_t *blobs, uint64_t *bytes,
         mlreg_error **err);
+int mlreg_go_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *out);
 int mlreg_go_stats(const mlreg_op *op, mlreg_stats *out);
 #endif

@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 36
+#define N_OPTIONS 37
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -52,6 +52,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--repair", &c->repair, NULL, NULL, NULL, false },
         { "--password-stdin", &c->password_stdin, NULL, NULL, NULL, false },
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
+        { "--stats", &c->stats, NULL, NULL, NULL, false },
     };
 
     memcpy(out, all, sizeof all);

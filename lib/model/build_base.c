@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "model/carry.h"
 #include "model/modelpack.h"
@@ -13,17 +14,22 @@ struct mlr_build_base { mlr_build *of; const mlr_reuse *layer; };
 static int bring(mlr_build *b, const mlr_reuse *r, const mlr_descriptor *as, bool leave, mlr_op *op, mlreg_error **err)
 {
     const mlr_blob from = { r->repo, r->layer.digest, r->layer.bytes, r->layer.media_type };
+    const char *title = mlr_descriptor_title(as);
     mlr_blob to = from;
+    uint64_t from_ms;
     int rc = mlr_wide_enter(b->wide, to.bytes, op, err);
 
     if (rc < 0)
         return rc;
+    from_ms = mlr_clock_ms();
     to.repo = b->repo;
     to.media_type = as->media_type;
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)to.bytes);
     rc = leave ? mlr_carry_leave(r->from, &from, b->to, &to, op, err) : 0;
     if (rc == 0)
         rc = mlr_carry(r->from, &from, b->to, &to, op, err);
+    if (rc >= 0)
+        mlr_op_blob_done(op, title != NULL ? title : to.digest.text, to.bytes, from_ms);
     mlr_wide_leave(b->wide, to.bytes);
     return rc < 0 ? rc : 0;
 }

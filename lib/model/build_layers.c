@@ -94,11 +94,12 @@ static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, ml
     return rc;
 }
 
-static int in_turn(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+static int in_turn(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, uint64_t *from_ms, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_wide_enter(l->of->wide, r->bytes, op, err);
 
     if (rc == 0) {
+        *from_ms = mlr_clock_ms();
         rc = move(l, r, digest, op, err);
         mlr_wide_leave(l->of->wide, r->bytes);
     }
@@ -116,6 +117,7 @@ static int write_raw(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
 {
     mlr_reader *inner = NULL, *r = NULL;
     mlr_digest digest;
+    uint64_t from_ms = 0;
     bool executable;
     int rc;
 
@@ -125,9 +127,10 @@ static int write_raw(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
     if ((rc = mlr_build_look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
         goto out;
     inner = NULL;                        /* r's */
-    if ((rc = in_turn(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
+    if ((rc = in_turn(l, r, &digest, &from_ms, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
         goto out;
     mlr_counted_rest(r, op);
+    mlr_op_blob_done(op, l->title, r->bytes, from_ms);
 out:
     mlr_reader_free(r);
     mlr_reader_free(inner);
@@ -146,12 +149,13 @@ static int write_by_kind(struct mlr_build_layer *l, mlr_op *op, mlreg_error **er
 static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct mlr_build_layer *l = arg;
+    uint64_t from_ms = mlr_clock_ms();
     int rc = mlr_op_check(op, err);
 
     if (rc == 0)
         rc = write_by_kind(l, op, err);
-    if (rc == 0 && l->reuse.from == NULL)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    if (rc == 0 && (l->tar != NULL || l->pip != NULL))
+        mlr_op_blob_done(op, l->title, l->descriptor.bytes, from_ms);
     return mlr_error_subject(err, rc, name_of(l));
 }
 

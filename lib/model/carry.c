@@ -23,9 +23,13 @@ static int move(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blo
 {
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
-    int rc = mlr_counted_open(from, a, op, &r, &why);
+    int rc;
 
-    if (rc == 0 && (rc = mlr_place_blob_write(to, b, r, op, &why)) == 0)
+    do {
+        if ((rc = mlr_counted_open(from, a, op, &r, &why)) == 0)
+            rc = mlr_place_blob_write(to, b, r, op, &why);
+    } while (mlr_counted_again(from, a, rc, &r, op, &why));
+    if (rc == 0)
         mlr_counted_rest(r, op);
     mlr_reader_free(r);
     return blame(from, rc, err, &why);
@@ -108,7 +112,6 @@ int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr
         rc = rc == 1 ? 0 : 1;
     if (rc == 1 && (rc = mlr_absent_note(to, b, &where, err)) == 0) {
         count(b, op);
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
         rc = 1;
     }
     mlr_absent_done(&where);
@@ -125,7 +128,5 @@ int mlr_carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob 
     if (rc >= 0)
         rc = rc == 1 ? pass_on(&where, a, to, b, op, err) : carry(from, a, to, b, op, err);
     mlr_absent_done(&where);
-    if (rc == 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/work.h"
 #include "model/carry.h"
@@ -42,11 +43,15 @@ static bool one_repository(const struct copy *c)
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct blob *b = arg;
+    uint64_t from_ms;
     int rc = mlr_wide_enter(b->copy->wide, b->to.bytes, op, err);
 
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
+    from_ms = mlr_clock_ms();
     rc = mlr_carry(b->copy->from, &b->from, b->copy->to, &b->to, op, err);
+    if (rc == 0)
+        mlr_op_blob_done(op, b->name, b->to.bytes, from_ms);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
     return mlr_error_subject(err, rc, b->name);
 }
