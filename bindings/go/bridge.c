@@ -191,36 +191,37 @@ int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64
     return mlreg_stream_open(a, layer, &o, op, out, err);
 }
 
-static mlreg_layer_options layer_options(const char *media_type, const char *title)
+static mlreg_layer_options layer_options(uint32_t flags, const char *media_type, const char *title)
 {
     mlreg_layer_options o;
 
     MLREG_INIT(o);
+    o.flags = flags;
     o.media_type = media_type;
     o.title = title;
     return o;
 }
 
-int mlreg_go_add_tree(mlreg_builder *b, const char *media_type, const char *title, const char *dir, mlreg_op *op,
-        mlreg_error **err)
+int mlreg_go_add_tree(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, const char *dir,
+        mlreg_op *op, mlreg_error **err)
 {
-    mlreg_layer_options o = layer_options(media_type, title);
+    mlreg_layer_options o = layer_options(flags, media_type, title);
 
     return mlreg_builder_add_tree(b, &o, dir, op, err);
 }
 
-int mlreg_go_add_file(mlreg_builder *b, const char *media_type, const char *title, const char *path, mlreg_op *op,
-        mlreg_error **err)
+int mlreg_go_add_file(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, const char *path,
+        mlreg_op *op, mlreg_error **err)
 {
-    mlreg_layer_options o = layer_options(media_type, title);
+    mlreg_layer_options o = layer_options(flags, media_type, title);
 
     return mlreg_builder_add_file(b, &o, path, op, err);
 }
 
-int mlreg_go_add_source(mlreg_builder *b, const char *media_type, const char *title, uintptr_t source, uint64_t bytes,
-        mlreg_op *op, mlreg_error **err)
+int mlreg_go_add_source(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, uintptr_t source,
+        uint64_t bytes, mlreg_op *op, mlreg_error **err)
 {
-    mlreg_layer_options o = layer_options(media_type, title);
+    mlreg_layer_options o = layer_options(flags, media_type, title);
     mlreg_source s;
 
     MLREG_INIT(s);
@@ -229,6 +230,61 @@ int mlreg_go_add_source(mlreg_builder *b, const char *media_type, const char *ti
     s.read_at = on_read_at;
     s.release = on_release;
     return mlreg_builder_add_source(b, &o, &s, op, err);
+}
+
+int mlreg_go_add_layer_of(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, mlreg_artifact *from,
+        size_t layer, mlreg_error **err)
+{
+    mlreg_layer_options o = layer_options(flags, media_type, title);
+
+    return mlreg_builder_add_layer_of(b, &o, from, layer, err);
+}
+
+int mlreg_go_add_pip(mlreg_builder *b, uint32_t flags, const char *target, const char *python, const char *version,
+        const char *args, size_t n_args, const char *requirements, mlreg_op *op, mlreg_error **err)
+{
+    const char **more = split(args, n_args);
+    mlreg_pip_options o;
+    int rc;
+
+    if (more == NULL && n_args > 0)
+        return MLREG_ENOMEM;
+    MLREG_INIT(o);
+    o.flags = flags;
+    o.target = target;
+    o.python = python;
+    o.python_version = version;
+    o.args = more;
+    o.n_args = n_args;
+    rc = mlreg_builder_add_pip(b, &o, requirements, op, err);
+    free(more);
+    return rc;
+}
+
+int mlreg_go_set_image(mlreg_builder *b, const char *platform, const char *user, const char *workdir, const char *lists,
+        const size_t n[5], mlreg_error **err)
+{
+    const char **all = split(lists, n[0] + n[1] + n[2] + n[3] + n[4]), **at = all;
+    mlreg_image_options o;
+    int rc;
+
+    if (all == NULL && lists != NULL)
+        return MLREG_ENOMEM;
+    MLREG_INIT(o);
+    o.platform = platform;
+    o.user = user;
+    o.workdir = workdir;
+    o.env = at;
+    o.labels = at += o.n_env = n[0];
+    o.ports = at += o.n_labels = n[1];
+    at += o.n_ports = n[2];
+    o.entrypoint = n[3] > 0 ? at : NULL;
+    at += o.n_entrypoint = n[3];
+    o.cmd = n[4] > 0 ? at : NULL;
+    o.n_cmd = n[4];
+    rc = mlreg_builder_set_image(b, &o, err);
+    free(all);
+    return rc;
 }
 
 int mlreg_go_commit(mlreg_builder *b, const char *ref, uint32_t flags, const char *expect_digest, const char *also,

@@ -34,13 +34,20 @@ int mlreg_go_checkout(mlreg_artifact *a, const char *dir, const char *include, s
         size_t n_exclude, mlreg_op *op, mlreg_error **err);
 int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64_t offset, uint64_t bytes,
         mlreg_op *op, mlreg_stream **out, mlreg_error **err);
-int mlreg_go_add_tree(mlreg_builder *b, const char *media_type, const char *title, const char *dir, mlreg_op *op,
-        mlreg_error **err);
-int mlreg_go_add_file(mlreg_builder *b, const char *media_type, const char *title, const char *path, mlreg_op *op,
-        mlreg_error **err);
-/* `source` is released by the library, whatever comes of it. */
-int mlreg_go_add_source(mlreg_builder *b, const char *media_type, const char *title, uintptr_t source, uint64_t bytes,
+int mlreg_go_add_tree(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, const char *dir,
         mlreg_op *op, mlreg_error **err);
+int mlreg_go_add_file(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, const char *path,
+        mlreg_op *op, mlreg_error **err);
+/* `source` is released by the library, whatever comes of it. */
+int mlreg_go_add_source(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, uintptr_t source,
+        uint64_t bytes, mlreg_op *op, mlreg_error **err);
+int mlreg_go_add_layer_of(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, mlreg_artifact *from,
+        size_t layer, mlreg_error **err);
+int mlreg_go_add_pip(mlreg_builder *b, uint32_t flags, const char *target, const char *python, const char *version,
+        const char *args, size_t n_args, const char *requirements, mlreg_op *op, mlreg_error **err);
+/* `lists`: env, labels, ports, entrypoint, cmd, one behind the other, and how many of each. */
+int mlreg_go_set_image(mlreg_builder *b, const char *platform, const char *user, const char *workdir, const char *lists,
+        const size_t n[5], mlreg_error **err);
 int mlreg_go_commit(mlreg_builder *b, const char *ref, uint32_t flags, const char *expect_digest, const char *also,
         size_t n_also, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *op, uint64_t *blobs, uint64_t *bytes,

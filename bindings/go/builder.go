@@ -29,8 +29,17 @@ type Builder struct {
 
 // LayerOptions say what a layer is; their zero values are the defaults.
 type LayerOptions struct {
-	MediaType string // default: by content and name, after ModelPack
-	Title     string // the file's path in the artifact; default: the file's name; of a tree: a prefix
+	MediaType string // default: by content and name, after ModelPack; of an image's layer: OCI's
+	Title     string // the file's path in the artifact or image; default: its name; of a tree: a prefix
+	Tar       bool   // each file in a page-aligned tar of its own, as an image has it
+	Gzip      bool   // the tar is packed by gzip,
+	Zstd      bool   // or by zstd
+	Each      bool   // of a tree in an image: each file a layer of its own
+}
+
+func (o *LayerOptions) flags() C.uint32_t {
+	return flag(o.Tar, C.MLREG_LAYER_TAR) | flag(o.Gzip, C.MLREG_LAYER_GZIP) | flag(o.Zstd, C.MLREG_LAYER_ZSTD) |
+		flag(o.Each, C.MLREG_LAYER_EACH)
 }
 
 // NewBuilder begins an artifact in this place. An artifactType of "" is a
@@ -38,6 +47,11 @@ type LayerOptions struct {
 // is [ErrDenied]. Close the builder, after Commit too.
 func (s *Session) NewBuilder(artifactType string) (*Builder, error) {
 	return s.newBuilder(C.MLREG_BUILD_ARTIFACT, artifactType)
+}
+
+// NewImageBuilder begins an OCI image that can be run: every layer is a tar.
+func (s *Session) NewImageBuilder() (*Builder, error) {
+	return s.newBuilder(C.MLREG_BUILD_IMAGE, "")
 }
 
 func (s *Session) newBuilder(kind C.int32_t, artifactType string) (*Builder, error) {
@@ -111,19 +125,108 @@ func (b *Builder) SetAnnotation(key, value string) error {
 	})
 }
 
+// ImageOptions say how an image is run; what is not set is the base's.
+type ImageOptions struct {
+	Platform      string // "os/architecture[/variant]"; default: the base's, else this machine's
+	User, Workdir string
+	Env, Labels   []string // "NAME=value" each, added to the base's
+	Ports         []string // "8080" or "53/udp" each, likewise
+	Entrypoint    []string // replaces the base's, and its Cmd
+	Cmd           []string
+}
+
+// SetImage says how the image is run. A call adds to what earlier ones set.
+func (b *Builder) SetImage(o ImageOptions) error {
+	var t texts
+	var all []string
+	var n [5]C.size_t
+	for i, list := range [5][]string{o.Env, o.Labels, o.Ports, o.Entrypoint, o.Cmd} {
+		all, n[i] = append(all, list...), C.size_t(len(list))
+	}
+	platform, user, workdir := t.may("the platform", o.Platform), t.may("the user", o.User), t.may("the workdir", o.Workdir)
+	lists, _ := t.list("an option", all)
+	if t.err != nil {
+		return t.err
+	}
+	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int {
+		return C.mlreg_go_set_image(cb, platform, user, workdir, lists, &n[0], e)
+	})
+}
+
+// SetBase makes the image on another one, of any place. Only its config is
+// read; its layers stay where they are as far as that is possible.
+func (b *Builder) SetBase(base *Artifact) error {
+	object, err := base.use()
+	if err != nil {
+		return err
+	}
+	defer base.h.done()
+	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int { return C.mlreg_builder_set_base(cb, object, e) })
+}
+
+// AddLayerOf adds a layer that an artifact has already, not read again where
+// that is possible. Where a tar is asked for, as in images, a file is wrapped in
+// one, and a tar taken as it is.
+func (b *Builder) AddLayerOf(from *Artifact, layer int, opts *LayerOptions) error {
+	if opts == nil {
+		opts = &LayerOptions{}
+	}
+	var t texts
+	media, title := t.may("the media type", opts.MediaType), t.may("the title", opts.Title)
+	if t.err != nil {
+		return t.err
+	}
+	if layer < 0 {
+		return invalid("there is no layer %d", layer)
+	}
+	object, err := from.use()
+	if err != nil {
+		return err
+	}
+	defer from.h.done()
+	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_layer_of(cb, opts.flags(), media, title, object, C.size_t(layer), e)
+	})
+}
+
+// PipOptions say how requirements are installed; their zero values are the
+// defaults.
+type PipOptions struct {
+	Target        string   // the folder in the image; default: "/opt/python"
+	Python        string   // the machine's Python; default: "python3"
+	PythonVersion string   // the image's, where it is not the machine's
+	Args          []string // more for pip
+	Gzip, Zstd    bool     // the layer is packed
+}
+
+// AddPip adds to an image what a requirements file asks for as one layer, which
+// this machine's pip installs at Commit.
+func (b *Builder) AddPip(ctx context.Context, requirements string, o PipOptions) error {
+	var t texts
+	target, python, version := t.may("the target", o.Target), t.may("the Python", o.Python), t.may("the version", o.PythonVersion)
+	args, nArgs := t.list("an argument", o.Args)
+	if t.err != nil {
+		return t.err
+	}
+	opts := &LayerOptions{Gzip: o.Gzip, Zstd: o.Zstd}
+	return b.add(ctx, requirements, opts, func(cb *C.mlreg_builder, flags C.uint32_t, path, _, _ *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_pip(cb, flags, target, python, version, args, nArgs, path, op, e)
+	})
+}
+
 // AddTree adds every file below a folder, each as one raw layer, in the order
 // of their paths; hidden files and folders are left out. A failed call adds
 // nothing.
 func (b *Builder) AddTree(ctx context.Context, dir string, opts *LayerOptions) error {
-	return b.add(ctx, dir, opts, func(cb *C.mlreg_builder, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_go_add_tree(cb, media, title, path, op, e)
+	return b.add(ctx, dir, opts, func(cb *C.mlreg_builder, flags C.uint32_t, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_tree(cb, flags, media, title, path, op, e)
 	})
 }
 
 // AddFile adds one file as one raw layer.
 func (b *Builder) AddFile(ctx context.Context, path string, opts *LayerOptions) error {
-	return b.add(ctx, path, opts, func(cb *C.mlreg_builder, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_go_add_file(cb, media, title, path, op, e)
+	return b.add(ctx, path, opts, func(cb *C.mlreg_builder, flags C.uint32_t, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_file(cb, flags, media, title, path, op, e)
 	})
 }
 
@@ -142,8 +245,8 @@ func (b *Builder) AddReaderAt(ctx context.Context, r io.ReaderAt, size int64, op
 	if r == nil || size < 0 {
 		return invalid("the reader is nil or its size %d negative", size)
 	}
-	return b.add(ctx, "", opts, func(cb *C.mlreg_builder, _, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_go_add_source(cb, media, title, C.uintptr_t(cgo.NewHandle(&source{r})), C.uint64_t(size), op, e)
+	return b.add(ctx, "", opts, func(cb *C.mlreg_builder, flags C.uint32_t, _, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_source(cb, flags, media, title, C.uintptr_t(cgo.NewHandle(&source{r})), C.uint64_t(size), op, e)
 	})
 }
 
@@ -212,7 +315,7 @@ func (b *Builder) set(f func(b *C.mlreg_builder, e **C.mlreg_error) C.int) error
 
 // add makes a C call that adds layers.
 func (b *Builder) add(ctx context.Context, path string, opts *LayerOptions,
-	f func(b *C.mlreg_builder, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int) error {
+	f func(b *C.mlreg_builder, flags C.uint32_t, path, media, title *C.char, op *C.mlreg_op, e **C.mlreg_error) C.int) error {
 	if opts == nil {
 		opts = &LayerOptions{}
 	}
@@ -228,7 +331,7 @@ func (b *Builder) add(ctx context.Context, path string, opts *LayerOptions,
 	}
 	defer done()
 	return do(ctx, watch{callbacks: b.cb != nil}, func(op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return f(object, cpath, media, title, op, e)
+		return f(object, opts.flags(), cpath, media, title, op, e)
 	})
 }
 

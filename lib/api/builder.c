@@ -8,7 +8,7 @@
 struct mlreg_builder {
     mlreg_session *session;
     mlr_build *build;
-    mlreg_session **others; size_t n_others, cap_others;   /* in which entries of an index lie; kept until the builder goes */
+    mlreg_session **others; size_t n_others, cap_others;   /* kept open: bases and layers are in them */
 };
 
 int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out, mlreg_error **err)
@@ -63,26 +63,90 @@ int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *
     return mlr_build_annotation(b->build, key, value, err);
 }
 
-/* ---- entries of an index ---- */
+/* ---- images ---- */
 
-/* The builder reads at commit what lies there. */
-static int keep_session(mlreg_builder *b, mlreg_session *s, mlreg_error **err)
+static int check_texts(const char *const *texts, size_t n, const char *what, mlreg_error **err)
 {
-    int rc = mlr_door_session(s, err);
+    int rc = n > 0 ? mlr_door_needs(texts, what, err) : 0;
 
-    if (rc < 0)
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = mlr_door_needs(texts[i], what, err);
+    return rc;
+}
+
+static int image_options(const mlreg_image_options *opts, mlreg_image_options *o, mlreg_error **err)
+{
+    int rc = mlr_door_options(o, sizeof *o, sizeof *o, 0, opts, "mlreg_image_options", err);
+
+    if (rc < 0 || (rc = check_texts(o->env, o->n_env, "env", err)) < 0 || (rc = check_texts(o->labels, o->n_labels, "labels", err)) < 0 ||
+        (rc = check_texts(o->ports, o->n_ports, "ports", err)) < 0 ||
+        (rc = check_texts(o->entrypoint, o->n_entrypoint, "entrypoint", err)) < 0)
         return rc;
+    return check_texts(o->cmd, o->n_cmd, "cmd", err);
+}
+
+int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_options *opts, mlreg_error **err)
+{
+    mlreg_image_options o;
+    int rc;
+
+    if ((rc = door(b, opts, "opts", err)) < 0 || (rc = image_options(opts, &o, err)) < 0)
+        return rc;
+    return mlr_build_set_image(b->build, &o, err);
+}
+
+/* What is taken from elsewhere is read at commit: until the builder goes, its place stays open. */
+static int keep_open(mlreg_builder *b, mlreg_session *s, mlreg_error **err)
+{
+    for (size_t i = 0; i < b->n_others; i++)
+        if (b->others[i] == s)
+            return 0;
     if (mlr_grow(&b->others, &b->cap_others, b->n_others, sizeof *b->others) < 0)
         return mlr_error_nomem(err);
     b->others[b->n_others++] = mlr_session_ref(s);
     return 0;
 }
 
+int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err)
+{
+    const char *config = "";
+    size_t len = 0;
+    int rc;
+
+    if ((rc = door(b, base, "the base", err)) < 0 || (rc = mlr_door_session(base->session, err)) < 0 || (rc = keep_open(b, base->session, err)) < 0)
+        return rc;
+    if (base->manifest->config != NULL && (rc = mlreg_artifact_config(base, NULL, &config, &len, err)) < 0)
+        return rc;
+    return mlr_build_set_base(b->build, base->session->place, base->repo, base->manifest, config, len, err);
+}
+
+static int pip_options(const mlreg_pip_options *opts, mlreg_pip_options *o, mlreg_error **err)
+{
+    int rc = mlr_door_options(o, sizeof *o, sizeof *o, MLREG_LAYER_GZIP | MLREG_LAYER_ZSTD, opts, "mlreg_pip_options", err);
+
+    return rc < 0 ? rc : check_texts(o->args, o->n_args, "args", err);
+}
+
+int mlreg_builder_add_pip(mlreg_builder *b, const mlreg_pip_options *opts, const char *requirements, mlreg_op *remote, mlreg_error **err)
+{
+    mlreg_pip_options o;
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = door(b, requirements, "requirements", err)) < 0 || (rc = pip_options(opts, &o, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        return rc;
+    rc = mlr_build_add_pip(b->build, &o, requirements, err);
+    mlr_op_end(op);
+    return rc;
+}
+
+/* ---- entries of an index ---- */
+
 int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err)
 {
     int rc;
 
-    if ((rc = door(b, index, "index", err)) < 0 || (rc = keep_session(b, index->session, err)) < 0)
+    if ((rc = door(b, index, "index", err)) < 0 || (rc = mlr_door_session(index->session, err)) < 0 || (rc = keep_open(b, index->session, err)) < 0)
         return rc;
     return mlr_build_add_children_of(b->build, index->session->place, index->repo, index->manifest, err);
 }
@@ -93,7 +157,7 @@ int mlreg_builder_add_child(mlreg_builder *b, mlreg_artifact *child, const mlreg
     int rc;
 
     if ((rc = door(b, child, "child", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_variant_options", err)) < 0 ||
-        (rc = keep_session(b, child->session, err)) < 0)
+        (rc = mlr_door_session(child->session, err)) < 0 || (rc = keep_open(b, child->session, err)) < 0)
         return rc;
     return mlr_build_add_child(b->build, child->session->place, child->repo, child->manifest, &o, err);
 }
@@ -109,13 +173,20 @@ int mlreg_builder_remove_child(mlreg_builder *b, const char *name, mlreg_error *
 
 typedef int (*add_fn)(mlr_build *b, const mlreg_layer_options *o, const char *path, mlr_op *op, mlreg_error **err);
 
+#define LAYER_FLAGS (MLREG_LAYER_TAR | MLREG_LAYER_GZIP | MLREG_LAYER_ZSTD | MLREG_LAYER_EACH)
+
+static int layer_options(const mlreg_layer_options *opts, mlreg_layer_options *o, mlreg_error **err)
+{
+    return mlr_door_options(o, sizeof *o, sizeof *o, LAYER_FLAGS, opts, "mlreg_layer_options", err);
+}
+
 static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, add_fn add, mlreg_op *remote, mlreg_error **err)
 {
     mlreg_layer_options o;
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = door(b, path, "path", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+    if ((rc = door(b, path, "path", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = add(b->build, &o, path, op, err);
@@ -126,6 +197,21 @@ static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const cha
 int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op, mlreg_error **err)
 {
     return add_path(b, opts, dir, mlr_build_add_tree, op, err);
+}
+
+int mlreg_builder_add_layer_of(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_artifact *from, size_t layer, mlreg_error **err)
+{
+    const char *config = NULL;
+    mlreg_layer_options o;
+    size_t len = 0;
+    int rc;
+
+    if ((rc = door(b, from, "from", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 || (rc = mlr_door_session(from->session, err)) < 0 ||
+        (rc = keep_open(b, from->session, err)) < 0)
+        return rc;
+    if (from->manifest->config != NULL && (rc = mlreg_artifact_config(from, NULL, &config, &len, err)) < 0)
+        return rc;
+    return mlr_build_add_layer_of(b->build, &o, from->session->place, from->repo, from->manifest, layer, config, len, err);
 }
 
 int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op, mlreg_error **err)
@@ -151,7 +237,7 @@ static int add_source(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_s
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = door(b, source, "the source", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+    if ((rc = door(b, source, "the source", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = mlr_build_add_source(b->build, &o, source, op, err);

@@ -1,6 +1,8 @@
 /* base/fs_temp.c - files in the making: no name until they are whole and synced, nothing left if they never are. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -230,4 +232,38 @@ void mlr_temp_done(mlr_temp *t)
     mlr_free(t->path);
     mlr_free(t->dir);
     *t = (mlr_temp)MLR_TEMP_INIT;
+}
+
+static const char *temporary_dir(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    return dir != NULL && dir[0] == '/' ? dir : "/tmp";
+}
+
+int mlr_temp_folder(char **path, mlreg_error **err)
+{
+    char *name = mlr_asprintf("%s/mlreg-XXXXXX", temporary_dir());
+    int rc = 0;
+
+    if (name == NULL)
+        return mlr_error_nomem(err);
+    if (mkdtemp(name) == NULL)
+        rc = mlr_error_errno(err, errno, "a temporary folder (in $TMPDIR, else /tmp)");
+    if (rc == 0)
+        *path = name;
+    else
+        mlr_free(name);
+    return rc;
+}
+
+int mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err)
+{
+    mlr_temp t = MLR_TEMP_INIT;
+    int rc = mlr_temp_open(&t, temporary_dir(), 0600, err);
+
+    if (rc == 0 && (rc = mlr_fs_reserve(t.fd, bytes, MLR_TEMP_SCRATCH, err)) == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        rc = mlr_error_errno(err, errno, MLR_TEMP_SCRATCH);
+    mlr_temp_done(&t);                   /* takes its name away, if it had one; the bytes live as long as *fd */
+    return rc;
 }

@@ -336,7 +336,7 @@ int mlr_build_index_put(const mlr_build *b, const mlr_descriptor *subject, mlr_b
     if (subject->media_type != NULL)
         mlr_descriptor_put(&o, "subject", subject);
     put_others(&o, b, base, subject->media_type != NULL);
-    mlr_build_put_annotations(&o, &b->notes);
+    mlr_build_put_annotations(&o, b);
     mlr_json_close(&o, '}');
     mlr_json_free(base);
     return mlr_json_end(&o);

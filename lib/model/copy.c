@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/work.h"
-#include "model/counted.h"
+#include "model/carry.h"
 #include "model/tagrule.h"
 #include "model/variant.h"
 #include "model/wide.h"
@@ -39,53 +39,9 @@ struct copy {
 
 /* ---- one blob ---- */
 
-/* A reader's bytes fail in the hands of the other place: wrong ones are still the doing of where they came from, unless the other end
- * of a line says that they did not arrive. */
-static int blame(const struct blob *b, int rc, mlreg_error **err, mlreg_error **why)
-{
-    if (rc == MLREG_EDIGEST && *why != NULL && (*why)->http_status == 0) {
-        mlr_free((*why)->place);
-        (*why)->place = NULL;
-        mlr_error_at(why, rc, b->copy->from->name);
-    }
-    mlr_error_move(err, why);
-    return rc;
-}
-
-static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
-{
-    mlr_reader *r = NULL;
-    mlreg_error *why = NULL;
-    int rc;
-
-    do {
-        if ((rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why)) == 0)
-            rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why);
-    } while (mlr_counted_again(b->copy->from, &b->from, rc, &r, op, &why));
-    if (rc == 0)
-        mlr_counted_rest(r, op);
-    mlr_reader_free(r);
-    return blame(b, rc, err, &why);
-}
-
-static bool one_place(const struct copy *c)
-{
-    return c->from->identity == c->to->identity;
-}
-
 static bool one_repository(const struct copy *c)
 {
-    return one_place(c) && strcmp(c->from_repo, c->to_repo) == 0;
-}
-
-/* 1: it is there without being moved. */
-static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
-{
-    int rc = mlr_place_blob_has(b->copy->to, &b->to, op, err);
-
-    if (rc != 0 || !one_place(b->copy))
-        return rc;
-    return mlr_place_mount(b->copy->to, &b->to, b->copy->from_repo, op, err);
+    return c->from->identity == c->to->identity && strcmp(c->from_repo, c->to_repo) == 0;
 }
 
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
@@ -97,18 +53,11 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
     from_ms = mlr_clock_ms();
-    if ((rc = mlr_op_check(op, err)) == 0)
-        rc = there_already(b, op, err);
-    if (rc == 1) {
-        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->to.bytes);
-        mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b->to.bytes);
-    } else if (rc == 0) {
-        rc = move_blob(b, op, err);
-    }
-    if (rc >= 0)
+    rc = mlr_carry(b->copy->from, &b->from, b->copy->to, &b->to, op, err);
+    if (rc == 0)
         mlr_op_blob_done(op, b->name, b->to.bytes, from_ms);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
-    return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
+    return mlr_error_subject(err, rc, b->name);
 }
 
 /* ---- what there is to copy ---- */

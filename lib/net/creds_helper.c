@@ -5,9 +5,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/run.h"
 #include "codec/json.h"
 #include "net/creds_key.h"
-#include "net/creds_run.h"
 
 #define LIMIT_MS         30000          /* some ask a cloud, or wait for a person */
 #define SUFFIX_MAX_BYTES 64
@@ -20,7 +20,7 @@ typedef struct asked {
     char            *program;
     int              failure;           /* the code of all that goes wrong with the helper */
     const char      *secret;            /* what must not be quoted; or NULL */
-    mlr_creds_answer answer;
+    mlr_run_answer   answer;
 } asked;
 
 static const char file_name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -76,8 +76,9 @@ static int failed_by_itself(const asked *a, const char *host, mlreg_error **err)
  * stay what they are. */
 static int run(asked *a, const char *host, const mlr_buf *input, mlr_op *op, mlreg_error **err)
 {
+    const char  *argv[] = {a->program, a->verb, NULL};
     mlreg_error *e = NULL;
-    int          rc = mlr_creds_run(a->program, a->verb, input, LIMIT_MS, op, &a->answer, &e);
+    int          rc = mlr_run(a->program, argv, input, LIMIT_MS, op, &a->answer, &e);
 
     if (rc == MLREG_ECANCELLED || rc == MLREG_ENOMEM) {
         mlr_error_move(err, &e);
@@ -90,7 +91,7 @@ static int run(asked *a, const char *host, const mlr_buf *input, mlr_op *op, mlr
 }
 
 /* Trimmed, as docker compares it. */
-static bool says_not_found(const mlr_creds_answer *answer)
+static bool says_not_found(const mlr_run_answer *answer)
 {
     const char *text = answer->out.data != NULL ? answer->out.data : "";
 
@@ -128,7 +129,7 @@ static int read_answer(const mlr_buf *text, mlr_creds *out)
 /* "KEY\n", what every verb but store reads. A key of two lines could be read as two. */
 static int ask_by_key(asked *a, const char *host, mlr_op *op, mlreg_error **err)
 {
-    mlr_buf input = MLR_BUF_INIT(MLR_CREDS_RUN_INPUT_MAX_BYTES);
+    mlr_buf input = MLR_BUF_INIT(MLR_RUN_INPUT_MAX_BYTES);
     int     rc;
 
     for (const char *p = host; *p != '\0'; p++)
@@ -142,7 +143,7 @@ static int ask_by_key(asked *a, const char *host, mlr_op *op, mlreg_error **err)
 
 int mlr_creds_helper_get(const char *suffix, const char *host, mlr_op *op, mlr_creds *out, mlreg_error **err)
 {
-    asked a = {.verb = "get", .failure = MLREG_EAUTH, .answer = MLR_CREDS_ANSWER_INIT};
+    asked a = {.verb = "get", .failure = MLREG_EAUTH, .answer = MLR_RUN_ANSWER_INIT};
     int   rc;
 
     if ((rc = program_of(suffix, &a.program, err)) < 0 || (rc = ask_by_key(&a, host, op, err)) < 0)
@@ -158,7 +159,7 @@ int mlr_creds_helper_get(const char *suffix, const char *host, mlr_op *op, mlr_c
     else if (rc < 0)
         rc = failed(&a, host, "its answer is not the JSON of a user name and a secret", err);
 out:
-    mlr_creds_answer_done(&a.answer);
+    mlr_run_answer_done(&a.answer);
     mlr_free(a.program);
     return rc;
 }
@@ -182,15 +183,15 @@ static int put_entry(mlr_buf *to, const char *host, const char *name, const char
 int mlr_creds_helper_store(const char *suffix, const char *host, const char *name, const char *secret, mlr_op *op,
     mlreg_error **err)
 {
-    asked   a = {.verb = "store", .failure = MLREG_EIO, .secret = secret, .answer = MLR_CREDS_ANSWER_INIT};
-    mlr_buf input = MLR_BUF_INIT(MLR_CREDS_RUN_INPUT_MAX_BYTES);
+    asked   a = {.verb = "store", .failure = MLREG_EIO, .secret = secret, .answer = MLR_RUN_ANSWER_INIT};
+    mlr_buf input = MLR_BUF_INIT(MLR_RUN_INPUT_MAX_BYTES);
     int     rc;
 
     if ((rc = program_of(suffix, &a.program, err)) == 0 && (rc = put_entry(&input, host, name, secret, err)) == 0 &&
         (rc = run(&a, host, &input, op, err)) == 0 && a.answer.exit_status != 0)
         rc = failed_by_itself(&a, host, err);
     mlr_buf_wipe(&input);
-    mlr_creds_answer_done(&a.answer);
+    mlr_run_answer_done(&a.answer);
     mlr_free(a.program);
     return rc;
 }
@@ -213,7 +214,7 @@ static int has_entry(const char *suffix, const char *host, mlr_op *op, mlreg_err
 
 int mlr_creds_helper_erase(const char *suffix, const char *host, mlr_op *op, mlreg_error **err)
 {
-    asked a = {.verb = "erase", .failure = MLREG_EIO, .answer = MLR_CREDS_ANSWER_INIT};
+    asked a = {.verb = "erase", .failure = MLREG_EIO, .answer = MLR_RUN_ANSWER_INIT};
     int   rc;
 
     if ((rc = has_entry(suffix, host, op, err)) <= 0 || (rc = program_of(suffix, &a.program, err)) < 0 ||
@@ -224,7 +225,7 @@ int mlr_creds_helper_erase(const char *suffix, const char *host, mlr_op *op, mlr
     else if (!says_not_found(&a.answer))
         rc = failed_by_itself(&a, host, err);
 out:
-    mlr_creds_answer_done(&a.answer);
+    mlr_run_answer_done(&a.answer);
     mlr_free(a.program);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/fsck_parts.h"
 
@@ -49,6 +50,16 @@ static int link_again(mlr_repo_check *k, const mlr_descriptor *d, mlreg_error **
     return mlr_fsck_managed(rc, &why, err);
 }
 
+/* 1: it is not here because it need not be, and where it is is recorded. */
+static int is_absent_by_design(const mlr_repo_check *k, const mlr_digest *d, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL };
+    int        rc = k->c->disk->pool.path != NULL ? mlr_absent_read(&k->c->disk->pool, d, &where, err) : 0;
+
+    mlr_absent_done(&where);
+    return rc;
+}
+
 static int missing(mlr_repo_check *k, const mlr_descriptor *d, const mlr_manifest *by, mlreg_error **err)
 {
     uint64_t *reported = mlr_digestmap_add(&k->reported, &d->digest, err);
@@ -59,6 +70,8 @@ static int missing(mlr_repo_check *k, const mlr_descriptor *d, const mlr_manifes
         return reported == NULL ? MLREG_ENOMEM : 0;
     if (reported == NULL || (*reported)++ > 0)
         return reported == NULL ? MLREG_ENOMEM : 0;
+    if (!in_pool && (rc = is_absent_by_design(k, &d->digest, err)) != 0)
+        return rc < 0 ? rc : 0;
     if (in_pool && k->c->repair && (rc = link_again(k, d, err)) < 0)
         return rc;
     return mlr_fsck_report(k->c, k->shown, err, "blob %s, named by %s, is missing%s", d->digest.text,

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/disk.h"
 #include "place/partial.h"
@@ -236,6 +237,20 @@ static int choose_all(sweep *s, mlreg_error **err)
     return rc;
 }
 
+/* ---- records of what is absent ---- */
+
+static int remove_record(void *user, const mlr_digest *d, const char *name, mlreg_error **err)
+{
+    const sweep *s = user;
+    struct stat  st;
+    int          rc;
+
+    if (mlr_digestmap_find(&s->named, d) != NULL || (rc = mlr_folder_look(&s->disk->pool, name, &st, err)) == 0 ||
+        (rc == 1 && !is_older(&st, s->now_ms, s->grace_ms)))
+        return 0;
+    return rc < 0 ? rc : mlr_folder_remove(&s->disk->pool, name, err);
+}
+
 /* ---- blobs in the making ---- */
 
 /* Written to a long time ago, or, where nothing is to be spared, at any time; a lock alone is of no use to anybody. Whether somebody has it
@@ -321,8 +336,8 @@ int mlr_gc_run(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_rep
         (rc = mlr_inflight_collect(disk->notes, op, &s.held, err)) == 0 && (rc = choose_all(&s, err)) == 0 &&
         (rc = mlr_lock_check(&gate, err)) == 0)
         rc = remove_all(&s, dry_run, &done, err);
-    if (rc == 0 && !dry_run && disk->receiving != NULL)
-        rc = remove_partials(&s, err);
+    if (rc == 0 && !dry_run && disk->receiving != NULL && (rc = remove_partials(&s, err)) == 0)
+        rc = mlr_absent_each(&disk->pool, remove_record, &s, err);
     mlr_lock_drop(&gate);
     sweep_done(&s);
     if (rc == 0) {

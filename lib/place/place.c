@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "place/index.h"
 #include "place/intake.h"
+#include "place/absent.h"
 
 #define REFERRERS_MAX 10000 /* candidates that are read one by one */
 
@@ -304,12 +305,30 @@ int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error 
     return at_blob(p, b, rc, err);
 }
 
+/* A blob that is not there because it need not be: where it is, is known. */
+static int tell_absent(mlr_place *p, const mlr_blob *b, int rc, mlreg_error **err, mlreg_error **why)
+{
+    mlr_absent where = { NULL, NULL };
+
+    if (rc == MLREG_ENOTFOUND && mlr_absent_find(p, &b->digest, &where, NULL) == 1) {
+        mlr_error_set(err, rc, "blob %s was left where it is when the image was built: in %s of %s", b->digest.text, where.repo, where.location);
+        mlr_error_hint(err, rc, "pull the base as well: mlreg pull %s@DIGEST", where.repo);
+    }
+    mlr_absent_done(&where);
+    mlr_error_move(err, why);
+    mlr_error_done(*why);
+    return rc;
+}
+
 int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
-    mlr_reader *r = NULL;
-    int         rc = check_repo(b->repo, err);
+    mlreg_error *why = NULL;
+    mlr_reader  *r = NULL;
+    int          rc = check_repo(b->repo, err);
 
-    if (rc == 0 && (rc = p->ops->blob_open(p, b, op, &r, err)) == 0 && r->bytes != b->bytes) {
+    if (rc == 0 && (rc = p->ops->blob_open(p, b, op, &r, &why)) < 0)
+        rc = tell_absent(p, b, rc, err, &why);
+    else if (rc == 0 && r->bytes != b->bytes) {
         rc = mlr_error_set(err, MLREG_EDIGEST, "blob %s has %llu bytes, not %llu as named", b->digest.text,
                            (unsigned long long)r->bytes, (unsigned long long)b->bytes);
         mlr_reader_free(r);

@@ -12,6 +12,8 @@ typedef struct mlr_blob { const char *repo; mlr_digest digest; uint64_t bytes; c
 /* What may happen to a tag that is there with another digest. */
 typedef struct mlr_tag_rule { bool move; mlr_digest expect; } mlr_tag_rule;   /* expect "" : any; else only off that digest */
 
+struct mlr_absent;               /* place/absent.h */
+
 typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what the kind can never do. `err`s carry no place: place.c adds it */
     const char *kind;            /* for messages, never for decisions */
     void (*close)(mlr_place *p);
@@ -37,6 +39,10 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     int (*blob_take)(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest, mlreg_error **err);
     int (*blob_take_ahead)(mlr_place *p, const char *repo, mlr_reader *r, const mlr_ahead_file *ahead, mlr_op *op, mlr_digest *digest, mlreg_error **err);   /* likewise, while somebody else hashes it; NULL: blob_take */
     uint64_t (*max_blob)(const mlr_place *p);   /* bytes that a blob may have, as far as is known; NULL: any number */
+    /* Blobs that are not here by design, place/absent.h; NULL: no record of that is kept. */
+    int (*absent_note)(mlr_place *p, const mlr_blob *b, const struct mlr_absent *where, mlreg_error **err);
+    int (*absent_find)(mlr_place *p, const mlr_digest *d, struct mlr_absent *out, mlreg_error **err);     /* 1, 0 */
+    const char *(*location)(const mlr_place *p);   /* by which anybody can open it again; NULL: nobody can */
     /* Checks name and secret against the place, then keeps them; secret NULL: forgets them. *where (mlr_free): the file or helper. */
     int (*login)(mlr_place *p, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
     /* upkeep, of places on disk */

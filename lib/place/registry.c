@@ -210,7 +210,13 @@ static uint64_t max_blob(const mlr_place *p)
     return mlr_hostfacts_max_layer(&((const mlr_registry *)p)->facts);
 }
 
+static const char *location(const mlr_place *p)
+{
+    return ((const mlr_registry *)p)->base;
+}
+
 static const mlr_place_ops registry_ops = {
+    .location = location,
     .kind = "registry",
     .close = close_registry,
     .resolve = mlr_registry_resolve,

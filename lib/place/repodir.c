@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/repoblobs.h"
 
@@ -131,10 +132,17 @@ typedef struct writing {
     const mlr_manifest *m;
 } writing;
 
+/* Or has it been left somewhere else on purpose. */
 static int has_part(void *user, const mlr_descriptor *d, mlreg_error **err)
 {
     const mlr_repodir *r = user;
-    return mlr_blobdir_has(&r->own, &d->digest, d->bytes, err);
+    mlr_absent         where = { NULL, NULL };
+    int                rc = mlr_blobdir_has(&r->own, &d->digest, d->bytes, err);
+
+    if (rc == 0 && r->pool != NULL)
+        rc = mlr_absent_read(r->pool, &d->digest, &where, err);
+    mlr_absent_done(&where);
+    return rc;
 }
 
 /* The rule first, so that a refusal leaves nothing; then all that the index will name, on the disk; then the index. */

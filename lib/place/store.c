@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/disk.h"
 #include "place/fsck.h"
@@ -99,6 +100,18 @@ static int store_names(const mlr_disk *disk, mlr_op *op, mlr_list *out, mlreg_er
     return rc;
 }
 
+/* ---- what is absent by design ---- */
+
+static int absent_note(mlr_place *p, const mlr_blob *b, const mlr_absent *where, mlreg_error **err)
+{
+    return mlr_absent_write(&((const mlr_disk *)p)->pool, b, where, err);
+}
+
+static int absent_find(mlr_place *p, const mlr_digest *d, mlr_absent *out, mlreg_error **err)
+{
+    return mlr_absent_read(&((const mlr_disk *)p)->pool, d, out, err);
+}
+
 static const mlr_place_ops store_ops = {
     .kind = "store",
     .close = mlr_disk_close,
@@ -115,6 +128,8 @@ static const mlr_place_ops store_ops = {
     .blob_take = mlr_disk_blob_take,
     .gather = mlr_disk_gather,
     .mount = mlr_disk_mount,
+    .absent_note = absent_note,
+    .absent_find = absent_find,
     .gc = mlr_gc_run,
     .fsck = mlr_fsck_run,
 };

@@ -8,7 +8,8 @@ import unittest
 from bed.house import PROGRAM
 from cli.program import FAILED, OK, USAGE, Case
 
-COMMANDS = ["build", "push", "pull", "copy", "ls", "tags", "tag", "inspect", "cat", "index", "variants", "host", "rm", "gc", "fsck", "login", "logout", "version"]
+COMMANDS = ["build", "push", "pull", "copy", "image build", "image artifact", "ls", "tags", "tag", "inspect", "cat", "index", "variants", "host", "rm", "gc", "fsck",
+            "login", "logout", "version"]
 OTHER = "sha256:" + "0" * 64
 
 
@@ -20,21 +21,21 @@ class Words(Case):
 
     def test_words__help_lists_every_command(self):
         text = self.mlreg("--help").stdout
-        self.assertEqual(re.findall(r"(?m)^  mlreg (\w+)", text), COMMANDS)
+        self.assertEqual(re.findall(r"(?m)^  mlreg ((?:image )?\w+)", text), COMMANDS)
 
     def test_words__every_command_has_help_of_its_own(self):
         for command in COMMANDS:
             with self.subTest(command):
-                text = self.mlreg(command, "--help").stdout
+                text = self.mlreg(*command.split(), "--help").stdout
                 self.assertTrue(text.startswith(f"usage: mlreg {command} "))
                 self.assertEqual("with --json: " in text, command != "cat")
 
     def test_words__help_names_every_option_that_is_taken(self):
         """An option that no help shows, or that help shows and is refused, is a lie."""
         for command in COMMANDS:
-            for option in re.findall(r"(?m)^  (--?[\w-]+)", self.mlreg(command, "--help").stdout):
+            for option in re.findall(r"(?m)^  (--?[\w-]+)", self.mlreg(*command.split(), "--help").stdout):
                 with self.subTest(f"{command} {option}"):
-                    done = subprocess.run([PROGRAM, command, option], capture_output=True, text=True, env=self.env, stdin=subprocess.DEVNULL)
+                    done = subprocess.run([PROGRAM, *command.split(), option], capture_output=True, text=True, env=self.env, stdin=subprocess.DEVNULL)
                     self.assertNotIn("has no option", done.stderr)
 
     def test_words__an_unknown_command_is_guessed(self):

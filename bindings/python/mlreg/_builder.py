@@ -40,6 +40,10 @@ def _lend(data: Any) -> Any:
     return _c.Source(bytes=buffer.bytes, user=number, read_at=_READ_AT, release=_RELEASE)
 
 
+BUILDER_KINDS = ("artifact", "image", "index")             # by the numbers that C has for them
+_PACKS = {None: 0, "gzip": 1 << 1, "zstd": 1 << 2}
+
+
 class Builder(Handle):
     """One manifest in the making: set and add, in any order, then :meth:`commit`, once.
 
@@ -75,26 +79,92 @@ class Builder(Handle):
         return self
 
     @staticmethod
-    def _layer(media_type: Optional[str], title: Optional[str]) -> Any:
-        return _c.LayerOptions(media_type=None if media_type is None else _c.word(media_type, "media_type"),
+    def _layer(media_type: Optional[str], title: Optional[str], tar: bool = False, pack: Optional[str] = None,
+               each: bool = False) -> Any:
+        return _c.LayerOptions(flags=int(tar) | _PACKS[pack] | int(each) << 3,
+                               media_type=None if media_type is None else _c.word(media_type, "media_type"),
                                title=None if title is None else _c.word(title, "a title"))
 
-    def add_tree(self, folder: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
-                 op: Optional[_call.Op] = None) -> "Builder":
+    def set_image(self, *, platform: Optional[str] = None, user: Optional[str] = None, workdir: Optional[str] = None,
+                  env: Optional[Dict[str, str]] = None, labels: Optional[Dict[str, str]] = None,
+                  ports: Optional[Iterable[str]] = None, entrypoint: Optional[Iterable[str]] = None,
+                  cmd: Optional[Iterable[str]] = None) -> "Builder":
+        """Of an image: how it is run. What is not set is the base's; a call adds to what earlier ones set.
+
+        Args:
+            platform: ``"linux/arm64"``; None: the base's, else this machine's.
+            entrypoint: replaces the base's, and its `cmd`.
+        """
+        pairs = [[f"{k}={v}" for k, v in (many or {}).items()] for many in (env, labels)]
+        lists = {name: _c.words(list(values), name) for name, values in
+                 (("env", pairs[0]), ("labels", pairs[1]), ("ports", ports or ()), ("entrypoint", entrypoint or ()), ("cmd", cmd or ()))}
+        texts = {name: _c.word(text, name) for name, text in (("platform", platform), ("user", user), ("workdir", workdir)) if text is not None}
+        counts = {f"n_{name}": n for name, (_, n) in lists.items()}
+        with self._use() as b:
+            _c.builder_set_image(b, _c.ImageOptions(**texts, **{name: raw for name, (raw, _) in lists.items()}, **counts))
+        return self
+
+    def set_base(self, base: Artifact) -> "Builder":
+        """Of an image: the image it is made on, of any place. Only its config is read; its layers stay where they are as far as possible.
+
+        Raises:
+            InvalidError: no image, or an index of several. ProtocolError: its config lies about its layers.
+        """
+        with self._use() as b, base._use() as a:
+            _c.builder_set_base(b, a)
+        return self
+
+    def add_layer_of(self, artifact: Artifact, layer: int, *, title: Optional[str] = None, media_type: Optional[str] = None,
+                     tar: bool = False, pack: Optional[str] = None) -> "Builder":
+        """Adds a layer that an artifact has already, not read again where that is possible; a file is wrapped in a tar for an image."""
+        options = self._layer(media_type, title, tar, pack)
+        with self._use() as b, artifact._use() as a:
+            _c.builder_add_layer_of(b, options, a, layer)
+        return self
+
+    def add_pip(self, requirements: Path, *, target: Optional[str] = None, python: Optional[str] = None,
+                python_version: Optional[str] = None, args: Optional[Iterable[str]] = None, pack: Optional[str] = None,
+                op: Optional[_call.Op] = None) -> "Builder":
+        """Of an image: adds what a requirements file asks for as one layer, installed at commit by this machine's pip.
+
+        Args:
+            target: the folder in the image, ``"/opt/python"`` by default; PYTHONPATH is set to it.
+            args: more for pip, such as ``"--no-index"``.
+
+        Raises:
+            NotFoundError: no such file. At :meth:`commit` also InvalidError: pip cannot install it; NotSupportedError: there is no pip.
+        """
+        more, n_args = _c.words(args, "an argument")
+        texts = {name: _c.word(text, name) for name, text in
+                 (("target", target), ("python", python), ("python_version", python_version)) if text is not None}
+        options, where = _c.PipOptions(flags=_PACKS[pack], args=more, n_args=n_args, **texts), _c.path(requirements, "the requirements")
+        self._run(lambda b, o: _c.builder_add_pip(b, options, where, o), op)
+        return self
+
+    def add_tree(self, folder: Path, *, title: Optional[str] = None, media_type: Optional[str] = None, tar: bool = False,
+                 pack: Optional[str] = None, each: bool = False, op: Optional[_call.Op] = None) -> "Builder":
         """Adds every file below a folder, each as one raw layer, hidden ones left out; `title` is a prefix.
+
+        Of an image: the folder as it is, as one layer, or with `each` every file as one.
+
+        Args:
+            tar: each file in a page-aligned tar of its own, as an image has it.
+            pack: "gzip" or "zstd": the tar is packed.
 
         Raises:
             NotFoundError, DeniedError; InvalidError: empty, or with what cannot be checked out (a FIFO, a device, a link to a
             folder); LimitError: over about 10,000 files. Nothing is added then. What shows only in reading fails :meth:`commit`.
         """
-        options, where = self._layer(media_type, title), _c.path(folder, "the folder")
+        options, where = self._layer(media_type, title, tar, pack, each), _c.path(folder, "the folder")
         self._run(lambda b, o: _c.builder_add_tree(b, options, where, o), op)
         return self
 
-    def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None,
-                 op: Optional[_call.Op] = None) -> "Builder":
-        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name). Raises as :meth:`add_tree`."""
-        options, where = self._layer(media_type, title), _c.path(path, "the file")
+    def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None, tar: bool = False,
+                 pack: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
+        """Adds one file as one raw layer; `title` is its path in the artifact (default: its name).
+
+        `tar`, `pack`: as in :meth:`add_tree`. Raises as :meth:`add_tree`."""
+        options, where = self._layer(media_type, title, tar, pack), _c.path(path, "the file")
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self
 

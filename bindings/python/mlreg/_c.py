@@ -108,6 +108,18 @@ class VariantOptions(Sized):
                 ("format", c_char_p), ("memory_bytes", c_uint64)]
 
 
+class ImageOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("platform", c_char_p), ("user", c_char_p), ("workdir", c_char_p),
+                ("env", POINTER(c_char_p)), ("labels", POINTER(c_char_p)), ("ports", POINTER(c_char_p)),
+                ("entrypoint", POINTER(c_char_p)), ("cmd", POINTER(c_char_p)), ("n_env", c_size_t), ("n_labels", c_size_t),
+                ("n_ports", c_size_t), ("n_entrypoint", c_size_t), ("n_cmd", c_size_t)]
+
+
+class PipOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("target", c_char_p), ("python", c_char_p), ("python_version", c_char_p),
+                ("args", POINTER(c_char_p)), ("n_args", c_size_t)]
+
+
 class CommitOptions(Sized):
     _fields_ = [("size", c_uint32), ("flags", c_uint32), ("expect_digest", c_char_p), ("also", POINTER(c_char_p)),
                 ("n_also", c_size_t)]
@@ -290,6 +302,10 @@ builder_set_subject = F("mlreg_builder_set_subject", c_int, BUILDER, S, ERR)
 builder_set_annotation = F("mlreg_builder_set_annotation", c_int, BUILDER, S, S, ERR)
 builder_add_tree = F("mlreg_builder_add_tree", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
 builder_add_file = F("mlreg_builder_add_file", c_int, BUILDER, POINTER(LayerOptions), S, OP, ERR)
+builder_set_image = F("mlreg_builder_set_image", c_int, BUILDER, POINTER(ImageOptions), ERR)
+builder_set_base = F("mlreg_builder_set_base", c_int, BUILDER, ARTIFACT, ERR)
+builder_add_pip = F("mlreg_builder_add_pip", c_int, BUILDER, POINTER(PipOptions), S, OP, ERR)
+builder_add_layer_of = F("mlreg_builder_add_layer_of", c_int, BUILDER, POINTER(LayerOptions), ARTIFACT, c_size_t, ERR)
 builder_add_source = F("mlreg_builder_add_source", c_int, BUILDER, POINTER(LayerOptions), POINTER(Source), OP, ERR)
 builder_add_children_of = F("mlreg_builder_add_children_of", c_int, BUILDER, ARTIFACT, ERR)
 builder_add_child = F("mlreg_builder_add_child", c_int, BUILDER, ARTIFACT, POINTER(VariantOptions), ERR)

@@ -9,12 +9,11 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Opt
 
 from . import _c, _call, _errors
 from ._artifact import Artifact, Descriptor, Path, descriptor
-from ._builder import Builder
+from ._builder import BUILDER_KINDS, Builder
 from ._handle import Handle
 
 CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
 MOVE_TAG, REFERRERS, ALL_VARIANTS = 1, 2, 4
-ARTIFACT, INDEX = 0, 2
 LOG_LEVELS = ("error", "warning", "info", "debug")
 T = TypeVar("T")
 
@@ -318,17 +317,18 @@ class Session(Handle):
         with to._use() as t:
             return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
 
-    def build(self, artifact_type: Optional[str] = None) -> Builder:
-        """Begins a manifest here; `artifact_type` None: a ModelPack, whose config is filled from its files."""
-        kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
+    def build(self, artifact_type: Optional[str] = None, *, kind: str = "artifact") -> Builder:
+        """Begins a manifest here: of an "artifact", or of an "image" that can be run.
+
+        `artifact_type` None: of an image none, else a ModelPack, whose config is filled from its files.
+        """
+        number, named = BUILDER_KINDS.index(kind), None if artifact_type is None else _c.word(artifact_type, "artifact_type")
         with self._use() as s:
-            return Builder(_c.builder_new(s, ARTIFACT, kind), self)
+            return Builder(_c.builder_new(s, number, named), self)
 
     def build_index(self, artifact_type: Optional[str] = None) -> Builder:
         """Begins an index here, to which :meth:`Builder.add_child` adds entries, each for another kind of machine."""
-        kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
-        with self._use() as s:
-            return Builder(_c.builder_new(s, INDEX, kind), self)
+        return self.build(artifact_type, kind="index")
 
     def login(self, name: str, secret: str, *, op: Optional[_call.Op] = None) -> str:
         """Checks name and password against a registry and keeps them where docker does; gives where.

@@ -1,5 +1,5 @@
-/* tests/net/test_creds_run.c - a helper's process: what it gets, what it may do, and that nothing of it stays. */
-#include "net/creds_run.h"
+/* tests/base/test_run.c - a program's process: what it gets, what it may do, and that nothing of it stays. */
+#include "base/run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,15 +32,16 @@ static int teardown(void **state)
     return 0;
 }
 
-static int run(const char *script, const char *input, uint64_t limit_ms, mlr_creds_answer *answer, mlreg_error **err)
+static int run(const char *script, const char *input, uint64_t limit_ms, mlr_run_answer *answer, mlreg_error **err)
 {
-    mlr_buf in = MLR_BUF_INIT(1 << 20);
-    int     rc;
+    const char *argv[] = { "docker-credential-t", "get", NULL };
+    mlr_buf     in = MLR_BUF_INIT(1 << 20);
+    int         rc;
 
     creds_bed_helper(&bed, "t", script);
     assert_int_equal(mlr_buf_puts(&in, input, NULL), 0);
-    *answer = (mlr_creds_answer)MLR_CREDS_ANSWER_INIT;
-    rc = mlr_creds_run("docker-credential-t", "get", &in, limit_ms, NULL, answer, err);
+    *answer = (mlr_run_answer)MLR_RUN_ANSWER_INIT;
+    rc = mlr_run("docker-credential-t", argv, &in, limit_ms, NULL, answer, err);
     mlr_buf_done(&in);
     return rc;
 }
@@ -73,49 +74,49 @@ static bool is_gone(const char *name)
     return tries < 500;
 }
 
-static void test_creds_run__carries_input_output_and_status(void **state)
+static void test_run__carries_input_output_and_status(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     assert_int_equal(run("read -r l; echo \"$1 $# $l\"; echo oops >&2; exit 3", "ghcr.io\n", LONG_MS, &a, NULL), 0);
     assert_string_equal(a.out.data, "get 1 ghcr.io\n");
     assert_string_equal(a.said.data, "oops\n");
     assert_int_equal(a.exit_status, 3);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__input_can_be_opened_again_and_ends(void **state)
+static void test_run__input_can_be_opened_again_and_ends(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     assert_int_equal(run("cat /dev/stdin; cat", "ghcr.io\n", LONG_MS, &a, NULL), 0);
     assert_string_equal(a.out.data, "ghcr.io\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__a_missing_program_is_named(void **state)
+static void test_run__a_missing_program_is_named(void **state)
 {
-    mlr_creds_answer a = MLR_CREDS_ANSWER_INIT;
+    mlr_run_answer a = MLR_RUN_ANSWER_INIT;
     mlr_buf          in = MLR_BUF_INIT(10);
     mlreg_error     *e = NULL;
 
     (void)state;
-    assert_int_equal(mlr_creds_run("docker-credential-none", "get", &in, LONG_MS, NULL, &a, &e), MLREG_ENOTFOUND);
+    assert_int_equal(mlr_run("docker-credential-none", (const char *[]){ "docker-credential-none", "get", NULL }, &in, LONG_MS, NULL, &a, &e), MLREG_ENOTFOUND);
     assert_string_equal(e->message, "docker-credential-none is not in any directory of PATH");
     mlr_error_done(e);
 }
 
-static void test_creds_run__only_absolute_directories_of_path_count(void **state)
+static void test_run__only_absolute_directories_of_path_count(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     char             here[4096];
 
     (void)state;
     assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(run("echo", "", LONG_MS, &a, NULL), 0);       /* it is there */
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     assert_int_equal(chdir(bed.dir), 0);
     setenv("PATH", "bin::.:/nonexistent:", 1);
     assert_int_equal(run("echo", "", LONG_MS, &a, NULL), MLREG_ENOTFOUND);
@@ -124,19 +125,19 @@ static void test_creds_run__only_absolute_directories_of_path_count(void **state
     assert_int_equal(run("echo", "", LONG_MS, &a, NULL), MLREG_ENOTFOUND);
 }
 
-static void test_creds_run__a_program_that_may_not_run_is_denied(void **state)
+static void test_run__a_program_that_may_not_run_is_denied(void **state)
 {
-    mlr_creds_answer a = MLR_CREDS_ANSWER_INIT;
+    mlr_run_answer a = MLR_RUN_ANSWER_INIT;
     mlr_buf          in = MLR_BUF_INIT(10);
     mlreg_error     *e = NULL;
 
     (void)state;
     creds_bed_write(&bed, "bin/docker-credential-t", "#!/bin/sh\n");
-    assert_int_equal(mlr_creds_run("docker-credential-t", "get", &in, LONG_MS, NULL, &a, &e), MLREG_EDENIED);
+    assert_int_equal(mlr_run("docker-credential-t", (const char *[]){ "docker-credential-t", "get", NULL }, &in, LONG_MS, NULL, &a, &e), MLREG_EDENIED);
     assert_non_null(strstr(e->message, "docker-credential-t cannot be started"));
     mlr_error_done(e);
     creds_bed_write_bytes(&bed, "bin/docker-credential-t", "no program", 10, 0700);
-    assert_int_equal(mlr_creds_run("docker-credential-t", "get", &in, LONG_MS, NULL, &a, NULL), MLREG_EIO);
+    assert_int_equal(mlr_run("docker-credential-t", (const char *[]){ "docker-credential-t", "get", NULL }, &in, LONG_MS, NULL, &a, NULL), MLREG_EIO);
 }
 
 static bool has_written(const char *name)
@@ -163,11 +164,11 @@ static void sleep_a_little(void *user, uint64_t ms)
     usleep(1000);
 }
 
-static void test_creds_run__what_hangs_is_ended_with_all_it_started(void **state)
+static void test_run__what_hangs_is_ended_with_all_it_started(void **state)
 {
     uint64_t         now_ms = 1;
     const mlr_clock  clock = {.ms = clock_of_patience, .sleep_ms = sleep_a_little, .user = &now_ms};
-    mlr_creds_answer a;
+    mlr_run_answer a;
     mlreg_error     *e = NULL;
 
     (void)state;
@@ -179,18 +180,18 @@ static void test_creds_run__what_hangs_is_ended_with_all_it_started(void **state
     assert_true(is_gone("self"));
     assert_true(is_gone("child"));
     mlr_error_done(e);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__a_prompt_on_the_terminal_fails_at_once(void **state)
+static void test_run__a_prompt_on_the_terminal_fails_at_once(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     assert_int_equal(run("read -r l </dev/tty && echo yes; exit 7", "", LONG_MS, &a, NULL), 0);
     assert_int_not_equal(a.exit_status, 0);
     assert_int_equal(a.out.len, 0);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
 static int cancel(mlreg_op *op, void *user)
@@ -200,9 +201,9 @@ static int cancel(mlreg_op *op, void *user)
     return has_written("self");
 }
 
-static void test_creds_run__a_cancel_ends_it(void **state)
+static void test_run__a_cancel_ends_it(void **state)
 {
-    mlr_creds_answer a = MLR_CREDS_ANSWER_INIT;
+    mlr_run_answer a = MLR_RUN_ANSWER_INIT;
     mlr_buf          in = MLR_BUF_INIT(10);
     mlreg_op        *remote = NULL;
     mlr_op          *op = NULL;
@@ -212,77 +213,77 @@ static void test_creds_run__a_cancel_ends_it(void **state)
     mlr_remote_on_progress(remote, cancel, NULL, 50);
     assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
     creds_bed_helper(&bed, "t", "echo $$ >$D/self; exec sleep 600");
-    assert_int_equal(mlr_creds_run("docker-credential-t", "get", &in, LONG_MS, op, &a, NULL), MLREG_ECANCELLED);
+    assert_int_equal(mlr_run("docker-credential-t", (const char *[]){ "docker-credential-t", "get", NULL }, &in, LONG_MS, op, &a, NULL), MLREG_ECANCELLED);
     assert_true(is_gone("self"));
-    assert_int_equal(mlr_creds_run("docker-credential-t", "get", &in, LONG_MS, op, &a, NULL), MLREG_ECANCELLED);
+    assert_int_equal(mlr_run("docker-credential-t", (const char *[]){ "docker-credential-t", "get", NULL }, &in, LONG_MS, op, &a, NULL), MLREG_ECANCELLED);
     mlr_op_end(op);
     mlr_remote_free(remote);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__output_up_to_the_bound_and_no_further(void **state)
+static void test_run__output_up_to_the_bound_and_no_further(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     assert_int_equal(run("head -c 65536 /dev/zero", "", LONG_MS, &a, NULL), 0);
-    assert_int_equal(a.out.len, MLR_CREDS_RUN_OUTPUT_MAX_BYTES);
-    mlr_creds_answer_done(&a);
+    assert_int_equal(a.out.len, MLR_RUN_OUTPUT_MAX_BYTES);
+    mlr_run_answer_done(&a);
     assert_int_equal(run("head -c 65537 /dev/zero", "", LONG_MS, &a, NULL), MLREG_ELIMIT);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     assert_int_equal(run("exec cat /dev/zero", "", LONG_MS, &a, NULL), MLREG_ELIMIT);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__of_stderr_the_beginning_is_kept(void **state)
+static void test_run__of_stderr_the_beginning_is_kept(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     assert_int_equal(run("echo first >&2; head -c 300000 /dev/zero >&2; echo done", "", LONG_MS, &a, NULL), 0);
-    assert_int_equal(a.said.len, MLR_CREDS_RUN_SAID_MAX_BYTES);
+    assert_int_equal(a.said.len, MLR_RUN_SAID_MAX_BYTES);
     assert_memory_equal(a.said.data, "first\n", 6);
     assert_string_equal(a.out.data, "done\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     assert_int_equal(run("exec cat /dev/zero >&2", "", 500, &a, NULL), MLREG_ETIMEDOUT);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__input_that_nobody_reads_raises_no_signal(void **state)
+static void test_run__input_that_nobody_reads_raises_no_signal(void **state)
 {
-    char            *longest = malloc(MLR_CREDS_RUN_INPUT_MAX_BYTES + 2);
-    mlr_creds_answer a;
+    char            *longest = malloc(MLR_RUN_INPUT_MAX_BYTES + 2);
+    mlr_run_answer a;
 
     (void)state;
-    memset(longest, 'x', MLR_CREDS_RUN_INPUT_MAX_BYTES + 1);
-    longest[MLR_CREDS_RUN_INPUT_MAX_BYTES + 1] = '\0';
+    memset(longest, 'x', MLR_RUN_INPUT_MAX_BYTES + 1);
+    longest[MLR_RUN_INPUT_MAX_BYTES + 1] = '\0';
     assert_int_equal(run("exec <&-; echo ok", longest, LONG_MS, &a, NULL), MLREG_ELIMIT);
-    longest[MLR_CREDS_RUN_INPUT_MAX_BYTES] = '\0';
+    longest[MLR_RUN_INPUT_MAX_BYTES] = '\0';
     assert_int_equal(run("exec <&-; echo ok", longest, LONG_MS, &a, NULL), 0);
     assert_string_equal(a.out.data, "ok\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     assert_int_equal(run("wc -c", longest, LONG_MS, &a, NULL), 0);
     assert_string_equal(a.out.data, "32768\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     free(longest);
 }
 
-static void test_creds_run__one_that_dies_is_a_failure(void **state)
+static void test_run__one_that_dies_is_a_failure(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     mlreg_error     *e = NULL;
 
     (void)state;
     assert_int_equal(run("kill -9 $$", "", LONG_MS, &a, &e), MLREG_EIO);
     assert_string_equal(e->message, "docker-credential-t was ended by signal 9");
     mlr_error_done(e);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
 /* What the host ignores and blocks is its own affair: in the helper, SIGTERM ends it. And the host's stays as it is. */
-static void test_creds_run__signals_begin_anew_there_and_stay_here(void **state)
+static void test_run__signals_begin_anew_there_and_stay_here(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     sigset_t         term, before, after;
     struct sigaction old;
 
@@ -292,7 +293,7 @@ static void test_creds_run__signals_begin_anew_there_and_stay_here(void **state)
     signal(SIGTERM, SIG_IGN);
     sigprocmask(SIG_BLOCK, &term, &before);
     assert_int_equal(run("kill -TERM $$; sleep 20", "", LONG_MS, &a, NULL), MLREG_EIO);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
     sigprocmask(SIG_SETMASK, &before, &after);
     assert_true(sigismember(&after, SIGTERM));
     sigaction(SIGTERM, NULL, &old);
@@ -302,9 +303,9 @@ static void test_creds_run__signals_begin_anew_there_and_stay_here(void **state)
     signal(SIGTERM, SIG_DFL);
 }
 
-static void test_creds_run__no_descriptor_of_ours_is_there(void **state)
+static void test_run__no_descriptor_of_ours_is_there(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     int              leaky = fcntl(STDERR_FILENO, F_DUPFD, 40);     /* a host that forgot O_CLOEXEC */
     char             script[64];
 
@@ -314,12 +315,12 @@ static void test_creds_run__no_descriptor_of_ours_is_there(void **state)
     assert_int_equal(run(script, "", LONG_MS, &a, NULL), 0);
     close(leaky);
     assert_int_equal(a.out.len, 0);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__works_where_the_host_closed_its_own_stdin_and_stdout(void **state)
+static void test_run__works_where_the_host_closed_its_own_stdin_and_stdout(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     int              in = dup(0), out = dup(1), rc;
 
     (void)state;
@@ -332,12 +333,12 @@ static void test_creds_run__works_where_the_host_closed_its_own_stdin_and_stdout
     close(out);
     assert_int_equal(rc, 0);
     assert_string_equal(a.out.data, "<x>\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__a_daemon_it_leaves_is_not_waited_for(void **state)
+static void test_run__a_daemon_it_leaves_is_not_waited_for(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
     char            *pid;
 
     (void)state;
@@ -346,12 +347,12 @@ static void test_creds_run__a_daemon_it_leaves_is_not_waited_for(void **state)
     pid = creds_bed_read(&bed, "daemon");
     assert_int_equal(kill(atoi(pid), SIGKILL), 0);                  /* it lives, as a key agent would */
     free(pid);
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-static void test_creds_run__a_host_that_reaps_its_children_loses_the_status_only(void **state)
+static void test_run__a_host_that_reaps_its_children_loses_the_status_only(void **state)
 {
-    mlr_creds_answer a;
+    mlr_run_answer a;
 
     (void)state;
     signal(SIGCHLD, SIG_IGN);
@@ -359,10 +360,10 @@ static void test_creds_run__a_host_that_reaps_its_children_loses_the_status_only
     signal(SIGCHLD, SIG_DFL);
     assert_int_equal(a.exit_status, -1);
     assert_string_equal(a.out.data, "ok\n");
-    mlr_creds_answer_done(&a);
+    mlr_run_answer_done(&a);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_creds_run__##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_run__##name, setup, teardown)
 
 int main(void)
 {
@@ -385,5 +386,5 @@ int main(void)
         TEST(a_daemon_it_leaves_is_not_waited_for),
         TEST(a_host_that_reaps_its_children_loses_the_status_only),
     };
-    return cmocka_run_group_tests_name("net/creds_run", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/run", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* net/creds_run.c - one run of a credential helper: no shell, bounded output, a time limit, nothing left running. */
-#include "net/creds_run.h"
+/* base/run.c - one run of a program of others: no shell, bounded output, a time limit, nothing left running. */
+#include "base/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +14,19 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define PAUSE_FIRST_MS 1           /* most helpers answer within a few milliseconds */
+#define PAUSE_FIRST_MS 1           /* most programs answer within a few milliseconds */
 #define PAUSE_MAX_MS   20
 #define REAP_LIMIT_MS  2000        /* for one that SIGKILL ends late, stuck in the kernel */
 #define READS_AT_ONCE  64          /* so that an endless flood on stderr cannot hide the time limit */
 
 struct run {
     const char       *program;
-    mlr_creds_answer *answer;
+    mlr_run_answer *answer;
     pid_t             pid;         /* 0: none, or reaped */
     int               out, said;   /* our ends of its stdout and stderr; -1: closed */
 };
 
-void mlr_creds_answer_done(mlr_creds_answer *answer)
+void mlr_run_answer_done(mlr_run_answer *answer)
 {
     mlr_buf_wipe(&answer->out);
     mlr_buf_wipe(&answer->said);
@@ -45,23 +45,23 @@ static int open_pipe(int fds[2], int ours, mlreg_error **err)
 {
     if (pipe2(fds, O_CLOEXEC) < 0) {
         fds[0] = fds[1] = -1;
-        return mlr_error_errno(err, errno, "no pipe for a credential helper");
+        return mlr_error_errno(err, errno, "no pipe for a program");
     }
     for (int i = 0; i < 2; i++) {
         int above = fds[i] > 2 ? fds[i] : fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 
         if (above < 0)
-            return mlr_error_errno(err, errno, "no pipe for a credential helper");
+            return mlr_error_errno(err, errno, "no pipe for a program");
         if (above != fds[i])
             close(fds[i]);
         fds[i] = above;
     }
     if (fcntl(fds[ours], F_SETFL, O_NONBLOCK) < 0)
-        return mlr_error_errno(err, errno, "no pipe for a credential helper");
+        return mlr_error_errno(err, errno, "no pipe for a program");
     return 0;
 }
 
-/* The whole input lies in the pipe before the helper starts and while both ends are ours: so no write can block, and
+/* The whole input lies in the pipe before the program starts and while both ends are ours: so no write can block, and
  * none can raise SIGPIPE in the host. */
 static int fill_input(int fds[2], const mlr_buf *input, mlreg_error **err)
 {
@@ -70,16 +70,16 @@ static int fill_input(int fds[2], const mlr_buf *input, mlreg_error **err)
 
     if (rc < 0)
         return rc;
-    if (input->len > MLR_CREDS_RUN_INPUT_MAX_BYTES)
-        return mlr_error_set(err, MLREG_ELIMIT, "more than the %u bytes that a credential helper may be given",
-            MLR_CREDS_RUN_INPUT_MAX_BYTES);
+    if (input->len > MLR_RUN_INPUT_MAX_BYTES)
+        return mlr_error_set(err, MLREG_ELIMIT, "more than the %u bytes that a program may be given",
+            MLR_RUN_INPUT_MAX_BYTES);
     do
         n = input->len > 0 ? write(fds[1], input->data, input->len) : 0;
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return mlr_error_errno(err, errno, "a pipe to a credential helper cannot be written");
+        return mlr_error_errno(err, errno, "a pipe to a program cannot be written");
     if ((size_t)n != input->len)
-        return mlr_error_set(err, MLREG_ELIMIT, "a pipe takes only %zd of the %zu bytes for a credential helper", n,
+        return mlr_error_set(err, MLREG_ELIMIT, "a pipe takes only %zd of the %zu bytes for a program", n,
             input->len);
     shut(&fds[1]);
     return 0;
@@ -131,9 +131,8 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
     return posix_spawn_file_actions_addclosefrom_np(actions, 3);
 }
 
-static int spawn(struct run *r, const char *verb, const int fds[3], mlreg_error **err)
+static int spawn(struct run *r, const char *const argv[], const int fds[3], mlreg_error **err)
 {
-    char *const                argv[] = {(char *)r->program, (char *)verb, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t          attributes;
     int                        rc;
@@ -145,7 +144,7 @@ static int spawn(struct run *r, const char *verb, const int fds[3], mlreg_error 
         return mlr_error_nomem(err);
     }
     if ((rc = prepare(&actions, &attributes, fds)) == 0)
-        rc = spawn_on_path(r->program, argv, &actions, &attributes, &r->pid);
+        rc = spawn_on_path(r->program, (char *const *)argv, &actions, &attributes, &r->pid);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (rc == 0)
@@ -156,13 +155,13 @@ static int spawn(struct run *r, const char *verb, const int fds[3], mlreg_error 
     return mlr_error_errno(err, rc, "%s cannot be started", r->program);
 }
 
-static int start(struct run *r, const char *verb, const mlr_buf *input, mlreg_error **err)
+static int start(struct run *r, const char *const argv[], const mlr_buf *input, mlreg_error **err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, said[2] = {-1, -1};
     int rc;
 
     if ((rc = fill_input(in, input, err)) < 0 || (rc = open_pipe(out, 0, err)) < 0 ||
-        (rc = open_pipe(said, 0, err)) < 0 || (rc = spawn(r, verb, (const int[3]){in[0], out[1], said[1]}, err)) < 0)
+        (rc = open_pipe(said, 0, err)) < 0 || (rc = spawn(r, argv, (const int[3]){in[0], out[1], said[1]}, err)) < 0)
         goto out;
     r->out = out[0];
     r->said = said[0];
@@ -264,14 +263,14 @@ static int conclude(struct run *r, const siginfo_t *how, mlreg_error **err)
     return 0;
 }
 
-int mlr_creds_run(const char *program, const char *verb, const mlr_buf *input, uint64_t limit_ms, mlr_op *op,
-    mlr_creds_answer *answer, mlreg_error **err)
+int mlr_run(const char *program, const char *const argv[], const mlr_buf *input, uint64_t limit_ms, mlr_op *op,
+    mlr_run_answer *answer, mlreg_error **err)
 {
     struct run r = {program, answer, 0, -1, -1};
     siginfo_t  how;
     int        rc;
 
-    if ((rc = mlr_op_check(op, err)) == 0 && (rc = start(&r, verb, input, err)) == 0 &&
+    if ((rc = mlr_op_check(op, err)) == 0 && (rc = start(&r, argv, input, err)) == 0 &&
         (rc = follow(&r, limit_ms, op, &how, err)) == 0)
         rc = conclude(&r, &how, err);
     end(&r);

@@ -1,0 +1,132 @@
+/* model/carry.c - one blob from one place to another, by the cheapest way there is. */
+#include "model/carry.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "model/counted.h"
+#include "place/absent.h"
+
+/* A reader's bytes fail in the hands of the other place: wrong ones are still the doing of where they came from, unless the other end
+ * of a line says that they did not arrive. */
+static int blame(const mlr_place *from, int rc, mlreg_error **err, mlreg_error **why)
+{
+    if (rc == MLREG_EDIGEST && *why != NULL && (*why)->http_status == 0) {
+        mlr_free((*why)->place);
+        (*why)->place = NULL;
+        mlr_error_at(why, rc, from->name);
+    }
+    mlr_error_move(err, why);
+    return rc;
+}
+
+static int move(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *r = NULL;
+    mlreg_error *why = NULL;
+    int rc;
+
+    do {
+        if ((rc = mlr_counted_open(from, a, op, &r, &why)) == 0)
+            rc = mlr_place_blob_write(to, b, r, op, &why);
+    } while (mlr_counted_again(from, a, rc, &r, op, &why));
+    if (rc == 0)
+        mlr_counted_rest(r, op);
+    mlr_reader_free(r);
+    return blame(from, rc, err, &why);
+}
+
+/* 1: it is there without being moved. */
+static int there_already(const mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_place_blob_has(to, b, op, err);
+
+    if (rc != 0 || from->identity != to->identity)
+        return rc;
+    return mlr_place_mount(to, b, a->repo, op, err);
+}
+
+static void count(const mlr_blob *b, mlr_op *op)
+{
+    mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->bytes);
+    mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b->bytes);
+}
+
+static int carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc = there_already(from, a, to, b, op, err);
+
+    if (rc == 1)
+        count(b, op);
+    else if (rc == 0)
+        rc = move(from, a, to, b, op, err);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- what is somewhere else ---- */
+
+static int from_afar(const mlr_absent *where, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_blob   there = *a;
+    mlr_place *p = NULL;
+    int        rc = mlr_absent_open(where, to->rt, op, &p, err);
+
+    there.repo = where->repo;
+    if (rc == 0)
+        rc = carry(p, &there, to, b, op, err);
+    mlr_place_close(p);
+    if (rc == MLREG_ENET || rc == MLREG_ETIMEDOUT || rc == MLREG_ENOTFOUND)
+        mlr_error_hint(err, rc, "the store has left this layer in %s of %s, and it must come from there", where->repo, where->location);
+    return rc;
+}
+
+/* 1: `from` lacks it by design. */
+static int is_absent(mlr_place *from, const mlr_blob *a, mlr_absent *where, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_absent_find(from, &a->digest, where, err);
+
+    if (rc == 1 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
+        rc = rc == 1 ? 0 : 1;
+    return rc;
+}
+
+/* From a store that has no more than the record: to one that can keep it goes the record. */
+static int pass_on(const mlr_absent *where, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc;
+
+    if (!mlr_absent_can(to))
+        return from_afar(where, a, to, b, op, err);
+    if ((rc = mlr_place_blob_has(to, b, op, err)) == 0)
+        rc = mlr_absent_note(to, b, where, err);
+    if (rc >= 0)
+        count(b, op);
+    return rc < 0 ? rc : 0;
+}
+
+int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL };
+    int rc = mlr_absent_can(to) ? mlr_absent_of(from, a->repo, &where, err) : 0;
+
+    if (rc == 1 && (rc = mlr_place_blob_has(to, b, op, err)) >= 0)
+        rc = rc == 1 ? 0 : 1;
+    if (rc == 1 && (rc = mlr_absent_note(to, b, &where, err)) == 0) {
+        count(b, op);
+        rc = 1;
+    }
+    mlr_absent_done(&where);
+    return rc;
+}
+
+int mlr_carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL };
+    int rc = mlr_op_check(op, err);
+
+    if (rc == 0)
+        rc = is_absent(from, a, &where, op, err);
+    if (rc >= 0)
+        rc = rc == 1 ? pass_on(&where, a, to, b, op, err) : carry(from, a, to, b, op, err);
+    mlr_absent_done(&where);
+    return rc;
+}

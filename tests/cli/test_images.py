@@ -1,0 +1,141 @@
+"""Images: built without a daemon, on bases that stay where they are, and readable by everybody else's tools."""
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tarfile
+import unittest
+
+from bed.house import ROOT
+from cli.program import Case, needs
+
+TAR = "application/vnd.oci.image.layer.v1.tar"
+
+
+class Images(Case):
+    def setUp(self):
+        super().setUp()
+        self.app = self.work / "app"
+        self.app.mkdir()
+        (self.app / "serve.py").write_text("print(1)\n")
+
+    def layers(self, folder, tag):
+        """The manifest of a layout's tag, and the files of its layers."""
+        index = json.loads((folder / "index.json").read_text())
+        digest = next(m["digest"] for m in index["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"] == tag)
+        blob = lambda d: folder / "blobs" / "sha256" / d.partition(":")[2]
+        manifest = json.loads(blob(digest).read_text())
+        return manifest, [blob(layer["digest"]) for layer in manifest["layers"]]
+
+    def test_images__layers_are_tars_for_everybody_with_bytes_at_a_page(self):
+        model = self.model("tiny")
+        self.mlreg("image", "build", "--model", f"{model}:/models", "--add", "app:/app", "-t", "oci:out:v1")
+        manifest, files = self.layers(self.work / "out", "v1")
+        self.assertEqual({layer["mediaType"] for layer in manifest["layers"]}, {TAR})
+        for file in files[:-1]:
+            listed = subprocess.run(["tar", "tvf", file], capture_output=True, text=True)
+            self.assertEqual((listed.returncode, listed.stderr), (0, ""))
+            with tarfile.open(file) as tar:
+                inner = [m for m in tar if m.isfile()]
+                self.assertEqual([(m.offset_data % 4096, m.uid, m.gid, m.mtime) for m in inner], [(0, 0, 0, 0)])
+                self.assertEqual(tar.extractfile(inner[0]).read(), (model / inner[0].name.partition("/")[2]).read_bytes())
+
+    def test_images__the_same_inputs_give_the_same_image(self):
+        first = self.json("image", "build", "--add", "app:/app", "-t", "a:v1")
+        (self.app / "serve.py").touch()
+        self.assertEqual(self.json("image", "build", "--add", "app:/app", "-t", "b:v1")["digest"], first["digest"])
+
+    @unittest.skipUnless(shutil.which("umoci") and shutil.which("skopeo"), "needs umoci and skopeo")
+    def test_images__umoci_unpacks_and_skopeo_copies_them(self):
+        self.mlreg("image", "build", "--add", "app:/app", "-t", "oci:out:plain")
+        self.mlreg("image", "build", "--add", "app:/app", "--gzip", "-t", "oci:out:gzip")
+        self.mlreg("image", "build", "--add", "app:/app", "--zstd", "-t", "oci:out:zstd")
+        for tag in ("plain", "gzip"):
+            subprocess.run(["umoci", "unpack", "--rootless", "--image", f"out:{tag}", f"u-{tag}"], cwd=self.work, check=True, capture_output=True)
+            self.assertEqual((self.work / f"u-{tag}/rootfs/app/serve.py").read_text(), "print(1)\n")
+        for tag in ("plain", "gzip", "zstd"):
+            subprocess.run(["skopeo", "copy", f"oci:out:{tag}", f"oci:again:{tag}"], cwd=self.work, check=True, capture_output=True)
+
+    def test_images__the_model_in_an_image_is_an_artifact_without_a_copy(self):
+        model = self.model("tiny")
+        self.mlreg("image", "build", "--model", model, "-t", "svc:v1")
+        made = self.json("image", "artifact", "svc:v1", "-t", "svc:model")
+        self.assertLess(made["bytes_moved"], 2000)
+        self.mlreg("copy", "svc:model", "dir:back")
+        self.assertSameFiles(model, self.work / "back" / "models")
+
+    def test_images__a_requirement_that_cannot_be_installed_is_one_clear_line(self):
+        (self.work / "wrong.txt").write_text("no-such-package-of-anybody==1\n")
+        self.fails("image", "build", "--pip", "wrong.txt", "-t", "svc:v1", says="pip cannot install what wrong.txt asks for",
+                   env={"PIP_NO_INDEX": "1"})
+        self.fails("inspect", "svc:v1", says="is not there")
+
+    def test_images__an_epoch_that_is_no_number_is_refused(self):
+        self.fails("image", "build", "--add", "app:/app", "-t", "svc:v1", says="SOURCE_DATE_EPOCH is \"soon\"", env={"SOURCE_DATE_EPOCH": "soon"})
+
+
+class OnBase:
+    """Inherited by one class per registry."""
+
+    kind = None
+
+    def setUp(self):
+        super().setUp()
+        self.there = self.registry(self.kind)
+        self.app, self.lib = self.work / "app", self.work / "lib"
+        self.app.mkdir()
+        self.lib.mkdir()
+        (self.app / "serve.py").write_text("print(1)\n")
+        (self.lib / "libc").write_bytes(self.random.randbytes(2_000_000))
+        self.base = self.there.ref("base:v1")
+        self.mlreg("image", "build", "--add", "lib:/usr/share/lib", "--cmd", "sh", "-t", self.base)
+
+    def build(self, ref, *more):
+        return self.json("image", "build", "--base", self.base, *more, "--add", "app:/app", "-t", ref, "--store", "second")
+
+    def test_base__is_mounted_where_the_image_is_built(self):
+        self.assertLess(self.build(self.there.ref("svc:v1"))["bytes_moved"], 20_000)
+
+    def test_base__stays_where_it_is_and_a_copy_finds_it(self):
+        self.assertLess(self.build("svc:v1")["bytes_moved"], 20_000)
+        self.assertSound(self.work / "second")
+        self.mlreg("gc", "--grace", "0", "--store", "second")
+        self.assertLess(self.json("push", "svc:v1", self.there.ref("svc:v1"), "--store", "second")["bytes_moved"], 20_000)
+        self.assertGreater(self.json("copy", "svc:v1", "oci:whole:v1", "--store", "second")["bytes_moved"], 2_000_000)
+
+    def test_base__that_is_gone_is_said_with_its_place(self):
+        self.build("svc:v1")
+        for record in (self.work / "second/.mlreg/absent").iterdir():
+            record.write_text(record.read_text().replace(self.there.host, "127.0.0.1:9"))
+        self.fails("copy", "svc:v1", "oci:whole:v1", "--store", "second", says="127.0.0.1:9", hint="must come from there")
+
+    def test_base__a_changed_script_moves_alone(self):
+        model = self.model("tiny", weights=3_000_000)
+        self.build("svc:v1", "--model", model)
+        self.json("push", "svc:v1", self.there.ref("svc:v1"), "--store", "second")
+        (self.app / "serve.py").write_text("print(2)\n")
+        again = self.build("svc:v2", "--model", model)
+        pushed = self.json("push", "svc:v2", self.there.ref("svc:v2"), "--store", "second")
+        print(f"\n{self.kind}: one line changed: rebuilt in {again['elapsed_ms']} ms, {pushed['bytes_moved']} bytes pushed")
+        self.assertLess(pushed["bytes_moved"], 1_000_000)
+
+
+    def test_readme__an_image_is_built_as_shown(self):
+        text = next(b for b in re.findall(r"(?ms)^```\w*\n(.*?)^```", (ROOT / "README.md").read_text()) if "mlreg image build" in b)
+        text = text.replace("python:3.12-slim", self.base).replace("ghcr.io/you/service", self.there.ref("service")).replace("\\\n", " ")
+        (self.work / "requirements.txt").write_text("")
+        self.model("tiny").rename(self.work / "tiny")
+        for line in text.strip().splitlines():
+            self.mlreg(*shlex.split(line)[1:])
+        self.assertEqual(self.json("tags", self.there.ref("service")), ["model", "v1"])
+
+
+@needs("debian")
+class Debian(OnBase, Case):
+    kind = "debian"
+
+
+@needs("distribution")
+class Distribution(OnBase, Case):
+    kind = "distribution"
