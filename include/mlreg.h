@@ -382,6 +382,29 @@ typedef struct mlreg_checkout_options {
 MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
         mlreg_error **err);
 
+enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root that asks */
+typedef struct mlreg_image_unpack_options {
+    uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
+    const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
+                                    * name; default: all of it */
+} mlreg_image_unpack_options;
+/** Unpack an image, its layers in order, into a folder: the root file system that a container would see.
+ *
+ * Layers are tar, tar+gzip or tar+zstd, of OCI's types or docker's; each is checked against its digest before it is
+ * decoded, and against the config's diff_id. All of it is unpacked beside `dir` and gets its name at the end: `dir` is
+ * whole or as it was. Links in the image lead within the image, never out of it. Names with ".." and hard links to what
+ * was not unpacked are refused; a "/" in front falls away. Devices and sockets are left out. Owners and set-uid bits are
+ * those of the image where root unpacks; else all is the caller's, without set-uid and set-gid bits. Extended
+ * attributes are not taken over.
+ *
+ * @param dir  not there yet, or an empty folder; its parent must be there
+ * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."); ENOTFOUND (nothing at opts->path);
+ *         ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other layers; a link to
+ *         nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
+ *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unpack_options *opts,
+        mlreg_op *op, mlreg_error **err);
+
 /* ---- stream ------------------------------------------------------------------------------------------------------
  * One layer's bytes, wherever they are. From a store they are read in place. From a registry the layer is first
  * brought, verified, into memory or an unlinked temporary file; with MLREG_STREAM_UNVERIFIED it is read as it arrives,
