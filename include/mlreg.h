@@ -453,12 +453,35 @@ typedef struct mlreg_source {
     int64_t (*read_at)(void *user, uint64_t offset, void *buf, size_t len);
     void (*release)(void *user);   /* NULL: nothing to do */
 } mlreg_source;
-enum { MLREG_BUILD_ARTIFACT = 0 };
+enum {
+    MLREG_BUILD_ARTIFACT = 0,
+    MLREG_BUILD_IMAGE    = 1       /* an OCI image that can be run: every layer is a tar */
+};
+/* A tar is page-aligned: the bytes of a file that is alone in it, or a page of 4 KiB long at least, begin at a page, so
+ * that they can be mapped and read by range. Its members are sorted, belong to 0:0, have mode 0755 or 0644 and the time
+ * SOURCE_DATE_EPOCH, else 0. The same files give the same tar, and packed the same diff_id. */
+enum {
+    MLREG_LAYER_TAR  = 1 << 0,     /* each file in a tar of its own, of ModelPack's ".tar" types: what an image's layer is too */
+    MLREG_LAYER_GZIP = 1 << 1,     /* the tar packed by gzip; */
+    MLREG_LAYER_ZSTD = 1 << 2,     /* or by zstd */
+    MLREG_LAYER_EACH = 1 << 3      /* of a tree in an image: each file a layer of its own, hidden ones left out */
+};
 typedef struct mlreg_layer_options {
-    uint32_t size, flags;          /* flags: none yet */
-    const char *media_type;        /* default: by content and name, ModelPack v0.0.7 */
-    const char *title;             /* the file's path in the artifact; default: the file's name; of a tree: a prefix */
+    uint32_t size, flags;          /* flags: MLREG_LAYER_* */
+    const char *media_type;        /* default: by content and name, ModelPack v0.0.7; of an image's layer: OCI's */
+    const char *title;             /* the file's path in the artifact or image; default: its name; of a tree: a prefix */
 } mlreg_layer_options;
+typedef struct mlreg_image_options {
+    uint32_t size, flags;          /* flags: none yet */
+    const char *platform;          /* "os/architecture[/variant]"; default: the base's, else this machine's */
+    const char *user, *workdir;    /* NULL, here and below: the base's */
+    const char *const *env;        /* "NAME=value" each, added to the base's */
+    const char *const *labels;     /* "key=value" each, likewise */
+    const char *const *ports;      /* "8080" or "8080/tcp" each, likewise */
+    const char *const *entrypoint; /* replaces the base's, and its cmd */
+    const char *const *cmd;
+    size_t n_env, n_labels, n_ports, n_entrypoint, n_cmd;
+} mlreg_image_options;
 typedef struct mlreg_commit_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_MOVE_TAG */
     const char *expect_digest;     /* with MOVE_TAG: only if ref's own tag is at this digest now */
@@ -467,10 +490,10 @@ typedef struct mlreg_commit_options {
 } mlreg_commit_options;
 /** Begin a manifest in a store, a layout, memory, or straight in a registry.
  *
- * @param kind           MLREG_BUILD_ARTIFACT
- * @param artifact_type  NULL: a ModelPack, "application/vnd.cncf.model.manifest.v1+json", whose config is filled
- *         from its files
- * @return 0; EDENIED (the place is read-only). Since 0.1. */
+ * @param kind           MLREG_BUILD_*
+ * @param artifact_type  NULL: of an image none; else a ModelPack, "application/vnd.cncf.model.manifest.v1+json", whose
+ *         config is filled from its files
+ * @return 0; EDENIED (the place is read-only); EINVAL (SOURCE_DATE_EPOCH is no number). Since 0.1. */
 MLREG_API int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out,
         mlreg_error **err);
 /** Use these bytes as config in place of the one that would be made. Codes: ESTATE; ELIMIT (over 16 MiB). Since 0.1. */
@@ -482,8 +505,20 @@ MLREG_API int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, ml
 /** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key, one that
  * differs from another by case only, text that is no UTF-8); ELIMIT. Since 0.1. */
 MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *value, mlreg_error **err);
+/** Of an image: how it is run. What is not set is the base's; a call adds to what earlier ones set. Codes: ESTATE;
+ * EINVAL (no image builder, a text without its "="; a platform that is none); ESTRUCT. OCI image-spec 1.1, "Image
+ * Configuration". Since 0.1. */
+MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_options *opts, mlreg_error **err);
+/** Of an image: what it is made on, a docker or OCI image in any place, whose layers, history and config it inherits.
+ * Only the config is read, now. At commit its blobs are mounted where they can be; a store records those that it has not
+ * got as absent, with where they are, and another registry gets them from there.
+ *
+ * Codes: ESTATE; EINVAL (an index: resolve one of its manifests; no image; at commit: for another platform than the one
+ * that was set); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */
+MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
- * (".git") are left out, links to files count as the files.
+ * (".git") are left out, links to files count as the files. Of an image: the folder as it is, hidden files, links and
+ * empty folders too, as one layer, if not MLREG_LAYER_EACH.
  *
  * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
  * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about
@@ -494,6 +529,12 @@ MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options
 /** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */
 MLREG_API int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op,
         mlreg_error **err);
+/** Add a layer that an artifact has already, wherever that lives: mounted or linked where that is possible, else copied.
+ * Where the builder makes an image and the layer is a file of its own, or the builder is asked for a tar, it is wrapped
+ * in one, once; a tar is taken as it is. `opts` NULL: its own title; a media type of its own kind. Codes: as
+ * mlreg_builder_add_file; EINVAL (no such layer; a packed tar of which nobody says what is inside). Since 0.1. */
+MLREG_API int mlreg_builder_add_layer_of(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_artifact *from,
+        size_t layer, mlreg_error **err);
 /** Add bytes of your own as one layer; opts->title is required. Codes: as mlreg_builder_add_tree, and what the source
  * returns. Since 0.1. */
 MLREG_API int mlreg_builder_add_source(mlreg_builder *b, const mlreg_layer_options *opts, const mlreg_source *src,

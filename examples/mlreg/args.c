@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 22
+#define N_OPTIONS 36
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -32,6 +32,20 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--include", NULL, NULL, c->include, &c->n_include, false },
         { "--exclude", NULL, NULL, c->exclude, &c->n_exclude, false },
         { "--annotation", NULL, NULL, c->annotations, &c->n_annotations, false },
+        { "--base", NULL, &c->base, NULL, NULL, false },
+        { "--model", NULL, &c->model, NULL, NULL, false },
+        { "--pip", NULL, &c->pip, NULL, NULL, false },
+        { "--platform", NULL, &c->platform, NULL, NULL, false },
+        { "--workdir", NULL, &c->workdir, NULL, NULL, false },
+        { "--user", NULL, &c->run_as, NULL, NULL, false },
+        { "--add", NULL, NULL, c->add, &c->n_add, false },
+        { "--env", NULL, NULL, c->env, &c->n_env, false },
+        { "--label", NULL, NULL, c->labels, &c->n_labels, false },
+        { "--port", NULL, NULL, c->ports, &c->n_ports, false },
+        { "--entrypoint", NULL, NULL, c->entrypoint, &c->n_entrypoint, false },
+        { "--cmd", NULL, NULL, c->cmd, &c->n_cmd, false },
+        { "--gzip", &c->gzip, NULL, NULL, NULL, false },
+        { "--zstd", &c->zstd, NULL, NULL, NULL, false },
         { "--move", &c->move, NULL, NULL, NULL, false },
         { "--referrers", &c->referrers, NULL, NULL, NULL, false },
         { "--dry-run", &c->dry_run, NULL, NULL, NULL, false },
@@ -151,14 +165,34 @@ static int take_option(cli *c, const char *name, const char *value, const comman
     return EXIT_OK;
 }
 
+/* Of "image build", "image" alone. */
+static bool is_group(const char *word)
+{
+    for (const command *x = commands; x->name != NULL; x++)
+        if (strncmp(x->name, word, strlen(word)) == 0 && x->name[strlen(word)] == ' ')
+            return true;
+    return false;
+}
+
+static int take_command(cli *c, const char *word, const command **cmd)
+{
+    char name[64];
+
+    if (c->group == NULL && is_group(word)) {
+        c->group = word;
+        return EXIT_OK;
+    }
+    snprintf(name, sizeof name, "%s%s%s", c->group != NULL ? c->group : "", c->group != NULL ? " " : "", word);
+    for (const command *x = commands; x->name != NULL; x++)
+        if (strcmp(x->name, name) == 0)
+            *cmd = x;
+    return *cmd != NULL ? EXIT_OK : fail_command(name);
+}
+
 static int take_word(cli *c, const char *word, const command **cmd)
 {
-    if (*cmd == NULL) {
-        for (const command *x = commands; x->name != NULL; x++)
-            if (strcmp(x->name, word) == 0)
-                *cmd = x;
-        return *cmd != NULL ? EXIT_OK : fail_command(word);
-    }
+    if (*cmd == NULL)
+        return take_command(c, word, cmd);
     if (c->n_words == (*cmd)->most)
         return fail_usage("quote a name that holds blanks", "\"%s\" is one argument too many: mlreg %s %s", word, (*cmd)->name, (*cmd)->arguments);
     c->words[c->n_words++] = word;

@@ -17,11 +17,20 @@ typedef struct cli {
     const char *include[MAX_WORDS]; size_t n_include;
     const char *exclude[MAX_WORDS]; size_t n_exclude;
     const char *annotations[MAX_WORDS]; size_t n_annotations;
+    const char *base, *model, *pip, *platform, *workdir, *run_as;
+    const char *add[MAX_WORDS]; size_t n_add;
+    const char *env[MAX_WORDS]; size_t n_env;
+    const char *labels[MAX_WORDS]; size_t n_labels;
+    const char *ports[MAX_WORDS]; size_t n_ports;
+    const char *entrypoint[MAX_WORDS]; size_t n_entrypoint;
+    const char *cmd[MAX_WORDS]; size_t n_cmd;
+    const char *group;                                     /* the first word of a command of two, once it is read */
+    bool gzip, zstd;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, help;
 } cli;
 
 typedef struct command {
-    const char *name, *arguments, *what;
+    const char *name, *arguments, *what;                   /* name: one word or two */
     size_t least, most;                                    /* words */
     const char *options;                                   /* beside the common ones, as in "-t --move" */
     const char *json;                                      /* the shape of what --json prints; NULL: no data */
@@ -61,6 +70,13 @@ int  store_open(cli *c, bool write, mlreg_session **out);
 /* The three ways of moving; each says what came of it. */
 int  move_copy(cli *c, const char *verb, const spot *from, const spot *to);
 int  move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent);
+typedef struct making {
+    int32_t kind;                                          /* MLREG_BUILD_* */
+    int (*fill)(cli *c, mlreg_builder *b, void *user, mlreg_op *op, mlreg_error **err);   /* what goes in */
+    void *user;
+    const char *shown;                                     /* for people: what it is made of */
+} making;
+int  move_made(cli *c, const char *verb, const making *m, const spot *to, bool silent);
 int  move_files(cli *c, const char *verb, const spot *from, const char *folder);
 void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
 void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
@@ -102,4 +118,5 @@ int cmd_build(cli *c);   int cmd_push(cli *c);    int cmd_pull(cli *c);   int cm
 int cmd_ls(cli *c);      int cmd_tags(cli *c);    int cmd_tag(cli *c);    int cmd_inspect(cli *c);
 int cmd_cat(cli *c);     int cmd_rm(cli *c);      int cmd_gc(cli *c);     int cmd_fsck(cli *c);
 int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_version(cli *c);
+int cmd_image_build(cli *c);   int cmd_image_artifact(cli *c);
 #endif

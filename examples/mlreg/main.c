@@ -11,6 +11,11 @@ const command commands[] = {
     { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation", MOVED_JSON, cmd_push },
     { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers", MOVED_JSON, cmd_pull },
     { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude", MOVED_JSON, cmd_copy },
+    { "image build", "-t REF", "make an image that runs: a base, an environment, a model, code", 0, 0,
+        "-t --base --pip --model --add --env --workdir --user --entrypoint --cmd --label --port --platform --gzip --zstd --annotation --move",
+        MOVED_JSON, cmd_image_build },
+    { "image artifact", "IMAGE -t REF", "make an artifact of the model in an image; no bytes are copied", 1, 1, "-t --annotation --move", MOVED_JSON,
+        cmd_image_artifact },
     { "ls", "[REPO]", "list what the store holds", 0, 1, "", "[{name, digest, bytes}]", cmd_ls },
     { "tags", "REPO", "list the tags of a repository", 1, 1, "", "[tag]", cmd_tags },
     { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", "{reference, digest, was}", cmd_tag },
@@ -29,6 +34,20 @@ const command commands[] = {
 static const char *const option_help[][2] = {
     { "-t NAME:TAG", "the name to give; may be repeated" },
     { "-o DIR", "write the files into this folder, straight from the registry" },
+    { "--base IMAGE", "the image to build on; none: from scratch" },
+    { "--pip FILE", "requirements, installed by this machine's pip as one layer" },
+    { "--model REF|DIR[:/PATH]", "an artifact's or a folder's files, each a layer (/models)" },
+    { "--add SRC:/DST", "a file or a folder as one layer, in this order; may be repeated" },
+    { "--env NAME=VALUE", "a variable of the environment; may be repeated" },
+    { "--workdir DIR", "where it runs" },
+    { "--user USER", "who it runs as" },
+    { "--entrypoint WORD", "the program that runs; once for each of its words" },
+    { "--cmd WORD", "its arguments; once for each of them" },
+    { "--label KEY=VALUE", "a label of the image; may be repeated" },
+    { "--port PORT", "where it listens: 8080, 53/udp; may be repeated" },
+    { "--platform OS/ARCH", "what it is for; else the base's, else this machine's" },
+    { "--gzip", "pack the layers that are made, by gzip" },
+    { "--zstd", "pack them by zstd" },
     { "--move", "let a tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
@@ -55,7 +74,7 @@ void usage(FILE *to)
 {
     fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
     for (const command *cmd = commands; cmd->name != NULL; cmd++)
-        fprintf(to, "  mlreg %-8s%-18s%s\n", cmd->name, cmd->arguments, cmd->what);
+        fprintf(to, "  mlreg %s %-*s%s\n", cmd->name, (int)(25 - strlen(cmd->name)), cmd->arguments, cmd->what);
     fprintf(to, "\nHow places are written:\n"
                 "  host/repo:tag            a registry's; the first part has a dot or a colon, or is localhost\n"
                 "  NAME:TAG                 the store's; store:host/repo:tag is what a pull from there left in it\n"

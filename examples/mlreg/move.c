@@ -119,7 +119,7 @@ static int check_annotations(const cli *c)
     return EXIT_OK;
 }
 
-static int build(cli *c, const char *folder, const spot *to, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+static int make(cli *c, const making *m, const spot *to, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
 {
     mlreg_commit_options o;
     mlreg_builder *b = NULL;
@@ -127,14 +127,14 @@ static int build(cli *c, const char *folder, const spot *to, mlreg_op *op, mlreg
 
     MLREG_INIT(o);
     o.flags = !to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
-    if ((rc = mlreg_builder_new(to->session, MLREG_BUILD_ARTIFACT, NULL, &b, err)) == 0 && (rc = annotate(c, b, err)) == 0 &&
-        (rc = mlreg_builder_add_tree(b, NULL, folder, op, err)) == 0)
+    if ((rc = mlreg_builder_new(to->session, m->kind, NULL, &b, err)) == 0 && (rc = annotate(c, b, err)) == 0 &&
+        (rc = m->fill(c, b, m->user, op, err)) == 0)
         rc = mlreg_builder_commit(b, to->ref, &o, op, out, err);
     mlreg_builder_free(b);
     return rc;
 }
 
-int move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent)
+int move_made(cli *c, const char *verb, const making *m, const spot *to, bool silent)
 {
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
@@ -148,15 +148,30 @@ int move_build(cli *c, const char *verb, const char *folder, const spot *to, boo
     digest_now(to, before);
     if (job_begin(&j, c, verb) != EXIT_OK)
         return EXIT_FAILED;
-    rc = build(c, folder, to, j.op, &a, &err);
+    rc = make(c, m, to, j.op, &a, &err);
     job_end(&j, &stats);
     if (rc < 0)
-        return fail(err, rc == MLREG_EEXISTS ? MOVES_HINT : NULL, "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : folder);
+        return fail(err, rc == MLREG_EEXISTS ? MOVES_HINT : NULL, "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : m->shown);
     say_moved(c, to, before, a);
     if (!silent)
         print_moved(c, verb, to->shown, before, a, &stats);
     mlreg_artifact_free(a);
     return EXIT_OK;
+}
+
+static int fill_tree(cli *c, mlreg_builder *b, void *user, mlreg_op *op, mlreg_error **err)
+{
+    const char *folder = user;
+
+    (void)c;
+    return mlreg_builder_add_tree(b, NULL, folder, op, err);
+}
+
+int move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent)
+{
+    const making m = { MLREG_BUILD_ARTIFACT, fill_tree, (void *)folder, folder };
+
+    return move_made(c, verb, &m, to, silent);
 }
 
 /* ---- into a folder ---- */

@@ -7,6 +7,7 @@
 struct mlreg_builder {
     mlreg_session *session;
     mlr_build *build;
+    mlreg_session **others; size_t n_others, cap_others;   /* kept open: bases and layers are in them */
 };
 
 int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out, mlreg_error **err)
@@ -61,9 +62,73 @@ int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, const char *
     return mlr_build_annotation(b->build, key, value, err);
 }
 
+/* ---- images ---- */
+
+static int check_texts(const char *const *texts, size_t n, const char *what, mlreg_error **err)
+{
+    int rc = n > 0 ? mlr_door_needs(texts, what, err) : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = mlr_door_needs(texts[i], what, err);
+    return rc;
+}
+
+static int image_options(const mlreg_image_options *opts, mlreg_image_options *o, mlreg_error **err)
+{
+    int rc = mlr_door_options(o, sizeof *o, sizeof *o, 0, opts, "mlreg_image_options", err);
+
+    if (rc < 0 || (rc = check_texts(o->env, o->n_env, "env", err)) < 0 || (rc = check_texts(o->labels, o->n_labels, "labels", err)) < 0 ||
+        (rc = check_texts(o->ports, o->n_ports, "ports", err)) < 0 ||
+        (rc = check_texts(o->entrypoint, o->n_entrypoint, "entrypoint", err)) < 0)
+        return rc;
+    return check_texts(o->cmd, o->n_cmd, "cmd", err);
+}
+
+int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_options *opts, mlreg_error **err)
+{
+    mlreg_image_options o;
+    int rc;
+
+    if ((rc = door(b, opts, "opts", err)) < 0 || (rc = image_options(opts, &o, err)) < 0)
+        return rc;
+    return mlr_build_set_image(b->build, &o, err);
+}
+
+/* What is taken from elsewhere is read at commit: until the builder goes, its place stays open. */
+static int keep_open(mlreg_builder *b, mlreg_session *s, mlreg_error **err)
+{
+    for (size_t i = 0; i < b->n_others; i++)
+        if (b->others[i] == s)
+            return 0;
+    if (mlr_grow(&b->others, &b->cap_others, b->n_others, sizeof *b->others) < 0)
+        return mlr_error_nomem(err);
+    b->others[b->n_others++] = mlr_session_ref(s);
+    return 0;
+}
+
+int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err)
+{
+    const char *config = "";
+    size_t len = 0;
+    int rc;
+
+    if ((rc = door(b, base, "the base", err)) < 0 || (rc = mlr_door_session(base->session, err)) < 0 || (rc = keep_open(b, base->session, err)) < 0)
+        return rc;
+    if (base->manifest->config != NULL && (rc = mlreg_artifact_config(base, NULL, &config, &len, err)) < 0)
+        return rc;
+    return mlr_build_set_base(b->build, base->session->place, base->repo, base->manifest, config, len, err);
+}
+
 /* ---- layers ---- */
 
 typedef int (*add_fn)(mlr_build *b, const mlreg_layer_options *o, const char *path, mlr_op *op, mlreg_error **err);
+
+#define LAYER_FLAGS (MLREG_LAYER_TAR | MLREG_LAYER_GZIP | MLREG_LAYER_ZSTD | MLREG_LAYER_EACH)
+
+static int layer_options(const mlreg_layer_options *opts, mlreg_layer_options *o, mlreg_error **err)
+{
+    return mlr_door_options(o, sizeof *o, sizeof *o, LAYER_FLAGS, opts, "mlreg_layer_options", err);
+}
 
 static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, add_fn add, mlreg_op *remote, mlreg_error **err)
 {
@@ -71,7 +136,7 @@ static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const cha
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = door(b, path, "path", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+    if ((rc = door(b, path, "path", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = add(b->build, &o, path, op, err);
@@ -82,6 +147,21 @@ static int add_path(mlreg_builder *b, const mlreg_layer_options *opts, const cha
 int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op, mlreg_error **err)
 {
     return add_path(b, opts, dir, mlr_build_add_tree, op, err);
+}
+
+int mlreg_builder_add_layer_of(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_artifact *from, size_t layer, mlreg_error **err)
+{
+    const char *config = NULL;
+    mlreg_layer_options o;
+    size_t len = 0;
+    int rc;
+
+    if ((rc = door(b, from, "from", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 || (rc = mlr_door_session(from->session, err)) < 0 ||
+        (rc = keep_open(b, from->session, err)) < 0)
+        return rc;
+    if (from->manifest->config != NULL && (rc = mlreg_artifact_config(from, NULL, &config, &len, err)) < 0)
+        return rc;
+    return mlr_build_add_layer_of(b->build, &o, from->session->place, from->repo, from->manifest, layer, config, len, err);
 }
 
 int mlreg_builder_add_file(mlreg_builder *b, const mlreg_layer_options *opts, const char *path, mlreg_op *op, mlreg_error **err)
@@ -107,7 +187,7 @@ static int add_source(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_s
     mlr_op *op = NULL;
     int rc;
 
-    if ((rc = door(b, source, "the source", err)) < 0 || (rc = mlr_door_options(&o, sizeof o, sizeof o, 0, opts, "mlreg_layer_options", err)) < 0 ||
+    if ((rc = door(b, source, "the source", err)) < 0 || (rc = layer_options(opts, &o, err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     rc = mlr_build_add_source(b->build, &o, source, op, err);
@@ -168,6 +248,9 @@ void mlreg_builder_free(mlreg_builder *b)
     if (b == NULL)
         return;
     mlr_build_free(b->build);
+    for (size_t i = 0; i < b->n_others; i++)
+        mlreg_session_free(b->others[i]);
+    mlr_free(b->others);
     mlreg_session_free(b->session);
     mlr_free(b);
 }

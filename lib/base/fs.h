@@ -52,6 +52,8 @@ int  mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, ml
 int  mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err);   /* publish without both syncs: content was synced, the directory will be */
 int  mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 void mlr_temp_done(mlr_temp *t);                              /* closes, and removes what was not published */
+#define MLR_TEMP_SCRATCH "a temporary file (in $TMPDIR, else /tmp)"
+int  mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err);   /* one that never gets a name, gone with its descriptor; room for so many */
 
 /* Names in a directory without "." and "..", sorted by byte. Missing directory: ENOTFOUND. */
 typedef struct mlr_dir_entry { char *name; unsigned char type; /* DT_*, never DT_UNKNOWN */ } mlr_dir_entry;
@@ -70,6 +72,7 @@ void mlr_fs_write_behind(int fd, uint64_t offset, uint64_t bytes);  /* a hint: s
 bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
 bool mlr_fs_is_network_fd(int fd, const char *name);              /* the same of an open file */
 bool mlr_fs_kind_is_network(uint32_t kind);                   /* the same of a statfs f_type */
+int  mlr_fs_read_link(const char *path, char **target, mlreg_error **err);   /* what is written in it */
 /* The file that `path` leads to through links in its last component; it need not be there. For who replaces a file and keeps the link to it. */
 int  mlr_fs_follow(const char *path, char **out, mlreg_error **err);
 char *mlr_path_join(const char *dir, const char *name);       /* "dir/name"; NULL: out of memory */

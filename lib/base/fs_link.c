@@ -11,29 +11,35 @@
 
 #define MAX_LINKS 40                /* what Linux itself follows */
 
-/* Of the link `path`, made relative to the working directory where the link was relative to its own. */
-static int read_link(const char *path, char **target, mlreg_error **err)
+int mlr_fs_read_link(const char *path, char **target, mlreg_error **err)
 {
-    char  text[PATH_MAX], *dir = NULL;
-    long  len = 0;
-    int   errnum, rc = 0;
-    char *found = NULL;
+    char text[PATH_MAX];
+    long len = 0;
+    int  errnum;
 
     MLR_FS_TRY(errnum, MLR_FS_STAT, path, len = readlink(path, text, sizeof text - 1));
     if (errnum != 0)
         return mlr_fs_failed(err, errnum, "read the link", path);
-    text[len] = '\0';
-    if (text[0] == '/') {
-        found = mlr_strdup(text);
-    } else if ((dir = mlr_path_dir(path)) != NULL) {
-        found = mlr_path_join(dir, text);
+    return (*target = mlr_strndup(text, (size_t)len)) == NULL ? mlr_error_nomem(err) : 0;
+}
+
+/* Of the link `path`, made relative to the working directory where the link was relative to its own. */
+static int read_link(const char *path, char **target, mlreg_error **err)
+{
+    char *text = NULL, *dir = NULL;
+    int   rc = mlr_fs_read_link(path, &text, err);
+
+    if (rc < 0)
+        return rc;
+    if (text[0] != '/') {
+        if ((dir = mlr_path_dir(path)) != NULL)
+            *target = mlr_path_join(dir, text);
         mlr_free(dir);
+        mlr_free(text);
+    } else {
+        *target = text;
     }
-    if (found == NULL)
-        rc = mlr_error_nomem(err);
-    else
-        *target = found;
-    return rc;
+    return *target == NULL ? mlr_error_nomem(err) : 0;
 }
 
 int mlr_fs_follow(const char *path, char **out, mlreg_error **err)

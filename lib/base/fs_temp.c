@@ -1,6 +1,8 @@
 /* base/fs_temp.c - files in the making: no name until they are whole and synced, nothing left if they never are. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -230,4 +232,16 @@ void mlr_temp_done(mlr_temp *t)
     mlr_free(t->path);
     mlr_free(t->dir);
     *t = (mlr_temp)MLR_TEMP_INIT;
+}
+
+int mlr_temp_scratch(uint64_t bytes, int *fd, mlreg_error **err)
+{
+    const char *dir = getenv("TMPDIR");
+    mlr_temp t = MLR_TEMP_INIT;
+    int rc = mlr_temp_open(&t, dir != NULL && dir[0] == '/' ? dir : "/tmp", 0600, err);
+
+    if (rc == 0 && (rc = mlr_fs_reserve(t.fd, bytes, MLR_TEMP_SCRATCH, err)) == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        rc = mlr_error_errno(err, errno, MLR_TEMP_SCRATCH);
+    mlr_temp_done(&t);                   /* takes its name away, if it had one; the bytes live as long as *fd */
+    return rc;
 }

@@ -3,7 +3,9 @@
 
 #include <string.h>
 #include "base/alloc.h"
+#include "base/epoch.h"
 #include "base/error.h"
+#include "codec/tarhead.h"
 #include "model/tree.h"
 
 #define LAYER_BYTES 330 /* that a layer takes in the manifest at least, but for its file's name, which is there twice */
@@ -24,15 +26,19 @@ int mlr_build_new(mlr_place *to, int32_t kind, const char *artifact_type, mlr_bu
     mlr_build *b;
     int rc;
 
-    if (kind != MLREG_BUILD_ARTIFACT)
+    if (kind != MLREG_BUILD_ARTIFACT && kind != MLREG_BUILD_IMAGE)
         return mlr_error_set(err, MLREG_EINVAL, "%d is no kind of manifest that can be built", (int)kind);
     if ((rc = mlr_place_check_writable(to, err)) < 0)
         return rc;
     if ((b = mlr_alloc(sizeof *b)) == NULL)
         return mlr_error_nomem(err);
     b->to = to;
-    if ((rc = keep_type(&b->artifact_type, artifact_type, "artifact type", err)) < 0)
-        mlr_free(b);
+    b->kind = kind;
+    if ((rc = keep_type(&b->artifact_type, artifact_type, "artifact type", err)) == 0 &&
+        (rc = mlr_epoch(MLR_TAR_MAX_TIME_S, &b->epoch_s, err)) == 0 && kind == MLREG_BUILD_IMAGE)
+        rc = mlr_image_new(&b->image, err);
+    if (rc < 0)
+        mlr_build_free(b);
     else
         *out = b;
     return rc;
@@ -126,12 +132,15 @@ void mlr_build_release_sources(mlr_build *b)
         release(&b->layers[i]);
 }
 
-static void layer_done(struct mlr_build_layer *l)
+void mlr_build_layer_done(struct mlr_build_layer *l)
 {
     release(l);
+    mlr_tarlayer_free(l->tar);
+    mlr_reuse_done(&l->reuse);
     mlr_free(l->path);
     mlr_free(l->title);
     mlr_free(l->media_type);
+    mlr_free(l->made_by);
     mlr_facts_done(&l->facts);
     mlr_descriptor_done(&l->descriptor);
 }
@@ -152,17 +161,17 @@ static int check_room(const mlr_build *b, const char *title, mlreg_error **err)
     return mlr_error_hint(err, rc, "pack small files into one, or spread them over several artifacts");
 }
 
-/* Takes `l` with all it holds, on failure too. */
-static int add(mlr_build *b, struct mlr_build_layer l, mlreg_error **err)
+int mlr_build_add(mlr_build *b, struct mlr_build_layer l, mlreg_error **err)
 {
     int rc;
 
+    l.of = b;
     if (l.title == NULL || mlr_grow(&b->layers, &b->cap, b->n, sizeof *b->layers) < 0)
         rc = mlr_error_nomem(err);
-    else if ((rc = check_room(b, l.title, err)) == 0)
+    else if ((rc = check_room(b, l.title, err)) == 0 && b->image == NULL)   /* an image's layers may lie over each other */
         rc = mlr_titles_add(&b->titles, l.title, err);
     if (rc < 0) {
-        layer_done(&l);
+        mlr_build_layer_done(&l);
         return rc;
     }
     b->json_bytes += json_bytes_of(l.title);
@@ -170,43 +179,73 @@ static int add(mlr_build *b, struct mlr_build_layer l, mlreg_error **err)
     return 0;
 }
 
+int mlr_build_begin_layer(mlr_build *b, const mlreg_layer_options *o, struct mlr_build_layer *l, mlreg_error **err)
+{
+    const uint32_t both = MLREG_LAYER_GZIP | MLREG_LAYER_ZSTD, flags = o != NULL ? o->flags : 0;
+
+    l->of = b;
+    if ((flags & both) == both)
+        return mlr_error_set(err, MLREG_EINVAL, "a layer is packed by gzip or by zstd, not by both");
+    l->pack = (flags & MLREG_LAYER_GZIP) != 0 ? MLR_PACK_GZIP : (flags & MLREG_LAYER_ZSTD) != 0 ? MLR_PACK_ZSTD : MLR_PACK_NONE;
+    return keep_type(&l->media_type, o != NULL ? o->media_type : NULL, "media type", err);
+}
+
 static int add_path(mlr_build *b, const mlreg_layer_options *o, const char *path, const char *title, mlreg_error **err)
 {
-    struct mlr_build_layer l = { .of = b };
-    int rc;
+    struct mlr_build_layer l = { 0 };
+    int rc = mlr_build_begin_layer(b, o, &l, err);
 
-    if ((l.path = mlr_strdup(path)) == NULL)
-        return mlr_error_nomem(err);
-    if ((rc = keep_type(&l.media_type, o != NULL ? o->media_type : NULL, "media type", err)) < 0) {
-        layer_done(&l);
-        return rc;
-    }
-    l.title = mlr_strdup(title);
-    return add(b, l, err);
+    if (rc == 0 && ((l.path = mlr_strdup(path)) == NULL || (l.title = mlr_strdup(title)) == NULL))
+        rc = mlr_error_nomem(err);
+    if (rc == 0 && mlr_build_wants_tar(b, o))
+        rc = mlr_build_wrap_file(&l, err);
+    if (rc == 0)
+        return mlr_build_add(b, l, err);
+    mlr_build_layer_done(&l);
+    return rc;
 }
 
 /* What a failed add had added so far. */
 static void take_back(mlr_build *b, size_t n, size_t json_bytes)
 {
     while (b->n > n)
-        layer_done(&b->layers[--b->n]);
+        mlr_build_layer_done(&b->layers[--b->n]);
     mlr_titles_cut(&b->titles, n);
     b->json_bytes = json_bytes;
 }
 
-int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err)
+static int add_each(mlr_build *b, const mlreg_layer_options *o, const char *prefix, const char *dir, mlr_op *op, mlreg_error **err)
 {
     mlr_tree t = { 0 };
     size_t n = b->n, json_bytes = b->json_bytes;
-    int rc = mlr_build_still_open(b, err);
+    int rc = mlr_tree_read(dir, prefix, op, &t, err);
 
-    if (rc < 0 || (rc = mlr_tree_read(dir, o != NULL ? o->title : NULL, op, &t, err)) < 0)
+    if (rc < 0)
         return mlr_error_subject(err, rc, dir);
     for (size_t i = 0; i < t.n && rc == 0; i++)
         rc = add_path(b, o, t.items[i].path, t.items[i].title, err);
     if (rc < 0)
         take_back(b, n, json_bytes);
     mlr_tree_done(&t);
+    return rc;
+}
+
+int mlr_build_add_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err)
+{
+    const char *title = o != NULL ? o->title : NULL;
+    char *inside;
+    int rc = mlr_build_still_open(b, err);
+
+    if (rc < 0)
+        return rc;
+    if (b->image == NULL)
+        return add_each(b, o, title, dir, op, err);
+    if (o == NULL || (o->flags & MLREG_LAYER_EACH) == 0)
+        return mlr_build_wrap_tree(b, o, dir, op, err);
+    if ((inside = mlr_build_path_inside(title != NULL ? title : "")) == NULL)
+        return mlr_error_nomem(err);
+    rc = add_each(b, o, inside, dir, op, err);
+    mlr_free(inside);
     return rc;
 }
 
@@ -225,20 +264,20 @@ int mlr_build_add_file(mlr_build *b, const mlreg_layer_options *o, const char *p
 
 int mlr_build_add_source(mlr_build *b, const mlreg_layer_options *o, const mlreg_source *src, mlr_op *op, mlreg_error **err)
 {
-    struct mlr_build_layer l = { .of = b, .source = *src };
+    struct mlr_build_layer l = { .source = *src };
     int rc = mlr_build_still_open(b, err);
 
     (void)op;
     if (rc == 0 && (o == NULL || o->title == NULL))
         rc = mlr_error_set(err, MLREG_EINVAL, "bytes from a source need a title: the file they become");
+    if (rc == 0 && (rc = mlr_build_begin_layer(b, o, &l, err)) == 0 && (l.title = mlr_strdup(o->title)) == NULL)
+        rc = mlr_error_nomem(err);
+    if (rc == 0 && mlr_build_wants_tar(b, o))
+        rc = mlr_build_wrap_source(&l, err);
     if (rc == 0)
-        rc = keep_type(&l.media_type, o->media_type, "media type", err);
-    if (rc < 0) {
-        layer_done(&l);
-        return rc;
-    }
-    l.title = mlr_strdup(o->title);
-    return add(b, l, err);
+        return mlr_build_add(b, l, err);
+    mlr_build_layer_done(&l);
+    return rc;
 }
 
 void mlr_build_free(mlr_build *b)
@@ -246,10 +285,11 @@ void mlr_build_free(mlr_build *b)
     if (b == NULL)
         return;
     for (size_t i = 0; i < b->n; i++)
-        layer_done(&b->layers[i]);
+        mlr_build_layer_done(&b->layers[i]);
     mlr_free(b->layers);
     mlr_titles_done(&b->titles);
     mlr_descriptor_done(&b->notes);
+    mlr_image_free(b->image);
     mlr_free(b->artifact_type);
     mlr_free(b->config_type);
     mlr_free(b->config);

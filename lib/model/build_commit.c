@@ -7,7 +7,23 @@
 #include "model/modelpack.h"
 #include "model/tagrule.h"
 
+#define BASE_DIGEST_KEY "org.opencontainers.image.base.digest"
+
 /* ---- config and manifest ---- */
+
+static int make_image_config(mlr_build *b, mlr_buf *out, mlreg_error **err)
+{
+    mlr_image_layer *layers = mlr_alloc_array(b->n, sizeof *layers);
+    int rc;
+
+    if (layers == NULL)
+        return mlr_error_nomem(err);
+    for (size_t i = 0; i < b->n; i++)
+        layers[i] = (mlr_image_layer){ &b->layers[i].diff_id, b->layers[i].made_by };
+    rc = mlr_image_config(b->image, layers, b->n, b->epoch_s, out, err);
+    mlr_free(layers);
+    return rc;
+}
 
 static int make_config(mlr_build *b, mlr_buf *out, mlreg_error **err)
 {
@@ -19,6 +35,8 @@ static int make_config(mlr_build *b, mlr_buf *out, mlreg_error **err)
         return mlr_error_nomem(err);
     for (size_t i = 0; i < b->n && rc == 0; i++) {
         layers[i] = b->layers[i].descriptor; /* borrowed */
+        if (b->layers[i].diff_id.text[0] != '\0')
+            layers[i].digest = b->layers[i].diff_id;
         rc = mlr_facts_merge(&all, &b->layers[i].facts, err);
     }
     if (rc == 0)
@@ -34,6 +52,10 @@ static int choose_config(mlr_build *b, mlr_buf *bytes, const char **type, mlreg_
     if (b->config != NULL) {
         *type = b->config_type;
         return mlr_buf_add(bytes, b->config, b->config_bytes, err);
+    }
+    if (b->image != NULL) {
+        *type = MLR_TYPE_IMAGE_CONFIG;
+        return make_image_config(b, bytes, err);
     }
     if (b->artifact_type != NULL) {
         *type = MLR_TYPE_EMPTY;
@@ -75,7 +97,7 @@ static int write_config(mlr_build *b, mlr_op *op, mlr_descriptor *out, mlreg_err
 /* OCI wants one layer at least: for an artifact without content its empty one. */
 static int write_empty(mlr_build *b, mlr_op *op, mlr_descriptor *out, mlreg_error **err)
 {
-    return b->n > 0 ? 0 : write_small(b, MLR_TYPE_EMPTY, "{}", 2, op, out, err);
+    return b->n + mlr_build_n_base(b) > 0 ? 0 : write_small(b, MLR_TYPE_EMPTY, "{}", 2, op, out, err);
 }
 
 /* What the place says of it besides (a tag, annotations) is not the subject's own and would make the digest depend on where it is built. */
@@ -93,11 +115,17 @@ static int find_subject(mlr_build *b, mlr_op *op, mlr_descriptor *out, mlreg_err
     return mlr_error_subject(err, rc, b->subject.text);
 }
 
-static void put_annotations(mlr_json_out *o, const mlr_descriptor *notes)
+/* Which base it is made on, as OCI's own annotation says it; not where that was, for the digest shall not depend on it. */
+static void put_annotations(mlr_json_out *o, const mlr_build *b)
 {
-    if (notes->n_annotations == 0)
+    const mlr_digest *base = b->image != NULL ? mlr_image_base_digest(b->image) : NULL;
+    const mlr_descriptor *notes = &b->notes;
+
+    if (notes->n_annotations == 0 && base == NULL)
         return;
     mlr_json_open(o, "annotations", '{');
+    if (base != NULL && mlr_descriptor_annotation(notes, BASE_DIGEST_KEY) == NULL)
+        mlr_json_put_string(o, BASE_DIGEST_KEY, base->text);
     for (size_t i = 0; i < notes->n_annotations; i++)
         mlr_json_put_string(o, notes->annotations[i].key, notes->annotations[i].value);
     mlr_json_close(o, '}');
@@ -111,17 +139,19 @@ static int put_manifest(const mlr_build *b, const mlr_descriptor *config, const 
     mlr_json_open(&o, NULL, '{');
     mlr_json_put_u64(&o, "schemaVersion", 2);
     mlr_json_put_string(&o, "mediaType", MLR_TYPE_MANIFEST);
-    mlr_json_put_string(&o, "artifactType", b->artifact_type != NULL ? b->artifact_type : MLR_MODELPACK_ARTIFACT);
+    mlr_json_put_string(&o, "artifactType", b->artifact_type != NULL || b->image != NULL ? b->artifact_type : MLR_MODELPACK_ARTIFACT);
     mlr_descriptor_put(&o, "config", config);
     mlr_json_open(&o, "layers", '[');
+    for (size_t i = 0; i < mlr_build_n_base(b); i++)
+        mlr_descriptor_put(&o, NULL, &mlr_image_base_layer(b->image, i)->layer);
     for (size_t i = 0; i < b->n; i++)
         mlr_descriptor_put(&o, NULL, &b->layers[i].descriptor);
-    if (b->n == 0)
+    if (b->n + mlr_build_n_base(b) == 0)
         mlr_descriptor_put(&o, NULL, empty);
     mlr_json_close(&o, ']');
     if (subject->media_type != NULL)
         mlr_descriptor_put(&o, "subject", subject);
-    put_annotations(&o, &b->notes);
+    put_annotations(&o, b);
     mlr_json_close(&o, '}');
     return mlr_json_end(&o);
 }
@@ -174,8 +204,10 @@ static int check(mlr_build *b, const struct tags *t, mlreg_error **err)
 
     if (rc < 0)
         return rc;
-    if (b->n == 0 && b->config == NULL)
+    if (b->n + mlr_build_n_base(b) == 0 && b->config == NULL)
         return mlr_error_set(err, MLREG_EINVAL, "nothing to build: no layer was added and no config set");
+    if (b->image != NULL && (rc = mlr_image_check(b->image, err)) < 0)
+        return rc;
     if (t->ref->digest.text[0] != '\0')
         return mlr_error_set(err, MLREG_EINVAL, "the digest of what is built cannot be chosen; name a tag");
     for (size_t i = 0; i < t->n_also; i++)

@@ -20,7 +20,7 @@ static const char *name_of(const struct mlr_build_layer *l)
     return l->path != NULL ? l->path : l->title;
 }
 
-static int open_layer(struct mlr_build_layer *l, mlr_op *op, mlr_reader **out, bool *executable, mlreg_error **err)
+int mlr_build_open_raw(struct mlr_build_layer *l, mlr_op *op, mlr_reader **out, bool *executable, mlreg_error **err)
 {
     mlr_reader *r = NULL;
     struct stat st;
@@ -38,7 +38,7 @@ static int open_layer(struct mlr_build_layer *l, mlr_op *op, mlr_reader **out, b
     return rc;
 }
 
-static int look(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_error **err)
+int mlr_build_look(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_error **err)
 {
     uint8_t head[HEAD_BYTES];
     int64_t n = mlr_reader_read_at(r, 0, head, sizeof head, op, err);
@@ -51,9 +51,7 @@ static int look(struct mlr_build_layer *l, mlr_reader *r, mlr_op *op, mlreg_erro
     return l->of->artifact_type != NULL || l->of->config != NULL ? 0 : mlr_facts_read(l->title, r, op, &l->facts, err);
 }
 
-/* The file's digest is remembered: what is there already is neither read nor sent. 1; 0: it must be read after all, for the memory
- * was wrong. */
-static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest *digest, mlr_op *op, mlreg_error **err)
+int mlr_build_move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest *digest, mlr_op *op, mlreg_error **err)
 {
     const mlr_blob blob = { l->of->repo, *digest, r->bytes, l->media_type };
     mlreg_error *why = NULL;
@@ -66,12 +64,22 @@ static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest
     if (rc < 0)
         return rc;
     if ((rc = mlr_place_blob_write(l->of->to, &blob, r, op, &why)) == MLREG_EDIGEST) {
-        mlr_digests_forget(l->of->digests, r);
         mlr_error_done(why);
         return 0;
     }
     mlr_error_move(err, &why);
     return rc < 0 ? rc : 1;
+}
+
+/* The file's digest is remembered: what is there already is neither read nor sent. 1; 0: it must be read after all, for the memory
+ * was wrong. */
+static int move_known(struct mlr_build_layer *l, mlr_reader *r, const mlr_digest *digest, mlr_op *op, mlreg_error **err)
+{
+    const int rc = mlr_build_move_known(l, r, digest, op, err);
+
+    if (rc == 0)
+        mlr_digests_forget(l->of->digests, r);
+    return rc;
 }
 
 static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
@@ -104,27 +112,37 @@ static int describe(struct mlr_build_layer *l, const mlr_digest *digest, uint64_
     return rc < 0 ? rc : mlr_modelpack_annotate(&l->descriptor, l->title, executable, err);
 }
 
-static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
+static int write_raw(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
 {
-    struct mlr_build_layer *l = arg;
     mlr_reader *inner = NULL, *r = NULL;
     mlr_digest digest;
     bool executable;
-    int rc = mlr_op_check(op, err);
+    int rc;
 
-    if (rc < 0 || (rc = open_layer(l, op, &inner, &executable, err)) < 0)
-        goto out;
+    if ((rc = mlr_build_open_raw(l, op, &inner, &executable, err)) < 0)
+        return rc;
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)inner->bytes);
-    if ((rc = look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
+    if ((rc = mlr_build_look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
         goto out;
     inner = NULL;                        /* r's */
     if ((rc = in_turn(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
         goto out;
     mlr_counted_rest(r, op);
-    mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
 out:
     mlr_reader_free(r);
     mlr_reader_free(inner);
+    return rc;
+}
+
+static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
+{
+    struct mlr_build_layer *l = arg;
+    int rc = mlr_op_check(op, err);
+
+    if (rc == 0)
+        rc = l->reuse.from != NULL ? mlr_build_write_reused(l, op, err) : l->tar != NULL ? mlr_build_write_tar(l, op, err) : write_raw(l, op, err);
+    if (rc == 0 && l->reuse.from == NULL)
+        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
     return mlr_error_subject(err, rc, name_of(l));
 }
 
@@ -136,7 +154,11 @@ static int check_sizes(mlr_build *b, mlreg_error **err)
     for (size_t i = 0; i < b->n && rc == 0 && b->to->far; i++) {
         mlr_reader *r = NULL;
 
-        if (b->layers[i].path == NULL)
+        if (b->layers[i].reuse.from != NULL)
+            rc = mlr_place_check_size(b->to, b->layers[i].title, b->layers[i].reuse.layer.bytes, err);
+        else if (b->layers[i].tar != NULL)
+            rc = mlr_place_check_size(b->to, b->layers[i].title, mlr_tarlayer_bytes(b->layers[i].tar), err);
+        else if (b->layers[i].path == NULL)
             rc = mlr_place_check_size(b->to, b->layers[i].title, b->layers[i].source.bytes, err);
         else if ((rc = mlr_reader_open_file(b->layers[i].path, &r, err)) == 0)
             rc = mlr_place_check_size(b->to, b->layers[i].path, r->bytes, err);
@@ -153,7 +175,7 @@ static int hash_ahead(mlr_build *b, mlr_op *op, mlreg_error **err)
     if ((b->paths = mlr_alloc_array(b->n, sizeof *b->paths)) == NULL)
         return mlr_error_nomem(err);
     for (size_t i = 0; i < b->n; i++)
-        b->paths[i] = b->layers[i].path;
+        b->paths[i] = b->layers[i].tar == NULL ? b->layers[i].path : NULL;
     return mlr_ahead_new(b->to->rt, op, b->paths, b->n, HASHED_AHEAD_BYTES, b->digests, &b->ahead, err);
 }
 
@@ -161,7 +183,8 @@ static int write_all(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
     int rc;
 
-    if ((rc = check_sizes(b, err)) < 0 || (rc = hash_ahead(b, op, err)) < 0 || (rc = mlr_wide_new(b->to->rt, op, b->n, b->to->far, &b->wide, err)) < 0)
+    if ((rc = check_sizes(b, err)) < 0 || (rc = hash_ahead(b, op, err)) < 0 || (rc = mlr_wide_new(b->to->rt, op, b->n + mlr_build_n_base(b), b->to->far, &b->wide, err)) < 0 ||
+        (rc = mlr_build_add_base_tasks(b, err)) < 0)
         return rc;
     for (size_t i = 0; i < b->n && rc == 0; i++)
         rc = mlr_group_add(mlr_wide_group(b->wide), write_layer, &b->layers[i], err);
@@ -172,16 +195,18 @@ int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err)
 {
     int rc;
 
-    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)b->n);
+    mlr_op_count(op, MLR_N_BLOBS_TOTAL, (int64_t)(b->n + mlr_build_n_base(b)));
     b->began_ms = mlr_clock_wall_ms();
     b->digests = mlr_digests_new(NULL);
     rc = write_all(b, op, err);
     mlr_wide_free(b->wide);
     mlr_ahead_free(b->ahead);
+    mlr_free(b->base);
     mlr_free(b->paths);
     mlr_digests_free(b->digests);
     b->wide = NULL;
     b->ahead = NULL;
+    b->base = NULL;
     b->paths = NULL;
     b->digests = NULL;
     return rc;

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/work.h"
-#include "model/counted.h"
+#include "model/carry.h"
 #include "model/tagrule.h"
 #include "model/wide.h"
 #include "place/digestmap.h"
@@ -34,49 +34,9 @@ struct copy {
 
 /* ---- one blob ---- */
 
-/* A reader's bytes fail in the hands of the other place: wrong ones are still the doing of where they came from, unless the other end
- * of a line says that they did not arrive. */
-static int blame(const struct blob *b, int rc, mlreg_error **err, mlreg_error **why)
-{
-    if (rc == MLREG_EDIGEST && *why != NULL && (*why)->http_status == 0) {
-        mlr_free((*why)->place);
-        (*why)->place = NULL;
-        mlr_error_at(why, rc, b->copy->from->name);
-    }
-    mlr_error_move(err, why);
-    return rc;
-}
-
-static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
-{
-    mlr_reader *r = NULL;
-    mlreg_error *why = NULL;
-    int rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why);
-
-    if (rc == 0 && (rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why)) == 0)
-        mlr_counted_rest(r, op);
-    mlr_reader_free(r);
-    return blame(b, rc, err, &why);
-}
-
-static bool one_place(const struct copy *c)
-{
-    return c->from->identity == c->to->identity;
-}
-
 static bool one_repository(const struct copy *c)
 {
-    return one_place(c) && strcmp(c->from_repo, c->to_repo) == 0;
-}
-
-/* 1: it is there without being moved. */
-static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
-{
-    int rc = mlr_place_blob_has(b->copy->to, &b->to, op, err);
-
-    if (rc != 0 || !one_place(b->copy))
-        return rc;
-    return mlr_place_mount(b->copy->to, &b->to, b->copy->from_repo, op, err);
+    return c->from->identity == c->to->identity && strcmp(c->from_repo, c->to_repo) == 0;
 }
 
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
@@ -86,18 +46,9 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
-    if ((rc = mlr_op_check(op, err)) == 0)
-        rc = there_already(b, op, err);
-    if (rc == 1) {
-        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)b->to.bytes);
-        mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b->to.bytes);
-    } else if (rc == 0) {
-        rc = move_blob(b, op, err);
-    }
-    if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    rc = mlr_carry(b->copy->from, &b->from, b->copy->to, &b->to, op, err);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
-    return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
+    return mlr_error_subject(err, rc, b->name);
 }
 
 /* ---- what there is to copy ---- */

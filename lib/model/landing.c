@@ -6,9 +6,8 @@
 #include "base/beneath.h"
 #include "base/error.h"
 #include "codec/json.h"
+#include "model/modelpack.h"
 #include "place/fetch.h"
-
-#define METADATA_KEY "org.cncf.model.file.metadata+json"
 
 /* ---- what stands there already ---- */
 
@@ -95,20 +94,6 @@ void mlr_landing_done(mlr_landing *l)
 
 /* ---- a layer ---- */
 
-/* ModelPack keeps a file's mode in an annotation; of it only "may be executed" is taken over. */
-static int mode_of(const mlr_descriptor *layer, unsigned *out, mlreg_error **err)
-{
-    const char *text = mlr_descriptor_annotation(layer, METADATA_KEY);
-    mlr_json *j = NULL;
-    uint64_t mode = 0;
-
-    if (text != NULL && mlr_json_parse(text, strlen(text), METADATA_KEY, &j, NULL) == MLREG_ENOMEM)
-        return mlr_error_nomem(err);
-    *out = mlr_json_u64(mlr_json_get(j, "mode"), &mode) && (mode & 0100) ? 0755 : 0644;
-    mlr_json_free(j);
-    return 0;
-}
-
 static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_op *op, mlreg_error **err)
 {
     mlr_digest got;
@@ -129,7 +114,7 @@ int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
     unsigned mode = 0;
     int rc;
 
-    if ((rc = mode_of(layer, &mode, err)) == 0 && (rc = mlr_landing_begin(&l, ground, path, mode, err)) == 0 &&
+    if ((rc = mlr_modelpack_mode(layer, &mode, err)) == 0 && (rc = mlr_landing_begin(&l, ground, path, mode, err)) == 0 &&
         (rc = fill(rt, r, layer, &l, op, err)) == 0)
         rc = mlr_landing_end(&l, err);
     mlr_landing_done(&l);

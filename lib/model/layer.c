@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/alloc.h"
@@ -13,7 +12,6 @@
 #include "model/counted.h"
 #include "place/intake.h"
 
-#define TEMPORARY "a temporary file (in $TMPDIR, else /tmp)"
 #define IN_MEMORY_BYTES (4u << 20) /* up to here a layer from afar is kept in memory, beyond in an unlinked file */
 
 struct mlr_layer {
@@ -40,19 +38,7 @@ static int put_in_memory(void *user, uint64_t offset, const void *data, size_t l
 
 static int put_in_file(void *user, uint64_t offset, const void *data, size_t len, mlreg_error **err)
 {
-    return mlr_fs_write_at(*(int *)user, offset, data, len, TEMPORARY, err);
-}
-
-static int temporary_file(int *fd, uint64_t bytes, mlreg_error **err)
-{
-    const char *dir = getenv("TMPDIR");
-    mlr_temp t = MLR_TEMP_INIT;
-    int rc = mlr_temp_open(&t, dir != NULL && dir[0] == '/' ? dir : "/tmp", 0600, err);
-
-    if (rc == 0 && (rc = mlr_fs_reserve(t.fd, bytes, TEMPORARY, err)) == 0 && (*fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 0)) < 0)
-        rc = mlr_error_errno(err, errno, TEMPORARY);
-    mlr_temp_done(&t);                 /* takes its name away, if it had one; the bytes live as long as *fd */
-    return rc;
+    return mlr_fs_write_at(*(int *)user, offset, data, len, MLR_TEMP_SCRATCH, err);
 }
 
 static int take_in(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlr_digest *got, mlreg_error **err)
@@ -64,7 +50,7 @@ static int take_in(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlr
             return mlr_error_nomem(err);
         return mlr_intake(rt, r, put_in_memory, l->memory, op, got, err);
     }
-    if ((rc = temporary_file(&l->fd, r->bytes, err)) < 0)
+    if ((rc = mlr_temp_scratch(r->bytes, &l->fd, err)) < 0)
         return rc;
     return mlr_intake(rt, r, put_in_file, &l->fd, op, got, err);
 }

@@ -1,10 +1,11 @@
 /* model/modelpack.c - the CNCF ModelPack v0.0.7: config and layer annotations as its specification has them. */
 #include "model/modelpack.h"
 
+#include <string.h>
+#include "base/alloc.h"
 #include "base/error.h"
 
 #define CONFIG_MAX_BYTES (16u << 20)
-#define FILEPATH_KEY "org.cncf.model.filepath"
 #define METADATA_KEY "org.cncf.model.file.metadata+json"
 #define NO_TIME "1970-01-01T00:00:00Z"
 
@@ -79,9 +80,31 @@ int mlr_modelpack_annotate(mlr_descriptor *layer, const char *title, bool execut
     int rc;
 
     if ((rc = mlr_descriptor_annotate(layer, MLR_TITLE_KEY, title, err)) == 0 &&
-        (rc = mlr_descriptor_annotate(layer, FILEPATH_KEY, title, err)) == 0 &&
+        (rc = mlr_descriptor_annotate(layer, MLR_FILEPATH_KEY, title, err)) == 0 &&
         (rc = put_metadata(title, layer->bytes, executable, &metadata, err)) == 0)
         rc = mlr_descriptor_annotate(layer, METADATA_KEY, metadata.data, err);
     mlr_buf_done(&metadata);
     return rc;
+}
+
+int mlr_modelpack_mode(const mlr_descriptor *layer, unsigned *out, mlreg_error **err)
+{
+    const char *text = mlr_descriptor_annotation(layer, METADATA_KEY);
+    mlr_json *j = NULL;
+    uint64_t mode = 0;
+
+    if (text != NULL && mlr_json_parse(text, strlen(text), METADATA_KEY, &j, NULL) == MLREG_ENOMEM)
+        return mlr_error_nomem(err);
+    *out = mlr_json_u64(mlr_json_get(j, "mode"), &mode) && (mode & 0100) ? 0755 : 0644;
+    mlr_json_free(j);
+    return 0;
+}
+
+int mlr_modelpack_annotate_tar(mlr_descriptor *layer, const char *title, mlreg_error **err)
+{
+    char *whole = mlr_asprintf("%s.tar%s", title, strstr(layer->media_type, "+gzip") != NULL ? ".gz" : strstr(layer->media_type, "+zstd") != NULL ? ".zst" : "");
+    int rc = whole == NULL ? mlr_error_nomem(err) : mlr_descriptor_annotate(layer, MLR_TITLE_KEY, whole, err);
+
+    mlr_free(whole);
+    return rc < 0 ? rc : mlr_descriptor_annotate(layer, MLR_FILEPATH_KEY, title, err);
 }

@@ -15,6 +15,7 @@
 #define N_BUCKETS  8192u
 #define BUCKET     8u                         /* records; all buckets: 8 MiB, most of it a hole in the file */
 #define YOUNG_MS   2000
+#define MADE_NS    UINT32_MAX                 /* no file's time: the record is of something made from files */
 
 struct record {
     uint64_t magic, device, inode, bytes;
@@ -22,7 +23,7 @@ struct record {
     uint32_t mtime_ns, ctime_ns;
     uint8_t digest[32];
     int64_t kept_ms;
-    uint64_t spare;
+    uint64_t spare;              /* of what was made from files: its length */
     uint64_t check;              /* XXH3 of all before it */
 };
 _Static_assert(sizeof(struct record) == 112 && N_BUCKETS * BUCKET * sizeof(struct record) < 8 << 20, "as it is in files");
@@ -95,27 +96,30 @@ static bool is_same_file(const struct record *a, const struct record *b)
 }
 
 /* What the file is at this moment, as a record without its digest. */
-static bool identify(const mlr_reader *r, struct record *out)
+static bool identify(const mlr_reader *r, struct stat *st, struct record *out)
 {
-    struct stat st;
-
-    if (r->fd < 0 || r->trusted || mlr_fs_is_network_fd(r->fd, r->name) || mlr_fs_stat_fd(r->fd, r->name, &st, NULL) < 0)
+    if (r->fd < 0 || r->trusted || mlr_fs_is_network_fd(r->fd, r->name) || mlr_fs_stat_fd(r->fd, r->name, st, NULL) < 0)
         return false;
     memset(out, 0, sizeof *out);
     out->magic = MAGIC;
-    out->device = (uint64_t)st.st_dev;
-    out->inode = (uint64_t)st.st_ino;
-    out->bytes = (uint64_t)st.st_size;
-    out->mtime_s = st.st_mtim.tv_sec;
-    out->mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
-    out->ctime_s = st.st_ctim.tv_sec;
-    out->ctime_ns = (uint32_t)st.st_ctim.tv_nsec;
+    out->device = (uint64_t)st->st_dev;
+    out->inode = (uint64_t)st->st_ino;
+    out->bytes = (uint64_t)st->st_size;
+    out->mtime_s = st->st_mtim.tv_sec;
+    out->mtime_ns = (uint32_t)st->st_mtim.tv_nsec;
+    out->ctime_s = st->st_ctim.tv_sec;
+    out->ctime_ns = (uint32_t)st->st_ctim.tv_nsec;
     return out->bytes == r->bytes;
 }
 
-static bool is_young(int64_t s, uint32_t ns, int64_t at_ms)
+static bool is_young(const struct timespec *t, int64_t at_ms)
 {
-    return s > at_ms / 1000 || at_ms - (s * 1000 + ns / 1000000) < YOUNG_MS;
+    return t->tv_sec > at_ms / 1000 || at_ms - (t->tv_sec * 1000 + t->tv_nsec / 1000000) < YOUNG_MS;
+}
+
+bool mlr_digests_steady(const struct stat *st, int64_t at_ms)
+{
+    return !is_young(&st->st_mtim, at_ms) && !is_young(&st->st_ctim, at_ms);
 }
 
 /* ---- buckets ---- */
@@ -191,43 +195,120 @@ static void unpack(const uint8_t in[32], mlr_digest *out)
     hex[MLR_DIGEST_HEX] = '\0';
 }
 
-bool mlr_digests_find(mlr_digests *d, const mlr_reader *r, mlr_digest *out)
+/* The record in the bucket of `want` that says of the same: 1. */
+static bool look_up(mlr_digests *d, const struct record *want, struct record *out)
 {
-    struct record want;
     struct bucket b;
-    int fd;
+    int fd = file_of(d, false);
 
-    if (d == NULL || !identify(r, &want) || (fd = file_of(d, false)) < 0 || !read_bucket(fd, &want, &b))
+    if (fd < 0 || !read_bucket(fd, want, &b))
         return false;
     for (size_t i = 0; i < BUCKET; i++)
-        if (is_whole(&b.at[i]) && is_same_file(&b.at[i], &want)) {
-            unpack(b.at[i].digest, out);
+        if (is_whole(&b.at[i]) && is_same_file(&b.at[i], want)) {
+            *out = b.at[i];
             return true;
         }
     return false;
 }
 
+static void keep(mlr_digests *d, struct record *new, const mlr_digest *digest)
+{
+    int fd = file_of(d, true);
+
+    if (fd < 0)
+        return;
+    new->kept_ms = mlr_clock_wall_ms();
+    pack(digest, new->digest);
+    write_record(fd, new);
+}
+
+static void forget(mlr_digests *d, struct record *none)
+{
+    int fd = file_of(d, false);
+
+    if (fd < 0)
+        return;
+    none->mtime_s = none->ctime_s = -1;       /* of no file */
+    write_record(fd, none);
+}
+
+bool mlr_digests_find(mlr_digests *d, const mlr_reader *r, mlr_digest *out)
+{
+    struct record want, found;
+    struct stat st;
+
+    if (d == NULL || !identify(r, &st, &want) || !look_up(d, &want, &found))
+        return false;
+    unpack(found.digest, out);
+    return true;
+}
+
 void mlr_digests_keep(mlr_digests *d, mlr_reader *r, int64_t began_ms, const mlr_digest *digest)
 {
     struct record new;
-    int fd;
+    struct stat st;
 
-    if (d == NULL || r->fd < 0 || mlr_reader_unchanged(r, NULL) < 0 || !identify(r, &new) ||
-        is_young(new.mtime_s, new.mtime_ns, began_ms) || is_young(new.ctime_s, new.ctime_ns, began_ms) ||
-        (fd = file_of(d, true)) < 0)
-        return;
-    new.kept_ms = mlr_clock_wall_ms();
-    pack(digest, new.digest);
-    write_record(fd, &new);
+    if (d != NULL && r->fd >= 0 && mlr_reader_unchanged(r, NULL) == 0 && identify(r, &st, &new) && mlr_digests_steady(&st, began_ms))
+        keep(d, &new, digest);
 }
 
 void mlr_digests_forget(mlr_digests *d, const mlr_reader *r)
 {
     struct record none;
-    int fd;
+    struct stat st;
 
-    if (d == NULL || !identify(r, &none) || (fd = file_of(d, false)) < 0)
+    if (d != NULL && identify(r, &st, &none))
+        forget(d, &none);
+}
+
+/* ---- what is made from files ---- */
+
+/* The key takes the place of a file's device, inode and times; its length is what is remembered, not what it is known by. */
+static void identify_made(const mlr_digest *key, struct record *out)
+{
+    uint8_t bytes[32];
+
+    pack(key, bytes);
+    memset(out, 0, sizeof *out);
+    out->magic = MAGIC;
+    memcpy(&out->device, bytes, 8);
+    memcpy(&out->inode, bytes + 8, 8);
+    memcpy(&out->mtime_s, bytes + 16, 8);
+    memcpy(&out->ctime_s, bytes + 24, 8);
+    out->mtime_ns = out->ctime_ns = MADE_NS;
+}
+
+bool mlr_digests_find_made(mlr_digests *d, const mlr_digest *key, mlr_digest *out, uint64_t *bytes)
+{
+    struct record want, found;
+
+    if (d == NULL)
+        return false;
+    identify_made(key, &want);
+    if (!look_up(d, &want, &found))
+        return false;
+    unpack(found.digest, out);
+    *bytes = found.spare;
+    return true;
+}
+
+void mlr_digests_keep_made(mlr_digests *d, const mlr_digest *key, const mlr_digest *digest, uint64_t bytes)
+{
+    struct record new;
+
+    if (d == NULL)
         return;
-    none.mtime_s = none.ctime_s = -1;         /* of no file */
-    write_record(fd, &none);
+    identify_made(key, &new);
+    new.spare = bytes;
+    keep(d, &new, digest);
+}
+
+void mlr_digests_forget_made(mlr_digests *d, const mlr_digest *key)
+{
+    struct record none;
+
+    if (d == NULL)
+        return;
+    identify_made(key, &none);
+    forget(d, &none);
 }

@@ -1,6 +1,7 @@
 /* place/digests.h - the digest memory: what SHA-256 a file of this machine had when it was last read to its end. */
 #ifndef MLR_PLACE_DIGESTS_H
 #define MLR_PLACE_DIGESTS_H
+#include <sys/stat.h>
 #include "base/reader.h"
 #include "codec/digest.h"
 
@@ -20,4 +21,11 @@ bool mlr_digests_find(mlr_digests *d, const mlr_reader *r, mlr_digest *out);
 /* `began_ms`: by mlr_clock_wall_ms, before the first byte was read that the digest is of. */
 void mlr_digests_keep(mlr_digests *d, mlr_reader *r, int64_t began_ms, const mlr_digest *digest);
 void mlr_digests_forget(mlr_digests *d, const mlr_reader *r);
+
+/* Likewise of what is made from files, a tar of them say. It is known by `key`, a digest of all that decides what it becomes. */
+bool mlr_digests_find_made(mlr_digests *d, const mlr_digest *key, mlr_digest *out, uint64_t *bytes);
+void mlr_digests_keep_made(mlr_digests *d, const mlr_digest *key, const mlr_digest *digest, uint64_t bytes);
+void mlr_digests_forget_made(mlr_digests *d, const mlr_digest *key);
+/* Whether a file that looked so when its reading began (`at_ms`, by mlr_clock_wall_ms) may be taken for the same as long as it does. */
+bool mlr_digests_steady(const struct stat *st, int64_t at_ms);
 #endif
