@@ -1,6 +1,7 @@
 /* base/inside_make.c - a folder that serves as a root: making, marking and removing single entries. */
 #include "base/inside.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

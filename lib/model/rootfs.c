@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "model/counted.h"
+#include "model/image.h"
 #include "model/rootfs_parts.h"
 #include "model/unpack.h"
 
@@ -29,19 +30,6 @@ struct unpacking {
 
 /* ---- is it an image, and what does its config say? ---- */
 
-bool mlr_rootfs_is_layer(const char *type)
-{
-    static const char *const starts[] = { "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar",
-        "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar" };
-    static const char *const ends[] = { "", "+gzip", "+zstd", ".gzip", ".zstd" };
-
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
-            if (strncmp(type, starts[i], strlen(starts[i])) == 0 && strcmp(type + strlen(starts[i]), ends[k]) == 0)
-                return true;
-    return false;
-}
-
 static int no_image(const mlr_manifest *m, const char *what, const char *type, mlreg_error **err)
 {
     int rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is no image: its %s is of type \"%s\"", m->self.digest.text, what, type);
@@ -59,48 +47,26 @@ static int check_kind(const mlr_manifest *m, mlreg_error **err)
         rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is an index: it has no layers itself", m->self.digest.text);
         return mlr_error_hint(err, rc, "choose one of its manifests, by digest: mlreg inspect lists them");
     }
-    if (strcmp(config, "application/vnd.oci.image.config.v1+json") != 0 && strcmp(config, "application/vnd.docker.container.image.v1+json") != 0)
+    if (!mlr_image_config_type(config))
         return no_image(m, "config", config, err);
     for (size_t i = 0; i < m->n_layers; i++)
-        if (!mlr_rootfs_is_layer(m->layers[i].media_type))
+        if (mlr_image_layer_type(m->layers[i].media_type) == NULL)
             return no_image(m, "layer", m->layers[i].media_type, err);
     return 0;
-}
-
-static int take_diff_ids(struct unpacking *u, const mlr_json *ids, mlreg_error **err)
-{
-    const mlr_json *id = mlr_json_first(ids);
-    size_t n = mlr_json_count(ids);
-    int rc = 0;
-
-    if (mlr_json_type_of(ids) != MLR_JSON_ARRAY || n != u->manifest->n_layers) {
-        rc = mlr_error_set(err, MLREG_EPROTO, "the image's config names %zu layers, its manifest %zu", n, u->manifest->n_layers);
-        return mlr_error_hint(err, rc, "config and manifest are not of one image: it has to be made, or pushed, again");
-    }
-    if ((u->diff_ids = mlr_alloc_array(n + 1, sizeof *u->diff_ids)) == NULL)
-        return mlr_error_nomem(err);
-    for (size_t i = 0; i < n && rc == 0; i++, id = mlr_json_next(id)) {
-        const char *text = mlr_json_string(id);
-
-        rc = mlr_digest_parse(text != NULL ? text : "", &u->diff_ids[i], err);
-        if (rc == MLREG_EINVAL)            /* not the caller's doing */
-            rc = mlr_error_hint(err, rc, "it stands in the image's config, as the diff_id of layer %zu", i);
-    }
-    return rc;
 }
 
 static int read_config(struct unpacking *u, mlreg_error **err)
 {
     const mlr_descriptor *d = u->manifest->config;
+    const size_t n = u->manifest->n_layers;
     mlr_blob b = { u->repo, d->digest, d->bytes, d->media_type };
     mlr_buf text = MLR_BUF_INIT(CONFIG_MAX);
-    mlr_json *config = NULL;
     int rc;
 
-    if ((rc = mlr_place_blob_bytes(u->place, &b, CONFIG_MAX, u->op, &text, err)) == 0 &&
-        (rc = mlr_json_parse(text.data, text.len, "the image's config", &config, err)) == 0)
-        rc = take_diff_ids(u, mlr_json_get(mlr_json_get(config, "rootfs"), "diff_ids"), err);
-    mlr_json_free(config);
+    if ((u->diff_ids = mlr_alloc_array(n + 1, sizeof *u->diff_ids)) == NULL)
+        return mlr_error_nomem(err);
+    if ((rc = mlr_place_blob_bytes(u->place, &b, CONFIG_MAX, u->op, &text, err)) == 0)
+        rc = mlr_image_diff_ids(text.data, text.len, n, u->diff_ids, err);
     mlr_buf_done(&text);
     return mlr_error_at(err, mlr_error_subject(err, rc, d->digest.text), u->place->name);
 }

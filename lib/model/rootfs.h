@@ -11,6 +11,4 @@ typedef struct mlr_rootfs {
  * `dir` is as it was. Each layer is checked against its digest before it is decoded, and against its diff_id before anything is published. Devices and sockets
  * are left out. EEXISTS; ENOTSUP for what is no image; EPROTO for a config that names other layers, or names that lead elsewhere; EDIGEST. */
 int mlr_rootfs_unpack(mlr_place *p, const char *repo, const mlr_manifest *m, const char *dir, const mlr_rootfs *how, mlr_op *op, mlreg_error **err);
-/* By media type: a layer of an image's file system. */
-bool mlr_rootfs_is_layer(const char *media_type);
 #endif
