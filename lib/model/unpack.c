@@ -45,7 +45,7 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 
     if (marked != NULL && strcmp(marked, "true") == 0)
         return true;
-    return ends_in_tar(layer->media_type) && (is_model_type(layer->media_type) || mlr_descriptor_title(layer) == NULL);
+    return ends_in_tar(layer->media_type) && (is_model_type(layer->media_type) || mlr_descriptor_annotation(layer, TITLE_KEY) == NULL);
 }
 
 /* ---- the bytes, verified before they are decoded ---- */

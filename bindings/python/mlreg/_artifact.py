@@ -197,6 +197,28 @@ class Artifact(Handle):
         with self._use() as a:
             _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
 
+    def unpack_image(self, folder: Path, *, path: Optional[str] = None, rootless: bool = False, op: Optional[_call.Op] = None,
+                     progress: Optional[_call.Progress] = None) -> None:
+        """Unpacks an image, its layers in order, into a folder: the root file system that a container would see.
+
+        The folder is whole, each layer checked against its digest and diff_id, or as it was. Devices are left out; owners and
+        set-uid bits are kept where root unpacks.
+
+        Args:
+            folder: not there yet, or empty; its parent must be there.
+            path: only what lies there in the image, put into the folder itself.
+            rootless: as a plain user would, were it root that asks.
+
+        Raises:
+            ExistsError: the folder is not empty. NotSupportedError: no image, or an index. NotFoundError: nothing at ``path``.
+            InvalidError, ProtocolError: a name or link that leads out of the image, a config that names other layers.
+            DigestError, LimitError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError.
+        """
+        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=1 if rootless else 0)
+        target = _c.path(folder, "the folder")
+        with self._use() as a:
+            _call.run(lambda o: _c.image_unpack(a, target, options, o), op, progress)
+
     def __repr__(self) -> str:
         return f"<mlreg.Artifact {self.repository}@{self.digest} of {len(self.layers)} layers, {self.size} bytes>"
 

@@ -82,6 +82,10 @@ class CheckoutOptions(Sized):
                 ("n_include", c_size_t), ("n_exclude", c_size_t)]
 
 
+class ImageUnpackOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("path", c_char_p)]
+
+
 class StreamOptions(Sized):
     _fields_ = [("size", c_uint32), ("flags", c_uint32), ("offset", c_uint64), ("bytes", c_uint64)]
 
@@ -261,6 +265,7 @@ descriptor_annotation = F("mlreg_descriptor_annotation", S, DESCRIPTOR, S)
 descriptor_annotation_at = F("mlreg_descriptor_annotation_at", c_int, DESCRIPTOR, c_size_t, POINTER(S), POINTER(S))
 copy = F("mlreg_copy", c_int, SESSION, S, SESSION, S, POINTER(CopyOptions), OP, Out(ARTIFACT), ERR)
 checkout = F("mlreg_checkout", c_int, ARTIFACT, S, POINTER(CheckoutOptions), OP, ERR)
+image_unpack = F("mlreg_image_unpack", c_int, ARTIFACT, S, POINTER(ImageUnpackOptions), OP, ERR)
 stream_open = F("mlreg_stream_open", c_int, ARTIFACT, c_size_t, POINTER(StreamOptions), OP, Out(STREAM), ERR)
 stream_read = F("mlreg_stream_read", c_int64, STREAM, c_void_p, c_size_t, ERR)
 stream_read_at = F("mlreg_stream_read_at", c_int64, STREAM, c_uint64, c_void_p, c_size_t, ERR)
