@@ -409,10 +409,14 @@ MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg
  * One layer's bytes, wherever they are. From a store they are read in place. From a registry the layer is first
  * brought, verified, into memory or an unlinked temporary file; with MLREG_STREAM_UNVERIFIED it is read as it arrives,
  * and the last read of a whole pass reports a wrong digest. */
-enum { MLREG_STREAM_UNVERIFIED = 1 << 0 };
+enum {
+    MLREG_STREAM_UNVERIFIED = 1 << 0,
+    MLREG_STREAM_FILE       = 1 << 1 /* of a layer that is a plain tar of one file: that file; ENOTSUP for any other
+                                      * tar. A layer that is none is the file itself */
+};
 typedef struct mlreg_stream_options {
     uint32_t size, flags;          /* flags: MLREG_STREAM_* */
-    uint64_t offset;               /* bytes from the layer's start: where the stream begins */
+    uint64_t offset;               /* bytes from the layer's, with FILE the file's start: where the stream begins */
     uint64_t bytes;                /* its length; 0: to the end */
 } mlreg_stream_options;
 /** Open a layer for reading. Codes: ENOTFOUND; EINVAL (no such layer, a range past its end); EAUTH, EDENIED, ENET,
@@ -438,6 +442,12 @@ MLREG_API void mlreg_stream_free(mlreg_stream *s);
  * elsewhere; EINVAL (no such layer); ENOTFOUND; EDENIED (a link, or no permission); EPROTO (no file); EIO.
  * Since 0.1. */
 MLREG_API int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg_error **err);
+/** Where in a layer's bytes the file lies that the layer stands for: all of them, or a part of a plain tar of one file.
+ * With mlreg_artifact_open_fd that is what to map: in tars that this library makes it begins at a page. Only the tar's
+ * headers are read; elsewhere than in a store nothing vouches for them. Codes: ENOTSUP (a packed tar, or not of one
+ * file); as mlreg_stream_open. Since 0.1. */
+MLREG_API int mlreg_artifact_file_range(const mlreg_artifact *a, size_t layer, mlreg_op *op, uint64_t *offset,
+        uint64_t *bytes, mlreg_error **err);
 
 /* ---- builder -----------------------------------------------------------------------------------------------------
  * new -> set and add, in any order -> commit, once; any other order is ESTATE. Bytes are read, hashed and written at

@@ -136,7 +136,7 @@ class Artifact(Handle):
             raise _errors.make(-2, f"layer {layer} of {len(self.layers)}")
         return layer
 
-    def open(self, layer: Union[int, str], *, unverified: bool = False, op: Optional[_call.Op] = None) -> "Layer":
+    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> "Layer":
         """One layer as a raw, seekable, readable file.
 
         Bytes are verified before they are handed out: from a registry the layer is brought here first. `unverified` reads it as it
@@ -144,13 +144,14 @@ class Artifact(Handle):
 
         Args:
             layer: its number, or the file it stands for.
+            file: of a layer that is a plain tar of one file, as images have them, that file; of one that is no tar the layer.
 
         Raises:
             NotFoundError, InvalidError (no layer of that number), DigestError, LocalIOError, AuthError, DeniedError,
             NetworkError, TimedOutError, ProtocolError.
         """
         from ._stream import Layer
-        return Layer(self, self._number(layer), unverified=unverified, op=op)
+        return Layer(self, self._number(layer), unverified=unverified, file=file, op=op)
 
     def fd(self, layer: Union[int, str]) -> int:
         """A read-only file descriptor of a layer in a store, which is yours to close.
@@ -161,15 +162,26 @@ class Artifact(Handle):
             number: int = _c.artifact_open_fd(a, self._number(layer))
             return number
 
+    def file_range(self, layer: Union[int, str]) -> Tuple[int, int]:
+        """Where in a layer's bytes the file lies that it stands for: all of them, or a part of a plain tar of one file; a tar
+        that is no such thing is taken as it is."""
+        with self._use() as a:
+            try:
+                offset, size = _call.run(lambda o: _c.artifact_file_range(a, self._number(layer), o))
+            except _errors.NotSupportedError:
+                return 0, self.layers[self._number(layer)].size
+            return int(offset), int(size)
+
     def mmap(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> mmap.mmap:
-        """A layer of a store, mapped: nothing is copied.
+        """A layer of a store, mapped: nothing is copied. Of a plain tar of one file, as images have them, the file is mapped.
 
         Raises:
-            ValueError: the layer is empty. NotSupportedError: it lies in no store: copy it into one.
+            ValueError: the layer is empty, or its file begins at no page. NotSupportedError: it lies in no store: copy it into one.
         """
         fd = self.fd(layer)
         try:
-            return mmap.mmap(fd, 0, access=access)
+            offset, size = self.file_range(layer)
+            return mmap.mmap(fd, size, access=access, offset=offset)
         finally:
             os.close(fd)
 
