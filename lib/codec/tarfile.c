@@ -84,37 +84,41 @@ static bool size_of(const uint8_t *h, uint64_t *out)
     return n < UINT64_C(1) << 62;
 }
 
-static void take_records(struct look *k, const uint8_t *text, size_t len)
+/* What cannot be read is no size that may be passed over. */
+static bool take_records(struct look *k, const uint8_t *text, size_t len)
 {
     while (len > 0) {
         uint64_t whole;
         size_t digits = 0;
 
         if (!number(text, len, 10, &whole) || whole > len || whole == 0)
-            return;
+            return false;
         while (digits < len && text[digits] != ' ')
             digits++;
         if (whole > digits + 6 && memcmp(text + digits, " size=", 6) == 0 && !number(text + digits + 6, (size_t)whole - digits - 6, 10, &k->pax_size))
-            return;
+            return false;
         text += whole;
         len -= (size_t)whole;
     }
+    return true;
 }
 
 static int take_pax(struct look *k, uint64_t bytes, mlreg_error **err)
 {
     uint8_t *text;
     int64_t n;
+    bool is_sound;
 
     if (bytes > PAX_MAX_BYTES)
         return no_file(k, err);
     if ((text = mlr_alloc((size_t)bytes + 1)) == NULL)
         return mlr_error_nomem(err);
     n = mlr_reader_read_at(k->reader, k->at + MLR_TAR_BLOCK_BYTES, text, (size_t)bytes, k->op, err);
-    if (n > 0)
-        take_records(k, text, (size_t)n);
+    is_sound = n >= 0 && take_records(k, text, (size_t)n);
     mlr_free(text);
-    return n < 0 ? (int)n : 0;
+    if (n < 0)
+        return (int)n;
+    return is_sound ? 0 : no_file(k, err);
 }
 
 /* ---- the tar ---- */
