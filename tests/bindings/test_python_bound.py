@@ -20,6 +20,7 @@ STRUCTS = {"mlreg_" + name: kind for name, kind in {
     "list": _c.CList, "stream": _c.CStream, "builder": _c.CBuilder, "auth": _c.CAuth, "name": _c.CName, "error": _c.CError,
     "stats": _c.CStats, "runtime_options": _c.RuntimeOptions, "session_options": _c.SessionOptions,
     "resolve_options": _c.ResolveOptions, "copy_options": _c.CopyOptions, "checkout_options": _c.CheckoutOptions,
+    "image_unpack_options": _c.ImageUnpackOptions,
     "stream_options": _c.StreamOptions, "layer_options": _c.LayerOptions, "commit_options": _c.CommitOptions,
     "source": _c.Source, "gc_options": _c.GcOptions, "gc_report": _c.CGcReport}.items()}
 
