@@ -436,14 +436,41 @@ typedef struct mlreg_checkout_options {
 MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
         mlreg_error **err);
 
+enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root that asks */
+typedef struct mlreg_image_unpack_options {
+    uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
+    const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
+                                    * name; default: all of it */
+} mlreg_image_unpack_options;
+/** Unpack an image, its layers in order, into a folder: the root file system that a container would see.
+ *
+ * Layers are tar, tar+gzip or tar+zstd, of OCI's types or docker's; each is checked against its digest before it is
+ * decoded, and against the config's diff_id. All of it is unpacked beside `dir` and gets its name at the end: `dir` is
+ * whole or as it was. Links in the image lead within the image, never out of it. Names with ".." and hard links to what
+ * was not unpacked are refused; a "/" in front falls away. Devices and sockets are left out. Owners and set-uid bits are
+ * those of the image where root unpacks; else all is the caller's, without set-uid and set-gid bits. Extended
+ * attributes are not taken over.
+ *
+ * @param dir  not there yet, or an empty folder; its parent must be there
+ * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."); ENOTFOUND (nothing at opts->path);
+ *         ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other layers; a link to
+ *         nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
+ *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unpack_options *opts,
+        mlreg_op *op, mlreg_error **err);
+
 /* ---- stream ------------------------------------------------------------------------------------------------------
  * One layer's bytes, wherever they are. From a store they are read in place. From a registry the layer is first
  * brought, verified, into memory or an unlinked temporary file; with MLREG_STREAM_UNVERIFIED it is read as it arrives,
  * and the last read of a whole pass reports a wrong digest. */
-enum { MLREG_STREAM_UNVERIFIED = 1 << 0 };
+enum {
+    MLREG_STREAM_UNVERIFIED = 1 << 0,
+    MLREG_STREAM_FILE       = 1 << 1 /* of a layer that is a plain tar of one file: that file; ENOTSUP for any other
+                                      * tar. A layer that is none is the file itself */
+};
 typedef struct mlreg_stream_options {
     uint32_t size, flags;          /* flags: MLREG_STREAM_* */
-    uint64_t offset;               /* bytes from the layer's start: where the stream begins */
+    uint64_t offset;               /* bytes from the layer's, with FILE the file's start: where the stream begins */
     uint64_t bytes;                /* its length; 0: to the end */
 } mlreg_stream_options;
 /** Open a layer for reading. Codes: ENOTFOUND; EINVAL (no such layer, a range past its end); EAUTH, EDENIED, ENET,
@@ -469,6 +496,12 @@ MLREG_API void mlreg_stream_free(mlreg_stream *s);
  * elsewhere; EINVAL (no such layer); ENOTFOUND; EDENIED (a link, or no permission); EPROTO (no file); EIO.
  * Since 0.1. */
 MLREG_API int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg_error **err);
+/** Where in a layer's bytes the file lies that the layer stands for: all of them, or a part of a plain tar of one file.
+ * With mlreg_artifact_open_fd that is what to map: in tars that this library makes it begins at a page. Only the tar's
+ * headers are read; elsewhere than in a store nothing vouches for them. Codes: ENOTSUP (a packed tar, or not of one
+ * file); as mlreg_stream_open. Since 0.1. */
+MLREG_API int mlreg_artifact_file_range(const mlreg_artifact *a, size_t layer, mlreg_op *op, uint64_t *offset,
+        uint64_t *bytes, mlreg_error **err);
 
 /* ---- builder -----------------------------------------------------------------------------------------------------
  * new -> set and add, in any order -> commit, once; any other order is ESTATE. Bytes are read, hashed and written at

@@ -145,6 +145,21 @@ func (a *Artifact) OpenLayerFile(layer int) (*os.File, error) {
 	return out, err
 }
 
+// FileRange tells where in a layer's bytes the file lies that it stands for: all
+// of them, or a part of a plain tar of one file, as images have them. With
+// [Artifact.OpenLayerFile] that is what to read or map. A packed tar, or one of
+// several files, is [ErrNotSupported].
+func (a *Artifact) FileRange(ctx context.Context, layer int) (offset, size int64, err error) {
+	if layer < 0 {
+		return 0, 0, invalid("there is no layer %d", layer)
+	}
+	var at, n C.uint64_t
+	err = a.do(ctx, watch{}, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_artifact_file_range(ca, C.size_t(layer), op, &at, &n, e)
+	})
+	return int64(at), int64(n), err
+}
+
 // use gives the C artifact, to be followed by a.h.done().
 func (a *Artifact) use() (*C.mlreg_artifact, error) {
 	if a == nil {

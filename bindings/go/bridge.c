@@ -179,6 +179,17 @@ int mlreg_go_checkout(mlreg_artifact *a, const char *dir, const char *include, s
     return rc;
 }
 
+int mlreg_go_image_unpack(mlreg_artifact *a, const char *dir, const char *path, uint32_t flags, mlreg_op *op,
+        mlreg_error **err)
+{
+    mlreg_image_unpack_options o;
+
+    MLREG_INIT(o);
+    o.flags = flags;
+    o.path = path;
+    return mlreg_image_unpack(a, dir, &o, op, err);
+}
+
 int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64_t offset, uint64_t bytes,
         mlreg_op *op, mlreg_stream **out, mlreg_error **err)
 {

@@ -114,3 +114,39 @@ func (a *Artifact) Checkout(ctx context.Context, dir string, opts *CheckoutOptio
 		return C.mlreg_go_checkout(ca, cdir, in, nIn, ex, nEx, op, e)
 	})
 }
+
+// UnpackOptions say what to unpack; nil and empty: all of it.
+type UnpackOptions struct {
+	Path     string // only what lies there in the image, put into the folder itself; "": all of it
+	Rootless bool   // as a plain user would, were it root that asks
+
+	Progress         ProgressFunc
+	ProgressInterval time.Duration // default 200 ms
+}
+
+// UnpackImage unpacks an image, its layers in order, into a folder: the root
+// file system that a container would see. The folder is not there yet, or
+// empty; its parent must be there.
+//
+// The folder is whole, each layer checked against its digest and diff_id, or as
+// it was. Devices are left out; owners and set-uid bits are kept where root
+// unpacks.
+func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOptions) error {
+	if opts == nil {
+		opts = &UnpackOptions{}
+	}
+	var t texts
+	cdir := t.need("the folder", dir)
+	cpath := t.may("the path", opts.Path)
+	if t.err != nil {
+		return t.err
+	}
+	var flags C.uint32_t
+	if opts.Rootless {
+		flags |= C.MLREG_UNPACK_ROOTLESS
+	}
+	w := watch{progress: opts.Progress, interval: opts.ProgressInterval}
+	return a.do(ctx, w, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_go_image_unpack(ca, cdir, cpath, flags, op, e)
+	})
+}

@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 45
+#define N_OPTIONS 46
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -35,6 +35,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--base", NULL, &c->base, NULL, NULL, false },
         { "--model", NULL, &c->model, NULL, NULL, false },
         { "--pip", NULL, &c->pip, NULL, NULL, false },
+        { "--path", NULL, &c->path, NULL, NULL, false },
         { "--platform", NULL, &c->platform, NULL, NULL, false },
         { "--workdir", NULL, &c->workdir, NULL, NULL, false },
         { "--user", NULL, &c->run_as, NULL, NULL, false },

@@ -18,7 +18,7 @@ typedef struct cli {
     const char *include[MAX_WORDS]; size_t n_include;
     const char *exclude[MAX_WORDS]; size_t n_exclude;
     const char *annotations[MAX_WORDS]; size_t n_annotations;
-    const char *base, *model, *pip, *workdir, *run_as;
+    const char *base, *model, *pip, *workdir, *run_as, *path;
     const char *add[MAX_WORDS]; size_t n_add;
     const char *env[MAX_WORDS]; size_t n_env;
     const char *labels[MAX_WORDS]; size_t n_labels;
@@ -93,6 +93,7 @@ typedef struct making {
 } making;
 int  move_made(cli *c, const char *verb, const making *m, const spot *to, bool silent);
 int  move_files(cli *c, const char *verb, const spot *from, const char *folder);
+int  move_image(cli *c, const char *verb, const spot *from, const char *folder);
 void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
 void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
 const char *digest_of(const mlreg_artifact *a);
@@ -139,4 +140,5 @@ int cmd_cat(cli *c);     int cmd_rm(cli *c);      int cmd_gc(cli *c);     int cm
 int cmd_index(cli *c);   int cmd_variants(cli *c); int cmd_host(cli *c);
 int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_version(cli *c);
 int cmd_image_build(cli *c);   int cmd_image_artifact(cli *c);
+int cmd_image_unpack(cli *c);
 #endif

@@ -1,4 +1,4 @@
-/* cmd_image.c - image build, image artifact: images that run, and the models in them. */
+/* cmd_image.c - image build, artifact, unpack: images that run, and the models in them. */
 #include "cli.h"
 
 #include <string.h>
@@ -219,5 +219,18 @@ int cmd_image_artifact(cli *c)
         status = move_made(c, "build", &m, &to, false);
     part_close(&from);
     spot_close(&to);
+    return status;
+}
+
+/* ---- image unpack ---- */
+
+int cmd_image_unpack(cli *c)
+{
+    spot from;
+    int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &from);
+
+    if (status == EXIT_OK)
+        status = move_image(c, "unpack", &from, c->words[1]);
+    spot_close(&from);
     return status;
 }

@@ -189,9 +189,32 @@ int move_build(cli *c, const char *verb, const char *folder, const spot *to, boo
 
 /* ---- into a folder ---- */
 
-int move_files(cli *c, const char *verb, const spot *from, const char *folder)
+/* What is done with an artifact that was resolved: its files, or its file system, go into a folder. */
+typedef int (*landing_fn)(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err);
+
+static int check_out(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
 {
     mlreg_checkout_options o;
+
+    MLREG_INIT(o);
+    o.include = c->include;
+    o.n_include = c->n_include;
+    o.exclude = c->exclude;
+    o.n_exclude = c->n_exclude;
+    return mlreg_checkout(a, folder, &o, op, err);
+}
+
+static int unpack(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
+{
+    mlreg_image_unpack_options o;
+
+    MLREG_INIT(o);
+    o.path = c->path;
+    return mlreg_image_unpack(a, folder, &o, op, err);
+}
+
+static int land(cli *c, const char *verb, const spot *from, const char *folder, landing_fn into)
+{
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
     char hint[HINT_BYTES];
@@ -201,17 +224,12 @@ int move_files(cli *c, const char *verb, const spot *from, const char *folder)
 
     if (status != EXIT_OK)
         return status;
-    MLREG_INIT(o);
-    o.include = c->include;
-    o.n_include = c->n_include;
-    o.exclude = c->exclude;
-    o.n_exclude = c->n_exclude;
     if (job_begin(&j, c, verb) != EXIT_OK) {
         choice_close(&ch);
         return EXIT_FAILED;
     }
     if ((rc = mlreg_session_resolve(from->session, from->ref, &ch.options, j.op, &a, &err)) == 0)
-        rc = mlreg_checkout(a, folder, &o, j.op, &err);
+        rc = into(c, a, folder, j.op, &err);
     job_end(&j);
     choice_close(&ch);
     if (rc == 0)
@@ -221,4 +239,14 @@ int move_files(cli *c, const char *verb, const spot *from, const char *folder)
     job_free(&j);
     mlreg_artifact_free(a);
     return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+int move_files(cli *c, const char *verb, const spot *from, const char *folder)
+{
+    return land(c, verb, from, folder, check_out);
+}
+
+int move_image(cli *c, const char *verb, const spot *from, const char *folder)
+{
+    return land(c, verb, from, folder, unpack);
 }

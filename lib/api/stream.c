@@ -31,7 +31,7 @@ static int open_layer(const mlreg_artifact *a, const mlr_blob *b, const mlreg_st
 
     if (rc < 0)
         return rc;
-    rc = mlr_layer_open_at(a->session->place, b, &how, op, out, err);
+    rc = (o->flags & MLREG_STREAM_FILE) != 0 ? mlr_layer_open_file(a->session->place, b, &how, op, out, err) : mlr_layer_open_at(a->session->place, b, &how, op, out, err);
     mlr_op_end(op);
     return mlr_error_subject(err, rc, b->digest.text);
 }
@@ -44,7 +44,7 @@ int mlreg_stream_open(mlreg_artifact *a, size_t layer, const mlreg_stream_option
     int rc;
 
     if ((rc = mlr_door_needs(out, "out", err)) < 0 || (rc = layer_at(a, layer, &b, err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_STREAM_UNVERIFIED, opts, "mlreg_stream_options", err)) < 0)
+        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_STREAM_UNVERIFIED | MLREG_STREAM_FILE, opts, "mlreg_stream_options", err)) < 0)
         return rc;
     if ((s = mlr_alloc(sizeof *s)) == NULL)
         return mlr_error_nomem(err);
@@ -122,4 +122,20 @@ int mlreg_artifact_open_fd(const mlreg_artifact *a, size_t layer, int *fd, mlreg
     if ((rc = mlr_door_needs(fd, "fd", err)) < 0 || (rc = layer_at(a, layer, &b, err)) < 0)
         return rc;
     return mlr_error_subject(err, mlr_layer_fd(a->session->place, &b, NULL, fd, err), b.digest.text);
+}
+
+int mlreg_artifact_file_range(const mlreg_artifact *a, size_t layer, mlreg_op *remote, uint64_t *offset, uint64_t *bytes, mlreg_error **err)
+{
+    const mlreg_stream_options headers_only = { .flags = MLREG_STREAM_UNVERIFIED | MLREG_STREAM_FILE };
+    mlr_layer *l = NULL;
+    mlr_blob b;
+    int rc;
+
+    if ((rc = mlr_door_needs(offset, "offset", err)) < 0 || (rc = mlr_door_needs(bytes, "bytes", err)) < 0 || (rc = layer_at(a, layer, &b, err)) < 0 ||
+        (rc = open_layer(a, &b, &headers_only, remote, &l, err)) < 0)
+        return rc;
+    *offset = mlr_layer_begin(l);
+    *bytes = mlr_layer_bytes(l);
+    mlr_layer_free(l);
+    return 0;
 }

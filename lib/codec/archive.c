@@ -25,6 +25,7 @@ struct mlr_archive {
     mlr_op            *op;
     mlr_archive_limits limits;                    /* defaults filled in */
     mlr_plain         *plain;
+    mlr_sha256        *sum;                       /* of what comes out of `plain`; or NULL */
     struct archive    *tar;
     bool               ended;
     uint64_t           members;
@@ -63,6 +64,8 @@ static int64_t more(mlr_archive *a, const void **out, mlreg_error **err)
     int64_t  n = mlr_plain_next(a->plain, out, err);
 
     uselocale(ours);
+    if (n > 0 && a->sum != NULL)
+        mlr_sha256_update(a->sum, *out, (size_t)n);
     if (n > 0 && a->in_header && (a->header_bytes += (uint64_t)n) > HEADER_MAX_BYTES)
         return mlr_error_set(err, MLREG_ELIMIT, "%s has a member with a header of more than %llu bytes", a->whole,
                              (unsigned long long)HEADER_MAX_BYTES);
@@ -102,6 +105,11 @@ static mlr_archive_limits with_defaults(const mlr_archive_limits *limits)
 
 int mlr_archive_open(mlr_reader *r, const mlr_archive_limits *limits, mlr_op *op, mlr_archive **out, mlreg_error **err)
 {
+    return mlr_archive_open_summed(r, limits, NULL, op, out, err);
+}
+
+int mlr_archive_open_summed(mlr_reader *r, const mlr_archive_limits *limits, mlr_sha256 *sum, mlr_op *op, mlr_archive **out, mlreg_error **err)
+{
     mlr_archive *a = mlr_alloc(sizeof *a);
     int          rc;
 
@@ -109,6 +117,7 @@ int mlr_archive_open(mlr_reader *r, const mlr_archive_limits *limits, mlr_op *op
         return mlr_error_nomem(err);
     a->whole = r->name;
     a->op = op;
+    a->sum = sum;
     a->limits = with_defaults(limits);
     if ((rc = mlr_plain_open(r, &a->limits, op, &a->plain, err)) < 0 || (rc = open_tar(a, err)) < 0)
         goto out;
@@ -301,6 +310,9 @@ int mlr_archive_next(mlr_archive *a, mlr_member *out, mlreg_error **err)
     out->mode = (unsigned)archive_entry_perm(entry);
     out->bytes = a->bytes;
     out->mtime_s = archive_entry_mtime(entry);
+    out->uid = archive_entry_uid(entry);
+    out->gid = archive_entry_gid(entry);
+    out->is_fifo = kind == MLR_MEMBER_OTHER && archive_entry_filetype(entry) == AE_IFIFO;
     return 1;
 }
 

@@ -4,6 +4,7 @@
 #define MLR_CODEC_ARCHIVE_H
 #include <stdbool.h>
 #include "base/reader.h"
+#include "codec/sha256.h"
 
 typedef enum mlr_member_kind {
     MLR_MEMBER_FILE, MLR_MEMBER_DIR, MLR_MEMBER_SYMLINK, MLR_MEMBER_HARDLINK, MLR_MEMBER_OTHER
@@ -16,6 +17,8 @@ typedef struct mlr_member {                    /* its strings live until the nex
     unsigned mode;                             /* permission bits, setuid, setgid and sticky among them */
     uint64_t bytes;                            /* of a file, its holes included; of all else 0 */
     int64_t  mtime_s;
+    int64_t  uid, gid;
+    bool     is_fifo;                          /* of an OTHER */
 } mlr_member;
 /* Unpacked; a 0 is the default: 1 TiB, 1,000,000, 1,000 to 1 once 64 MiB are out. */
 typedef struct mlr_archive_limits { uint64_t bytes, members, ratio; } mlr_archive_limits;
@@ -24,6 +27,8 @@ bool mlr_archive_available(void);              /* built with libarchive */
 /* ENOTSUP without libarchive. The reader must outlive the archive. After a failure, here or below, nothing more can be
  * read: EPROTO broken; ELIMIT bomb; ECANCELLED; what the reader fails with. */
 int mlr_archive_open(mlr_reader *r, const mlr_archive_limits *limits, mlr_op *op, mlr_archive **out, mlreg_error **err);
+/* The same; `sum` (NULL: none) takes in all that comes out of the compression, up to its end once next has said 0. */
+int mlr_archive_open_summed(mlr_reader *r, const mlr_archive_limits *limits, mlr_sha256 *sum, mlr_op *op, mlr_archive **out, mlreg_error **err);
 /* 1; 0 at the end, and all was sound up to the last byte. */
 int mlr_archive_next(mlr_archive *a, mlr_member *out, mlreg_error **err);
 /* Of the current member, holes as zeros: fewer than `len` only at its end, 0 there. */

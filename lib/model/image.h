@@ -32,6 +32,8 @@ int  mlr_image_config(const mlr_image *i, const mlr_image_layer *layers, size_t 
 const char *mlr_image_layer_type(const char *media_type);
 bool mlr_image_layer_is_foreign(const char *media_type);   /* must not be put into other registries */
 bool mlr_image_config_type(const char *media_type);
+/* All diff_ids of the image with this config, `n_layers` of them: EPROTO where it lies. */
+int  mlr_image_diff_ids(const char *config, size_t len, size_t n_layers, mlr_digest *out, mlreg_error **err);
 /* The i-th diff_id of the image with this config: EPROTO where it lies. */
 int  mlr_image_diff_id(const char *config, size_t len, size_t n_layers, size_t i, mlr_digest *out, mlreg_error **err);
 #endif

@@ -85,6 +85,19 @@ static int read_config(const char *text, size_t len, size_t n_layers, mlr_json *
     return rc;
 }
 
+int mlr_image_diff_ids(const char *config, size_t len, size_t n_layers, mlr_digest *out, mlreg_error **err)
+{
+    mlr_json *j = NULL;
+    const mlr_json *id;
+    int rc = read_config(config, len, n_layers, &j, err);
+
+    id = mlr_json_first(mlr_json_get(mlr_json_get(j, "rootfs"), "diff_ids"));
+    for (size_t i = 0; i < n_layers && rc == 0; i++, id = mlr_json_next(id))
+        rc = mlr_digest_parse(mlr_json_string(id), &out[i], err);
+    mlr_json_free(j);
+    return rc;
+}
+
 int mlr_image_diff_id(const char *config, size_t len, size_t n_layers, size_t i, mlr_digest *out, mlreg_error **err)
 {
     mlr_json *j = NULL;

@@ -269,6 +269,21 @@ int mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err)
     return 0;
 }
 
+int mlr_layer_narrow(mlr_layer *l, uint64_t offset, uint64_t bytes, mlreg_error **err)
+{
+    if (offset > l->bytes || bytes > l->bytes - offset)
+        return mlr_error_set(err, MLREG_EINVAL, "%s has %llu bytes there, which %llu bytes from %llu on exceed", l->name, (unsigned long long)l->bytes,
+            (unsigned long long)bytes, (unsigned long long)offset);
+    l->begin += offset;
+    l->bytes = bytes;
+    return 0;
+}
+
+uint64_t mlr_layer_begin(const mlr_layer *l)
+{
+    return l->begin;
+}
+
 uint64_t mlr_layer_bytes(const mlr_layer *l)
 {
     return l->bytes;

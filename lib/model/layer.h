@@ -8,6 +8,10 @@ typedef struct mlr_layer_open { uint64_t offset, bytes; bool unverified; } mlr_l
 /* From a place that verified the bytes when it stored them (reader->trusted) everything is allowed. Elsewhere: a whole-layer sequential read is verified slab by slab only at the end,
  * so without `unverified` bytes are first brought, verified, into an unlinked temporary file, then read from there (up to the runtime's memory for small ones: in memory). */
 int  mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err);
+/* The file that the layer stands for: what is in it, if it is a plain tar of one file (ENOTSUP if it is another tar), else the layer. The range is the file's. */
+int  mlr_layer_open_file(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err);
+int  mlr_layer_narrow(mlr_layer *l, uint64_t offset, uint64_t bytes, mlreg_error **err);   /* to a part of what it is, before it is read */
+uint64_t mlr_layer_begin(const mlr_layer *l);  /* of the stream within the blob */
 int64_t mlr_layer_read(mlr_layer *l, void *buf, size_t len, mlr_op *op, mlreg_error **err);
 int64_t mlr_layer_read_at(mlr_layer *l, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);   /* any number of threads */
 int  mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "codec/archive.h"
 #include "model/glob.h"
+#include "model/modelpack.h"
 #include "place/fetch.h"
 
 #define PIECE_BYTES (256u << 10)
@@ -46,7 +47,7 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 
     if (marked != NULL && strcmp(marked, "true") == 0)
         return true;
-    return ends_in_tar(layer->media_type) && (is_model_type(layer->media_type) || mlr_descriptor_title(layer) == NULL);
+    return ends_in_tar(layer->media_type) && (is_model_type(layer->media_type) || mlr_descriptor_annotation(layer, MLR_TITLE_KEY) == NULL);
 }
 
 /* ---- the bytes, verified before they are decoded ---- */

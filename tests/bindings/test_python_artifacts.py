@@ -5,11 +5,36 @@ import mmap
 import os
 import pathlib
 import shutil
+import subprocess
 import tarfile
 import threading
 import unittest
 
+from bed.house import PROGRAM
 from bindings.python_bed import MODEL, OPEN_REGISTRIES, Case, has, mlreg
+
+
+class Images(Case):
+    def test_artifact__the_file_in_an_image_s_layer_is_mapped_and_read_like_a_raw_one(self):
+        data = os.urandom(50_000)
+        source = pathlib.Path(self.dir) / "weights"
+        source.mkdir()
+        (source / "w.bin").write_bytes(data)
+        subprocess.run([PROGRAM, "image", "build", "--store", f"{self.dir}/images", "--model", f"{source}:/models", "-t", "image:v1"],
+                       check=True, capture_output=True, env={"HOME": str(self.dir)})
+        with mlreg.Session(f"{self.dir}/images") as store, store.resolve("image:v1") as image:
+            offset, size = image.file_range(0)
+            self.assertEqual((offset % mmap.PAGESIZE, size), (0, len(data)))
+            with image.mmap(0) as mapped:
+                self.assertEqual(mapped[:], data)
+            with image.open(0, file=True) as file:
+                self.assertEqual(file.read(), data)
+            image.unpack_image(f"{self.dir}/rootfs", rootless=True)
+            self.assertEqual((pathlib.Path(self.dir) / "rootfs" / "models" / "w.bin").read_bytes(), data)
+            with self.assertRaises(mlreg.ExistsError):
+                image.unpack_image(f"{self.dir}/rootfs")
+            image.unpack_image(f"{self.dir}/part", path="/models")
+            self.assertEqual(os.listdir(f"{self.dir}/part"), ["w.bin"])
 
 
 class Places(Case):

@@ -22,6 +22,7 @@ STRUCTS = {"mlreg_" + name: kind for name, kind in {
     "resolve_options": _c.ResolveOptions, "copy_options": _c.CopyOptions, "checkout_options": _c.CheckoutOptions,
     "stream_options": _c.StreamOptions, "layer_options": _c.LayerOptions, "commit_options": _c.CommitOptions, "variant_options": _c.VariantOptions,
     "image_options": _c.ImageOptions, "pip_options": _c.PipOptions,
+    "image_unpack_options": _c.ImageUnpackOptions,
     "source": _c.Source, "gc_options": _c.GcOptions, "gc_report": _c.CGcReport}.items()}
 
 

@@ -136,7 +136,7 @@ class Artifact(Handle):
             raise _errors.make(-2, f"layer {layer} of {len(self.layers)}")
         return layer
 
-    def open(self, layer: Union[int, str], *, unverified: bool = False, op: Optional[_call.Op] = None) -> "Layer":
+    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> "Layer":
         """One layer as a raw, seekable, readable file.
 
         Bytes are verified before they are handed out: from a registry the layer is brought here first. `unverified` reads it as it
@@ -144,13 +144,14 @@ class Artifact(Handle):
 
         Args:
             layer: its number, or the file it stands for.
+            file: of a layer that is a plain tar of one file, as images have them, that file; of one that is no tar the layer.
 
         Raises:
             NotFoundError, InvalidError (no layer of that number), DigestError, LocalIOError, AuthError, DeniedError,
             NetworkError, TimedOutError, ProtocolError.
         """
         from ._stream import Layer
-        return Layer(self, self._number(layer), unverified=unverified, op=op)
+        return Layer(self, self._number(layer), unverified=unverified, file=file, op=op)
 
     def fd(self, layer: Union[int, str]) -> int:
         """A read-only file descriptor of a layer in a store, which is yours to close.
@@ -161,15 +162,26 @@ class Artifact(Handle):
             number: int = _c.artifact_open_fd(a, self._number(layer))
             return number
 
+    def file_range(self, layer: Union[int, str]) -> Tuple[int, int]:
+        """Where in a layer's bytes the file lies that it stands for: all of them, or a part of a plain tar of one file; a tar
+        that is no such thing is taken as it is."""
+        with self._use() as a:
+            try:
+                offset, size = _call.run(lambda o: _c.artifact_file_range(a, self._number(layer), o))
+            except _errors.NotSupportedError:
+                return 0, self.layers[self._number(layer)].size
+            return int(offset), int(size)
+
     def mmap(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> mmap.mmap:
-        """A layer of a store, mapped: nothing is copied.
+        """A layer of a store, mapped: nothing is copied. Of a plain tar of one file, as images have them, the file is mapped.
 
         Raises:
-            ValueError: the layer is empty. NotSupportedError: it lies in no store: copy it into one.
+            ValueError: the layer is empty, or its file begins at no page. NotSupportedError: it lies in no store: copy it into one.
         """
         fd = self.fd(layer)
         try:
-            return mmap.mmap(fd, 0, access=access)
+            offset, size = self.file_range(layer)
+            return mmap.mmap(fd, size, access=access, offset=offset)
         finally:
             os.close(fd)
 
@@ -196,6 +208,28 @@ class Artifact(Handle):
         target = _c.path(folder, "the folder")
         with self._use() as a:
             _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
+
+    def unpack_image(self, folder: Path, *, path: Optional[str] = None, rootless: bool = False, op: Optional[_call.Op] = None,
+                     progress: Optional[_call.Progress] = None) -> None:
+        """Unpacks an image, its layers in order, into a folder: the root file system that a container would see.
+
+        The folder is whole, each layer checked against its digest and diff_id, or as it was. Devices are left out; owners and
+        set-uid bits are kept where root unpacks.
+
+        Args:
+            folder: not there yet, or empty; its parent must be there.
+            path: only what lies there in the image, put into the folder itself.
+            rootless: as a plain user would, were it root that asks.
+
+        Raises:
+            ExistsError: the folder is not empty. NotSupportedError: no image, or an index. NotFoundError: nothing at ``path``.
+            InvalidError, ProtocolError: a name or link that leads out of the image, a config that names other layers.
+            DigestError, LimitError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError.
+        """
+        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=1 if rootless else 0)
+        target = _c.path(folder, "the folder")
+        with self._use() as a:
+            _call.run(lambda o: _c.image_unpack(a, target, options, o), op, progress)
 
     def __repr__(self) -> str:
         return f"<mlreg.Artifact {self.repository}@{self.digest} of {len(self.layers)} layers, {self.size} bytes>"

@@ -89,6 +89,10 @@ class CheckoutOptions(Sized):
                 ("n_include", c_size_t), ("n_exclude", c_size_t)]
 
 
+class ImageUnpackOptions(Sized):
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("path", c_char_p)]
+
+
 class StreamOptions(Sized):
     _fields_ = [("size", c_uint32), ("flags", c_uint32), ("offset", c_uint64), ("bytes", c_uint64)]
 
@@ -289,6 +293,7 @@ descriptor_annotation = F("mlreg_descriptor_annotation", S, DESCRIPTOR, S)
 descriptor_annotation_at = F("mlreg_descriptor_annotation_at", c_int, DESCRIPTOR, c_size_t, POINTER(S), POINTER(S))
 copy = F("mlreg_copy", c_int, SESSION, S, SESSION, S, POINTER(CopyOptions), OP, Out(ARTIFACT), ERR)
 checkout = F("mlreg_checkout", c_int, ARTIFACT, S, POINTER(CheckoutOptions), OP, ERR)
+image_unpack = F("mlreg_image_unpack", c_int, ARTIFACT, S, POINTER(ImageUnpackOptions), OP, ERR)
 stream_open = F("mlreg_stream_open", c_int, ARTIFACT, c_size_t, POINTER(StreamOptions), OP, Out(STREAM), ERR)
 stream_read = F("mlreg_stream_read", c_int64, STREAM, c_void_p, c_size_t, ERR)
 stream_read_at = F("mlreg_stream_read_at", c_int64, STREAM, c_uint64, c_void_p, c_size_t, ERR)
@@ -296,6 +301,7 @@ stream_seek = F("mlreg_stream_seek", c_int, STREAM, c_uint64, ERR)
 stream_bytes = F("mlreg_stream_bytes", c_uint64, STREAM)
 stream_free = F("mlreg_stream_free", None, STREAM)
 artifact_open_fd = F("mlreg_artifact_open_fd", c_int, ARTIFACT, c_size_t, Out(c_int), ERR)
+artifact_file_range = F("mlreg_artifact_file_range", c_int, ARTIFACT, c_size_t, OP, Out(c_uint64), Out(c_uint64), ERR)
 builder_new = F("mlreg_builder_new", c_int, SESSION, c_int32, S, Out(BUILDER), ERR)
 builder_set_config = F("mlreg_builder_set_config", c_int, BUILDER, S, c_void_p, c_size_t, ERR)
 builder_set_subject = F("mlreg_builder_set_subject", c_int, BUILDER, S, ERR)

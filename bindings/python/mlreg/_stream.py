@@ -11,7 +11,7 @@ from ._handle import Handle
 if TYPE_CHECKING:
     from ._artifact import Artifact
 
-UNVERIFIED = 1
+UNVERIFIED, FILE = 1, 2
 
 
 class _Stream(Handle):
@@ -24,15 +24,16 @@ class Layer(io.RawIOBase):
     :meth:`read_at` may be called by any number of threads at once; everything else by one at a time.
     """
 
-    def __init__(self, artifact: "Artifact", number: int, *, unverified: bool = False, op: Optional[_call.Op] = None) -> None:
+    def __init__(self, artifact: "Artifact", number: int, *, unverified: bool = False, file: bool = False,
+                 op: Optional[_call.Op] = None) -> None:
         super().__init__()
-        self._artifact, self._number, self._unverified, self._op = artifact, number, unverified, op
+        self._artifact, self._number, self._unverified, self._file, self._op = artifact, number, unverified, file, op
         self._at = 0
         self._open()
         self.name = artifact.layers[number].title or artifact.layers[number].digest
 
     def _open(self) -> None:
-        options = _c.StreamOptions(flags=UNVERIFIED if self._unverified else 0)
+        options = _c.StreamOptions(flags=UNVERIFIED * self._unverified | FILE * self._file)
         self._own = self._op or _call.Op()          # serves every later read too, so it lives as long as the stream
         with self._artifact._use() as a:
             pointer = _call.run(lambda o: _c.stream_open(a, self._number, options, o), self._own)

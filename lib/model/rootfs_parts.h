@@ -1,0 +1,42 @@
+/* model/rootfs_parts.h - what the files of model/rootfs share. */
+#ifndef MLR_MODEL_ROOTFS_PARTS_H
+#define MLR_MODEL_ROOTFS_PARTS_H
+#include "base/beneath.h"
+#include "base/inside.h"
+#include "codec/archive.h"
+#include "model/rootfs.h"
+
+/* ---- rootfs_paths.c: names ---- */
+
+typedef struct mlr_rootfs_name { char text[MLR_BENEATH_PATH_MAX_BYTES + 1]; } mlr_rootfs_name;   /* relative; "": the root */
+/* A name as a layer or a person writes it: "/" in front, "." and doubled "/" fall away; ".." is EINVAL. */
+int  mlr_rootfs_clean(const char *written, mlr_rootfs_name *out, mlreg_error **err);
+bool mlr_rootfs_is_below(const char *name, const char *path);       /* or is it itself */
+
+/* ---- rootfs_notes.c: what is kept in mind meanwhile ---- */
+
+/* Folders get owner, mode and time when nothing more goes into them. */
+typedef struct mlr_rootfs_note { char *path; uint64_t inode; size_t turn; mlr_inside_marks marks; } mlr_rootfs_note;
+typedef struct mlr_rootfs_notes { mlr_rootfs_note *items; size_t n, cap; } mlr_rootfs_notes;
+int  mlr_rootfs_note_add(mlr_rootfs_notes *s, const char *path, uint64_t inode, const mlr_inside_marks *marks, mlreg_error **err);
+int  mlr_rootfs_notes_apply(mlr_rootfs_notes *s, int root, mlreg_error **err);
+void mlr_rootfs_notes_done(mlr_rootfs_notes *s);
+
+/* The entries that this layer made: what it removes are only those of the layers below. */
+typedef struct mlr_rootfs_own { uint64_t *slots; size_t n, cap; } mlr_rootfs_own;
+int  mlr_rootfs_own_put(mlr_rootfs_own *s, uint64_t dir_inode, const char *name, mlreg_error **err);
+bool mlr_rootfs_own_has(const mlr_rootfs_own *s, uint64_t dir_inode, const char *name);
+void mlr_rootfs_own_done(mlr_rootfs_own *s);
+
+/* ---- rootfs_layer.c: one layer ---- */
+
+typedef struct mlr_rootfs_work {
+    int root;
+    bool owners;
+    mlr_rootfs_name only;              /* "": everything */
+    mlr_rootfs_notes notes;
+    uint64_t members_left, bytes_left; /* of all layers together */
+    mlr_op *op;
+} mlr_rootfs_work;
+int mlr_rootfs_layer(mlr_rootfs_work *w, mlr_reader *bytes, const mlr_digest *diff_id, mlreg_error **err);
+#endif

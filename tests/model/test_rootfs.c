@@ -1,0 +1,546 @@
+/* tests/model/test_rootfs.c - an image's layers over each other, and everything that evil ones try. */
+#include "model/rootfs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bed/fs_fault.h"
+#include "bed/tar.h"
+#include "checkout_bed.h"
+#include "model/image.h"
+
+#define GZIP MLR_TYPE_LAYER_TAR "+gzip"
+#define DOCKER "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+/* ---- images ---- */
+
+typedef struct image { mlr_buf tars[6]; size_t n; const char *type, *config_type, *diff_id; size_t diff_ids; bool packed; } image;
+
+static mlr_buf *layer(image *i)
+{
+    i->tars[i->n] = (mlr_buf)BED_TAR_INIT;
+    return &i->tars[i->n++];
+}
+
+static mlr_blob put_config(fixture *f, const image *i)
+{
+    mlr_buf json = MLR_BUF_INIT(65536);
+    size_t n = i->diff_ids > 0 ? i->diff_ids : i->n;
+    mlr_blob b;
+
+    mlr_buf_puts(&json, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[", NULL);
+    for (size_t k = 0; k < n; k++) {
+        mlr_blob d = bed_blob("", i->tars[k % i->n].data, i->tars[k % i->n].len);
+
+        mlr_buf_printf(&json, NULL, "%s\"%s\"", k > 0 ? "," : "", i->diff_id != NULL && k == 0 ? i->diff_id : d.digest.text);
+    }
+    mlr_buf_puts(&json, "]}}", NULL);
+    b = bed_put(f->place, REPO, json.data);
+    mlr_buf_done(&json);
+    return b;
+}
+
+static void put_layer(fixture *f, const image *i, size_t k, mlr_buf *json)
+{
+    mlr_buf packed = BED_TAR_INIT;
+    const mlr_buf *bytes = &i->tars[k];
+    const char *type = i->type != NULL ? i->type : MLR_TYPE_LAYER_TAR;
+    mlr_blob b;
+
+    if (strstr(type, "zip") != NULL || strstr(type, "zstd") != NULL) {
+        bed_compress(&packed, strstr(type, "zstd") != NULL ? "zstd" : "gzip", bytes->data, bytes->len);
+        bytes = &packed;
+    }
+    b = bed_blob(REPO, bytes->data, bytes->len);
+    bed_assert_rc(bed_try_put(f->place, &b, bytes->data, bytes->len, &err), 0);
+    mlr_buf_printf(json, NULL, "%s{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu}", k > 0 ? "," : "", type, b.digest.text, (unsigned long long)b.bytes);
+    mlr_buf_done(&packed);
+}
+
+static mlr_manifest *make(fixture *f, const image *i)
+{
+    mlr_buf json = MLR_BUF_INIT(65536);
+    mlr_blob config = put_config(f, i);
+    mlr_manifest *m;
+
+    mlr_buf_printf(&json, NULL, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu},\"layers\":[",
+        i->config_type != NULL ? i->config_type : MLR_TYPE_IMAGE_CONFIG, config.digest.text, (unsigned long long)config.bytes);
+    for (size_t k = 0; k < i->n; k++)
+        put_layer(f, i, k, &json);
+    mlr_buf_puts(&json, "]}", NULL);
+    m = bed_parse(json.data);
+    mlr_buf_done(&json);
+    return m;
+}
+
+static void done(image *i)
+{
+    for (size_t k = 0; k < i->n; k++)
+        mlr_buf_done(&i->tars[k]);
+}
+
+static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err)
+{
+    const mlr_rootfs how = { .path = path, .owners = false };
+    mlr_manifest *m = make(f, i);
+    int rc = mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, err);
+
+    mlr_manifest_free(m);
+    done(i);
+    return rc;
+}
+
+static int unpack(fixture *f, image *i, mlreg_error **err)
+{
+    return unpack_path(f, i, NULL, err);
+}
+
+/* A header with a mode of its own. */
+static void entry(mlr_buf *tar, char type, const char *name, const char *link, unsigned mode)
+{
+    bed_tar_header(tar, type, name, link, 0);
+    snprintf(tar->data + tar->len - BED_TAR_BLOCK + 100, 8, "%07o", mode);
+    bed_tar_seal(tar);
+}
+
+static void file(mlr_buf *tar, const char *name, const char *text)
+{
+    bed_tar_file(tar, name, text, strlen(text));
+}
+
+static void folder(mlr_buf *tar, const char *name)
+{
+    entry(tar, '5', name, NULL, 0755);
+}
+
+/* Fails with that code, with a hint or subject, and leaves nothing: neither the folder nor anything beside it (tear_down looks). */
+static void refused(fixture *f, image *i, int want, const char *says)
+{
+    mlreg_error *err = NULL;
+    int rc = unpack(f, i, &err);
+
+    if (rc != want)
+        fail_msg("gave %d (%s), not %d", rc, err != NULL ? err->message : "no error", want);
+    assert_non_null(strstr(err->message, says));
+    assert_false(bed_exists(f->out));
+    mlr_error_done(err);
+}
+
+/* ---- layers over each other ---- */
+
+static void base_layer(image *i)
+{
+    mlr_buf *t = layer(i);
+
+    folder(t, "./");
+    folder(t, "etc/");
+    file(t, "etc/a", "a1");
+    file(t, "etc/b", "b1");
+    folder(t, "data/");
+    file(t, "data/old", "old");
+    folder(t, "data/sub/");
+    file(t, "data/sub/deep", "deep");
+    folder(t, "usr/");
+    folder(t, "usr/bin/");
+    entry(t, '2', "bin", "usr/bin", 0777);
+    entry(t, '1', "etc/hard", "etc/a", 0644);
+    bed_tar_end(t);
+}
+
+static void test_rootfs__lays_layers_over_each_other_in_every_packing(void **state)
+{
+    static const char *const types[] = { MLR_TYPE_LAYER_TAR, GZIP, MLR_TYPE_LAYER_TAR "+zstd", DOCKER };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 2 * sizeof types / sizeof *types; k++) {
+        image i = { .type = types[k / 2], .config_type = k / 2 == 3 ? MLR_TYPE_DOCKER_IMAGE_CONFIG : NULL };
+        mlr_buf *t;
+
+        f->odd->trusted = k % 2;
+        base_layer(&i);
+        t = layer(&i);
+        file(t, "etc/a", "a2");
+        file(t, "etc/.wh.b", "");
+        file(t, "bin/tool", "through the link");
+        bed_tar_end(t);
+        bed_assert_rc(unpack(f, &i, &err), 0);
+        bed_assert_file(bed_at(f->out, "etc/a"), "a2");
+        bed_assert_file(bed_at(f->out, "etc/hard"), "a1");       /* the other name keeps what it had */
+        assert_false(bed_exists(bed_at(f->out, "etc/b")));
+        assert_false(bed_exists(bed_at(f->out, "etc/.wh.b")));
+        bed_assert_file(bed_at(f->out, "usr/bin/tool"), "through the link");
+        assert_true(S_ISLNK(stat_of(bed_at(f->out, "bin")).st_mode));
+        assert_int_equal(stat_of(f->out).st_mode & 07777, 0755);
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
+static void test_rootfs__opaque_folders_lose_only_what_lies_below(void **state)
+{
+    fixture *f = *state;
+
+    for (int late = 0; late <= 1; late++) {        /* the mark may stand before what the layer itself brings, or behind */
+        image i = { 0 };
+        mlr_buf *t;
+
+        base_layer(&i);
+        t = layer(&i);
+        folder(t, "data/");
+        if (!late)
+            file(t, "data/.wh..wh..opq", "");
+        file(t, "data/new", "new");
+        folder(t, "data/sub/");
+        file(t, "data/sub/mine", "mine");
+        if (late)
+            file(t, "data/.wh..wh..opq", "");
+        bed_tar_end(t);
+        bed_assert_rc(unpack(f, &i, &err), 0);
+        bed_assert_file(bed_at(f->out, "data/new"), "new");
+        bed_assert_file(bed_at(f->out, "data/sub/mine"), "mine");
+        assert_false(bed_exists(bed_at(f->out, "data/old")));
+        assert_false(bed_exists(bed_at(f->out, "data/sub/deep")));
+        assert_false(bed_exists(bed_at(f->out, "data/.wh..wh..opq")));
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
+static void test_rootfs__a_name_changes_its_type_from_layer_to_layer(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t;
+
+    base_layer(&i);
+    t = layer(&i);
+    file(t, "data", "a file now");
+    entry(t, '2', "etc", "usr", 0777);
+    file(t, ".wh.nothing", "");
+    bed_tar_end(t);
+    t = layer(&i);
+    folder(t, "bin/");
+    file(t, "bin/x", "x");
+    bed_tar_end(t);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    bed_assert_file(bed_at(f->out, "data"), "a file now");
+    assert_true(S_ISLNK(stat_of(bed_at(f->out, "etc")).st_mode));
+    assert_true(S_ISDIR(stat_of(bed_at(f->out, "bin")).st_mode));
+    assert_false(bed_exists(bed_at(f->out, "usr/bin/x")));
+}
+
+static void test_rootfs__modes_and_times_are_the_image_s_but_for_set_uid(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+
+    entry(t, '5', "closed/", NULL, 0555);
+    entry(t, '0', "closed/su", NULL, 04755);
+    entry(t, '0', "closed/secret", NULL, 0600);
+    entry(t, '5', "tmp/", NULL, 01777);
+    entry(t, '6', "pipe", NULL, 0640);
+    bed_tar_end(t);
+    t = layer(&i);
+    file(t, "closed/later", "x");          /* into a folder that is closed in the end */
+    bed_tar_end(t);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    assert_int_equal(stat_of(bed_at(f->out, "closed")).st_mode & 07777, 0555);
+    assert_int_equal(stat_of(bed_at(f->out, "closed")).st_mtime, 1700000000);
+    assert_int_equal(stat_of(bed_at(f->out, "closed/su")).st_mode & 07777, 0755);
+    assert_int_equal(stat_of(bed_at(f->out, "closed/secret")).st_mode & 07777, 0600);
+    assert_int_equal(stat_of(bed_at(f->out, "closed/secret")).st_mtime, 1700000000);
+    assert_int_equal(stat_of(bed_at(f->out, "tmp")).st_mode & 07777, 01777);
+    assert_true(S_ISFIFO(stat_of(bed_at(f->out, "pipe")).st_mode));
+    chmod(bed_at(f->out, "closed"), 0755);
+}
+
+/* ---- a part ---- */
+
+static void test_rootfs__takes_only_what_lies_at_a_path(void **state)
+{
+    static const char *const paths[] = { "/data", "data/", "./data" };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 3; k++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        base_layer(&i);
+        t = layer(&i);
+        file(t, "data/.wh.old", "");
+        file(t, "data/new", "new");
+        file(t, "database", "no");
+        bed_tar_end(t);
+        bed_assert_rc(unpack_path(f, &i, paths[k], &err), 0);
+        bed_assert_file(bed_at(f->out, "new"), "new");
+        bed_assert_file(bed_at(f->out, "sub/deep"), "deep");
+        assert_int_equal(bed_count(f->out), 2);
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
+static void test_rootfs__takes_one_file_and_says_what_is_not_there(void **state)
+{
+    fixture *f = *state;
+    image one = { 0 }, gone = { 0 }, dotted = { 0 };
+    mlr_buf *t;
+
+    base_layer(&one);
+    bed_assert_rc(unpack_path(f, &one, "/data/sub/deep", &err), 0);
+    bed_assert_file(bed_at(f->out, "deep"), "deep");
+    assert_int_equal(bed_count(f->out), 1);
+    bed_dir_remove(strdup(f->out));
+    base_layer(&gone);
+    t = layer(&gone);
+    file(t, ".wh.data", "");               /* what holds the path goes */
+    bed_tar_end(t);
+    bed_assert_rc(unpack_path(f, &gone, "/data/sub", NULL), MLREG_ENOTFOUND);
+    base_layer(&dotted);
+    bed_assert_rc(unpack_path(f, &dotted, "../data", NULL), MLREG_EINVAL);
+    assert_false(bed_exists(f->out));
+}
+
+/* ---- evil ---- */
+
+/* B1, B2: each way out of the folder leads nowhere, or back into it. */
+static void test_rootfs__nothing_leads_out_of_the_folder(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+    char absolute[BED_PATH_MAX];
+
+    snprintf(absolute, sizeof absolute, "%.90s", f->dir);
+    entry(t, '2', "abs", absolute, 0777);          /* to the folder with the sentinels */
+    entry(t, '2', "up", "../../../../../..", 0777);
+    entry(t, '2', "chain1", "up", 0777);
+    entry(t, '2', "chain2", "chain1/chain1", 0777);
+    file(t, "abs/x", "evil");
+    file(t, "up/b", "evil");
+    file(t, "chain2/c", "evil");
+    file(t, "/rooted", "in the root");
+    file(t, "./a/./b//c", "dots");
+    entry(t, '2', "x2", "/etc/passwd", 0777);
+    file(t, "x2", "replaces the link");
+    bed_tar_end(t);
+    t = layer(&i);
+    file(t, "abs/.wh.b", "");
+    file(t, "up/.wh.b", "");                       /* the sentinel "b" lies outside; this is ours */
+    bed_tar_end(t);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    bed_assert_file(bed_at(f->out, "rooted"), "in the root");
+    bed_assert_file(bed_at(f->out, "a/b/c"), "dots");
+    bed_assert_file(bed_at(f->out, "c"), "evil");
+    bed_assert_file(bed_at(f->out, "x2"), "replaces the link");
+    assert_false(bed_exists(bed_at(f->out, "b")));
+}
+
+static void one_entry(image *i, char type, const char *name, const char *link)
+{
+    mlr_buf *t = layer(i);
+
+    entry(t, type, name, link, 0644);
+    bed_tar_end(t);
+}
+
+static void test_rootfs__refuses_names_and_links_that_lead_elsewhere(void **state)
+{
+    static const struct { char type; const char *name, *link; int rc; const char *says; } cases[] = {
+        { '0', "../x", NULL, MLREG_EINVAL, "\"..\"" },
+        { '0', "a/../../x", NULL, MLREG_EINVAL, "\"..\"" },
+        { '5', "..", NULL, MLREG_EINVAL, "\"..\"" },
+        { '1', "hard", "../x", MLREG_EINVAL, "\"..\"" },
+        { '1', "hard", "/etc/passwd", MLREG_EPROTO, "hard link" },
+        { '1', "hard", "missing", MLREG_EPROTO, "hard link" },
+        { '0', ".wh...", NULL, MLREG_EPROTO, "removes no name" },
+        { '0', ".wh..", NULL, MLREG_EPROTO, "removes no name" },
+        { '0', "d/.wh.", NULL, MLREG_EPROTO, "removes no name" },
+    };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        image i = { 0 };
+
+        one_entry(&i, cases[k].type, cases[k].name, cases[k].link);
+        refused(f, &i, cases[k].rc, cases[k].says);
+    }
+}
+
+static void test_rootfs__refuses_links_without_end_and_files_as_folders(void **state)
+{
+    fixture *f = *state;
+    image loop = { 0 }, through = { 0 };
+    mlr_buf *t = layer(&loop);
+
+    entry(t, '2', "a", "b", 0777);
+    entry(t, '2', "b", "a", 0777);
+    file(t, "a/x", "x");
+    bed_tar_end(t);
+    refused(f, &loop, MLREG_EPROTO, "links");
+    t = layer(&through);
+    file(t, "file", "x");
+    file(t, "file/below", "x");
+    bed_tar_end(t);
+    refused(f, &through, MLREG_EPROTO, "no folder");
+}
+
+static void test_rootfs__refuses_depth_without_end(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+    char name[2 * 300 + 1] = "";
+
+    for (int k = 0; k < 300; k++)
+        strcat(name, "d/");
+    bed_tar_pax(t, 'x', "path", name);
+    folder(t, "short");
+    bed_tar_end(t);
+    refused(f, &i, MLREG_ELIMIT, "too deep");
+}
+
+static void test_rootfs__leaves_devices_out(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+
+    entry(t, '3', "dev/mem", NULL, 0666);
+    entry(t, '4', "dev/sda", NULL, 0666);
+    file(t, "kept", "x");
+    bed_tar_end(t);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    assert_int_equal(bed_count_files(f->out), 1);
+}
+
+/* C1 */
+static void test_rootfs__refuses_bombs(void **state)
+{
+    fixture *f = *state;
+    image i = { .type = GZIP };
+    mlr_buf *t = layer(&i);
+    char *zeros = calloc(1, 200u << 20);
+
+    bed_tar_header(t, '0', "bomb", NULL, 200u << 20);
+    bed_tar_body(t, zeros, 200u << 20);
+    bed_tar_end(t);
+    refused(f, &i, MLREG_ELIMIT, "times its size");
+    free(zeros);
+}
+
+/* ---- lies ---- */
+
+static void test_rootfs__checks_what_layers_unpack_to(void **state)
+{
+    fixture *f = *state;
+    image wrong = { .diff_id = BED_EMPTY }, more = { .diff_ids = 3 }, none = { .diff_id = "sha256:x" };
+
+    base_layer(&wrong);
+    refused(f, &wrong, MLREG_EDIGEST, "unpacks to");
+    base_layer(&more);
+    refused(f, &more, MLREG_EPROTO, "it names 3 of them, the manifest 1");
+    base_layer(&none);
+    refused(f, &none, MLREG_EPROTO, "no digest");
+}
+
+static void test_rootfs__is_of_images_only(void **state)
+{
+    fixture *f = *state;
+    image model = { .config_type = "application/vnd.cncf.model.config.v1+json" }, odd = { .type = "application/x-disk" };
+
+    base_layer(&model);
+    refused(f, &model, MLREG_ENOTSUP, "no image");
+    base_layer(&odd);
+    refused(f, &odd, MLREG_ENOTSUP, "no image");
+}
+
+/* ---- the folder ---- */
+
+static void test_rootfs__takes_an_empty_folder_and_refuses_a_full_one(void **state)
+{
+    fixture *f = *state;
+    image first = { 0 }, second = { 0 };
+
+    assert_int_equal(mkdir(f->out, 0755), 0);
+    base_layer(&first);
+    bed_assert_rc(unpack(f, &first, &err), 0);
+    bed_assert_file(bed_at(f->out, "etc/a"), "a1");
+    base_layer(&second);
+    bed_assert_rc(unpack(f, &second, NULL), MLREG_EEXISTS);
+    bed_assert_file(bed_at(f->out, "etc/a"), "a1");
+}
+
+static void test_rootfs__refuses_what_is_no_folder(void **state)
+{
+    fixture *f = *state;
+    image a = { 0 }, b = { 0 };
+
+    bed_write(f->out, "mine");
+    base_layer(&a);
+    bed_assert_rc(unpack(f, &a, NULL), MLREG_EEXISTS);
+    bed_assert_file(f->out, "mine");
+    assert_int_equal(unlink(f->out), 0);
+    assert_int_equal(symlink(".", f->out), 0);
+    base_layer(&b);
+    bed_assert_rc(unpack(f, &b, NULL), MLREG_EEXISTS);
+    assert_int_equal(unlink(f->out), 0);
+}
+
+static int fail_sync(mlr_fs_call call, const char *name, void *user)
+{
+    (void)name;
+    return call == *(mlr_fs_call *)user ? EIO : 0;
+}
+
+static void test_rootfs__leaves_nothing_when_the_disk_fails(void **state)
+{
+    static const mlr_fs_call calls[] = { MLR_FS_RENAME, MLR_FS_WRITE, MLR_FS_LINK };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+        image i = { 0 };
+        mlr_fs_call call = calls[k];
+        mlreg_error *err = NULL;
+        mlr_manifest *m;
+        const mlr_rootfs how = { 0 };
+
+        base_layer(&i);
+        m = make(f, &i);
+        mlr_fs_use(fail_sync, &call);
+        assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), MLREG_EIO);
+        mlr_fs_use(NULL, NULL);
+        assert_false(bed_exists(f->out));
+        mlr_error_done(err);
+        mlr_manifest_free(m);
+        done(&i);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_rootfs__##name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(lays_layers_over_each_other_in_every_packing),
+        TEST(opaque_folders_lose_only_what_lies_below),
+        TEST(a_name_changes_its_type_from_layer_to_layer),
+        TEST(modes_and_times_are_the_image_s_but_for_set_uid),
+        TEST(takes_only_what_lies_at_a_path),
+        TEST(takes_one_file_and_says_what_is_not_there),
+        TEST(nothing_leads_out_of_the_folder),
+        TEST(refuses_names_and_links_that_lead_elsewhere),
+        TEST(refuses_links_without_end_and_files_as_folders),
+        TEST(refuses_depth_without_end),
+        TEST(leaves_devices_out),
+        TEST(refuses_bombs),
+        TEST(checks_what_layers_unpack_to),
+        TEST(is_of_images_only),
+        TEST(takes_an_empty_folder_and_refuses_a_full_one),
+        TEST(refuses_what_is_no_folder),
+        TEST(leaves_nothing_when_the_disk_fails),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
