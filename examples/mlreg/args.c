@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 22
+#define N_OPTIONS 33
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -38,6 +38,17 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--repair", &c->repair, NULL, NULL, NULL, false },
         { "--password-stdin", &c->password_stdin, NULL, NULL, NULL, false },
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
+        { "--listen", NULL, &c->listen, NULL, NULL, false },
+        { "--htpasswd", NULL, &c->htpasswd, NULL, NULL, false },
+        { "--tokens", NULL, &c->token_file, NULL, NULL, false },
+        { "--cert", NULL, &c->cert, NULL, NULL, false },
+        { "--key", NULL, &c->key, NULL, NULL, false },
+        { "--upstream", NULL, &c->upstream, NULL, NULL, false },
+        { "--max-bytes", NULL, &c->max_bytes, NULL, NULL, false },
+        { "--min-free", NULL, &c->min_free, NULL, NULL, false },
+        { "--max-connections", NULL, &c->max_connections, NULL, NULL, false },
+        { "--max-rate", NULL, &c->max_rate, NULL, NULL, false },
+        { "--read-only", &c->read_only, NULL, NULL, NULL, false },
     };
 
     memcpy(out, all, sizeof all);

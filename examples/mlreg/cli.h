@@ -17,6 +17,9 @@ typedef struct cli {
     const char *include[MAX_WORDS]; size_t n_include;
     const char *exclude[MAX_WORDS]; size_t n_exclude;
     const char *annotations[MAX_WORDS]; size_t n_annotations;
+    const char *listen, *htpasswd, *token_file, *cert, *key, *upstream;                 /* of serve */
+    const char *max_bytes, *min_free, *max_connections, *max_rate;
+    bool read_only;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, help;
 } cli;
 
@@ -56,6 +59,7 @@ void spot_take_tag(spot *to, const spot *from);            /* where `to` has nei
 /* What to do if what failed is that the name is not there; else NULL. */
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
+char *store_path(const cli *c);                             /* free it; NULL: there is no place for one */
 int  store_open(cli *c, bool write, mlreg_session **out);
 
 /* The three ways of moving; each says what came of it. */
@@ -101,5 +105,6 @@ bool json_walk(const char *text, size_t len, json_leaf_fn leaf, void *user);
 int cmd_build(cli *c);   int cmd_push(cli *c);    int cmd_pull(cli *c);   int cmd_copy(cli *c);
 int cmd_ls(cli *c);      int cmd_tags(cli *c);    int cmd_tag(cli *c);    int cmd_inspect(cli *c);
 int cmd_cat(cli *c);     int cmd_rm(cli *c);      int cmd_gc(cli *c);     int cmd_fsck(cli *c);
-int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_version(cli *c);
+int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_serve(cli *c);
+int cmd_version(cli *c);
 #endif
