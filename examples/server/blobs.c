@@ -28,8 +28,10 @@ static bool parse_range(const char *range, uint64_t size, span *out)
             return true;
         if (*end != '\0') {
             uint64_t asked = *end >= '0' && *end <= '9' ? strtoull(end, &end, 10) : 0;
-            if (*end != '\0' || asked < first)
+            if (*end != '\0')
                 return true;
+            if (asked < first)
+                return false;
             last = asked < last ? asked : last;
         }
         if (first >= size)
