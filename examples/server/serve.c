@@ -81,7 +81,8 @@ static enum MHD_Result take(request *r, const char *data, size_t len)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
     if (r->status == 0 && r->route->body != NULL)
         r->route->body(r, data, len);
-    return r->status == 0 || r->bytes_in <= DRAIN_MAX_BYTES ? MHD_YES : MHD_NO;
+    r->unwanted += r->status != 0 ? len : 0;
+    return r->unwanted <= DRAIN_MAX_BYTES ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result end(request *r)

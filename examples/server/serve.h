@@ -62,6 +62,7 @@ struct request {
     mlreg_upload *upload;
     text body;
     uint64_t bytes_in, bytes_out, begun_ms;
+    uint64_t unwanted;                  /* of bytes_in, those that came after the refusal */
     unsigned status;                    /* of the answer; 0: there is none yet */
     bool answered;                      /* it was queued */
     struct MHD_Response *early;         /* an answer that waits for the end of the body */
