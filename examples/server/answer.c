@@ -78,7 +78,7 @@ void answer_failure(request *r, mlreg_error *err, const char *unknown)
         i++;
     /* What a stranger may read says nothing of our paths. */
     if (failures[i].status == 500) {
-        log_line(r->s, "error", "%s %s: %s", r->method, r->url, mlreg_error_message(err));
+        log_line(r->s, "error", "%s", mlreg_error_message(err));
         answer_error(r, 500, failures[i].name, mlreg_strerror(mlreg_error_code(err)), NULL);
     } else {
         answer_error(r, failures[i].status, failures[i].name != NULL ? failures[i].name : unknown, mlreg_error_message(err),

@@ -69,7 +69,9 @@ void log_request(const request *r)
         text_json(&t, r->user);
         text_put(&t, "}");
     } else {
-        text_printf(&t, "%s %s ", at, r->method);
+        text_printf(&t, "%s ", at);
+        text_json(&t, r->method);
+        text_put(&t, " ");
         text_json(&t, r->url);
         text_printf(&t, " %u in=%llu out=%llu ms=%llu user=", r->status, in, out, ms);
         text_json(&t, r->user);

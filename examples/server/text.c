@@ -53,6 +53,20 @@ void text_printf(text *t, const char *format, ...)
     t->len += (size_t)n;
 }
 
+/* The length of the character that begins here, if it is whole, UTF-8 and none that steers a terminal; else 0. */
+static size_t character(const unsigned char *s)
+{
+    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0))) ||
+        (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))))
+        return 0;
+    return n == 2 && s[0] == 0xc2 && s[1] < 0xa0 ? 0 : n;
+}
+
 void text_json(text *t, const char *s)
 {
     if (s == NULL) {
@@ -60,13 +74,17 @@ void text_json(text *t, const char *s)
         return;
     }
     text_put(t, "\"");
-    for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\')
+    while (*s != '\0') {
+        size_t n = character((const unsigned char *)s);
+        if (n == 0)
+            text_put(t, "\\ufffd");
+        else if (*s == '"' || *s == '\\')
             text_printf(t, "\\%c", *s);
         else if ((unsigned char)*s < 0x20 || *s == 0x7f)
             text_printf(t, "\\u%04x", (unsigned)*s);
         else
-            text_add(t, s, 1);
+            text_add(t, s, n);
+        s += n > 0 ? n : 1;
     }
     text_put(t, "\"");
 }

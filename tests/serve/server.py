@@ -70,8 +70,9 @@ class Server:
         finally:
             c.close()
 
-    def rss_bytes(self):
-        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10
+    def memory_bytes(self, what):
+        """"VmRSS": now; "VmHWM": at most."""
+        return int(re.search(rf"{what}:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10
 
 
 class Case(unittest.TestCase):

@@ -136,11 +136,12 @@ class Itself(Case):
 
     def test_log__is_json_whatever_strangers_send(self):
         self.push()
-        self.ask("GET", "/v2/%1b%5b2J%0a%22/manifests/1", want=400)
+        self.ask("GET", "/v2/%1b%5b2J%0a%22%ff%c2%9b%e2%82%ac/manifests/1", want=400)
         self.server.stop()
         lines = [json.loads(line) for line in self.server.log().splitlines()]
         asked = [line for line in lines if "method" in line]
         self.assertEqual({line["status"] for line in asked}, {201, 400})
+        self.assertIn("\ufffd\ufffd\ufffd\u20ac", asked[-1]["path"])
         self.assertEqual([line["bytes_in"] for line in asked if line["method"] == "POST"], [12])
 
     def test_metrics__count_what_was_answered(self):

@@ -104,7 +104,7 @@ class Upstream(Case):
         answer, name = self.push()
         self.assertEqual(self.near.ask("GET", "/v2/team/x/manifests/1").headers["Docker-Content-Digest"], name)
         self.assertEqual(self.near.ask("GET", f"/v2/team/x/manifests/{name}").status, 200)
-        self.assertEqual(self.server.log().count("GET \"/v2/team/x/blobs/"), 1)
+        self.assertEqual(self.server.log().count('"GET" "/v2/team/x/blobs/'), 1)
         self.server.stop()
         self.near.stop()
         self.near.start()
