@@ -33,16 +33,18 @@ class Answer:
 
 
 class Server:
-    def __init__(self, folder, *options, program=PROGRAM, store="store", listen="127.0.0.1:0", env=None):
-        self.folder, self.store = pathlib.Path(folder), pathlib.Path(folder, store)
-        self.command = [str(program), "serve", "--store", str(self.store), "--listen", listen, *map(str, options)]
-        self.log_file, self.env = self.folder / "log", env
+    """Options that are given again take the place of the first: the store, and a free port of this machine."""
+
+    def __init__(self, folder, *options, program=PROGRAM, env=None, cwd=None):
+        self.folder, self.store = pathlib.Path(folder), pathlib.Path(folder, "store")
+        self.command = [str(program), "serve", "--store", str(self.store), "--listen", "127.0.0.1:0", *map(str, options)]
+        self.log_file, self.env, self.cwd = self.folder / "log", env, cwd
         self.start()
 
     def start(self):
         with open(self.log_file, "ab") as log:
             begins = log.tell()
-            self.process = subprocess.Popen(self.command, stderr=log, env=self.env)
+            self.process = subprocess.Popen(self.command, stderr=log, env=self.env, cwd=self.cwd)
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self.process.poll() is None:
             found = re.search(r" on (https?)://[^:\s]+:(\d+)", self.log_file.read_text()[begins:])
