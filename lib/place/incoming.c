@@ -14,6 +14,7 @@
 #define PREFIX      ".tmp-upload-"
 #define ID_LENGTH   32
 #define PIECE_BYTES ((size_t)256 << 10)
+#define BEHIND_BYTES ((uint64_t)8 << 20) /* what comes in this much at a time is on its way to the disk before the end */
 
 struct mlr_incoming {
     char       id[ID_LENGTH + 1];
@@ -209,9 +210,12 @@ int mlr_incoming_write(mlr_incoming *in, const void *data, size_t len, mlreg_err
 {
     int rc = mlr_fs_write_at(in->fd, in->hash.bytes, data, len, in->path, err);
 
-    if (rc == 0)
-        mlr_sha256_update_together(&in->hash, data, len);
-    return rc;
+    if (rc < 0)
+        return rc;
+    mlr_sha256_update_together(&in->hash, data, len);
+    if (in->hash.bytes / BEHIND_BYTES > (in->hash.bytes - len) / BEHIND_BYTES)
+        mlr_fs_write_behind(in->fd, (in->hash.bytes / BEHIND_BYTES - 1) * BEHIND_BYTES, BEHIND_BYTES);
+    return 0;
 }
 
 int mlr_incoming_finish(mlr_incoming *in, const mlr_digest *want, unsigned mode, mlr_temp *out, mlreg_error **err)
