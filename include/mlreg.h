@@ -157,7 +157,20 @@ typedef struct mlreg_stats {
     uint64_t bytes_reused;            /* not moved: there already, mounted or cloned */
     uint64_t bytes_resumed;           /* not moved again after a break */
     uint64_t elapsed_ms;              /* since the first call with this op began */
+    /* What it was spent on, added up over threads that work at the same time: */
+    uint64_t wait_ms;                 /* until a registry was reached and answered */
+    uint64_t network_ms;              /* receiving and sending bodies */
+    uint64_t hash_ms;                 /* SHA-256 */
+    uint64_t write_ms;                /* into files, as far as the system does not do it later */
+    uint64_t sync_ms;                 /* until that was on the disk, and published */
 } mlreg_stats;
+typedef struct mlreg_blob_stats {
+    uint32_t size, reserved;
+    const char *name;                 /* the file, else the digest; borrowed from the op */
+    uint64_t bytes;
+    uint64_t began_ms;                /* on the clock of mlreg_stats.elapsed_ms */
+    uint64_t elapsed_ms;
+} mlreg_blob_stats;
 /** Called on the calling thread every interval_ms, even when no byte moves; nonzero cancels. */
 typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
 /** Make an op, to be passed to calls that take long. Since 0.1. */
@@ -169,6 +182,9 @@ MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *us
 MLREG_API void mlreg_op_cancel(mlreg_op *op);
 /** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_op_stats(const mlreg_op *op, mlreg_stats *inout, mlreg_error **err);
+/** Read what became of the i-th blob (layer or config) that calls with this op were done with, in the order of their ends;
+ * the first 10,000 are known. From any thread. Codes: ENOTFOUND (there are no more); ESTRUCT. Since 0.1. */
+MLREG_API int mlreg_op_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *inout, mlreg_error **err);
 /** Release an op, which no call may be using; streams that were opened with it keep it alive. NULL is fine.
  * Since 0.1. */
 MLREG_API void mlreg_op_free(mlreg_op *op);
@@ -198,7 +214,9 @@ MLREG_API const char *mlreg_name_digest(const mlreg_name *n);
 MLREG_API void mlreg_name_free(mlreg_name *n);
 
 /* ---- session -----------------------------------------------------------------------------------------------------
- * One open place. Opening a registry does not yet talk to it. */
+ * One open place. Opening a registry does not yet talk to it. Its manifests and blobs are read through the mirrors that
+ * containers' registries.conf names for it, in order, then from itself; everything else goes to itself alone. What that
+ * file blocks is EPOLICY for every call. */
 enum { MLREG_LOG_ERROR = 0, MLREG_LOG_WARN, MLREG_LOG_INFO, MLREG_LOG_DEBUG };
 /** One line without newline and without secrets. */
 typedef void (*mlreg_log_fn)(int level, const char *line, void *user);
@@ -223,9 +241,10 @@ typedef struct mlreg_session_options {
     uint32_t reserved;
     mlreg_runtime *runtime;        /* kept alive by the session */
     const char *ca_file;           /* PEM; else $SSL_CERT_FILE, $CURL_CA_BUNDLE, the system's */
-    const char *client_cert_file;  /* PEM */
+    const char *client_cert_file;  /* PEM; not for mirrors */
     const char *client_key_file;   /* PEM */
-    mlreg_auth_fn auth;            /* else docker's config.json with its helpers, then the containers auth.json files */
+    mlreg_auth_fn auth;            /* else, and for mirrors, docker's config.json with its helpers, then the containers
+                                    * auth.json files */
     void *auth_user;
     mlreg_log_fn log;              /* silent */
     void *log_user;
@@ -237,7 +256,7 @@ typedef struct mlreg_session_options {
  * @param opts      NULL: all defaults
  * @return 0; ENOTFOUND (no store or layout there, and no MLREG_OPEN_CREATE); ENOTSUP (a store of a newer format, a
  *         URL of another scheme); EDENIED (plain http to another host; no permission); EPROTO (there is something
- *         else there); EIO; ESTRUCT. Since 0.1. */
+ *         else there; a malformed registries.conf); EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_session_open(const char *location, const mlreg_session_options *opts, mlreg_session **out,
         mlreg_error **err);
 /** Close a place and release it; its artifacts, streams and builders keep it alive. NULL is fine. Since 0.1. */

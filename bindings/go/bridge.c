@@ -231,6 +231,12 @@ int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *o
     return rc;
 }
 
+int mlreg_go_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *out)
+{
+    MLREG_INIT(*out);
+    return mlreg_op_blob_at(op, i, out, NULL);
+}
+
 int mlreg_go_stats(const mlreg_op *op, mlreg_stats *out)
 {
     MLREG_INIT(*out);

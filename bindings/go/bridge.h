@@ -40,5 +40,6 @@ int mlreg_go_put(mlreg_session *s, const char *ref, const char *media_type, cons
         const char *expect_digest, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *op, uint64_t *blobs, uint64_t *bytes,
         mlreg_error **err);
+int mlreg_go_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *out);
 int mlreg_go_stats(const mlreg_op *op, mlreg_stats *out);
 #endif

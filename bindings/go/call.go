@@ -20,6 +20,7 @@ type call struct {
 	ctx      context.Context
 	op       *C.mlreg_op // nil: nothing can cancel it
 	progress ProgressFunc
+	blobs    []BlobStats // that the op told of so far
 
 	failure  error // what a callback returned
 	panicked any   // what a callback panicked with

@@ -25,6 +25,21 @@ type Stats struct {
 	BytesReused           int64         // not moved: there already, mounted or cloned
 	BytesResumed          int64         // not moved again after a break
 	Elapsed               time.Duration // since the call began
+
+	// What it was spent on, added up over threads that work at the same time:
+	// until a registry answered, on the bodies, on SHA-256, on writing files,
+	// and until they were on the disk.
+	Wait, Network, Hash, Write, Sync time.Duration
+
+	Blobs []BlobStats // layers and configs that are done, in that order; the first 10,000
+}
+
+// BlobStats say what became of one layer or config.
+type BlobStats struct {
+	Name    string // the file, else the digest
+	Bytes   int64
+	Began   time.Duration // when the call had run so long
+	Elapsed time.Duration
 }
 
 // A ProgressFunc is told now and then, even when no byte moves, and once at the
@@ -97,14 +112,27 @@ func callOf(current C.uintptr_t) *call {
 //export mlregGoProgress
 func mlregGoProgress(op *C.mlreg_op, current C.uintptr_t) C.int {
 	c := callOf(current)
-	stats := readStats(op)
+	stats := c.readStats(op)
 	if c.progress == nil || c.guard(func() error { return c.progress(stats) }) {
 		return 0
 	}
 	return 1
 }
 
-func readStats(op *C.mlreg_op) Stats {
+func ms(n C.uint64_t) time.Duration {
+	return time.Duration(n) * time.Millisecond
+}
+
+// readBlobs reads on where the last look ended.
+func (c *call) readBlobs(op *C.mlreg_op) []BlobStats {
+	var b C.mlreg_blob_stats
+	for C.mlreg_go_blob_at(op, C.size_t(len(c.blobs)), &b) == 0 {
+		c.blobs = append(c.blobs, BlobStats{C.GoString(b.name), int64(b.bytes), ms(b.began_ms), ms(b.elapsed_ms)})
+	}
+	return c.blobs
+}
+
+func (c *call) readStats(op *C.mlreg_op) Stats {
 	var s C.mlreg_stats
 	C.mlreg_go_stats(op, &s)
 	return Stats{
@@ -112,7 +140,9 @@ func readStats(op *C.mlreg_op) Stats {
 		Requests: int(s.requests), Retries: int(s.retries),
 		BytesDone: int64(s.bytes_done), BytesTotal: int64(s.bytes_total),
 		BytesNetwork: int64(s.bytes_network), BytesReused: int64(s.bytes_reused), BytesResumed: int64(s.bytes_resumed),
-		Elapsed: time.Duration(s.elapsed_ms) * time.Millisecond,
+		Elapsed: ms(s.elapsed_ms),
+		Wait:    ms(s.wait_ms), Network: ms(s.network_ms), Hash: ms(s.hash_ms), Write: ms(s.write_ms), Sync: ms(s.sync_ms),
+		Blobs: c.readBlobs(op),
 	}
 }
 

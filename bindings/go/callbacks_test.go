@@ -35,6 +35,9 @@ func TestProgressCountsAndLeavesNoGoroutines(t *testing.T) {
 			if last.BytesDone != last.BytesTotal || last.BytesDone < 5<<20 || last.BlobsDone == 0 {
 				t.Fatalf("%+v", last)
 			}
+			if len(last.Blobs) != last.BlobsDone || last.Blobs[len(last.Blobs)-1].Name == "" || last.Hash <= 0 {
+				t.Fatalf("%+v", last)
+			}
 		}
 	})
 }

@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 33
+#define N_OPTIONS 34
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -49,6 +49,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--max-connections", NULL, &c->max_connections, NULL, NULL, false },
         { "--max-rate", NULL, &c->max_rate, NULL, NULL, false },
         { "--read-only", &c->read_only, NULL, NULL, NULL, false },
+        { "--stats", &c->stats, NULL, NULL, NULL, false },
     };
 
     memcpy(out, all, sizeof all);

@@ -20,7 +20,7 @@ typedef struct cli {
     const char *listen, *htpasswd, *token_file, *cert, *key, *upstream;                 /* of serve */
     const char *max_bytes, *min_free, *max_connections, *max_rate;
     bool read_only;
-    bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, help;
+    bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, stats, help;
 } cli;
 
 typedef struct command {
@@ -75,11 +75,14 @@ typedef struct job {
     mlreg_op *op;
     const cli *c;
     const char *verb;
+    mlreg_stats stats;                                     /* as they are at its end */
     uint64_t shown_ms, shown_bytes, per_s;                 /* when something was last said, and how much had moved by then */
     bool live;                                             /* one line that changes; else a line now and then */
 } job;
 int  job_begin(job *j, const cli *c, const char *verb);
-void job_end(job *j, mlreg_stats *stats);                  /* clears the live line */
+void job_end(job *j);                                      /* clears the live line; the counts stay as they are */
+void job_free(job *j);
+void say_stats(const job *j);                              /* to stderr, for --stats */
 
 /* Says an error as a good compiler does (what, where, what to do), frees it, gives the exit status. A hint given here takes the place of
  * the library's. `format` ends the sentence "cannot …". */
@@ -97,6 +100,7 @@ uint64_t artifact_bytes(const mlreg_artifact *a);          /* config and layers 
 void json_string(const char *text);                        /* NULL: null */
 void json_field(const char *name, const char *value, bool first);
 void json_number(const char *name, uint64_t value, bool first);
+void json_stats(const job *j);                             /* a member "stats", not the first */
 /* Whether the text is JSON from end to end; calls `leaf` for each string, number and literal on the way ("a.b" for {"a": {"b": …}} and
  * {"a": [{"b": …}]} alike; strings as they are escaped). */
 typedef void (*json_leaf_fn)(const char *path, const char *value, void *user);

@@ -8,9 +8,9 @@
 
 const command commands[] = {
     { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", MOVED_JSON, cmd_build },
-    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation", MOVED_JSON, cmd_push },
-    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers", MOVED_JSON, cmd_pull },
-    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude", MOVED_JSON, cmd_copy },
+    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation --stats", MOVED_JSON, cmd_push },
+    { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers --stats", MOVED_JSON, cmd_pull },
+    { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude --stats", MOVED_JSON, cmd_copy },
     { "ls", "[REPO]", "list what the store holds", 0, 1, "", "[{name, digest, bytes}]", cmd_ls },
     { "tags", "REPO", "list the tags of a repository", 1, 1, "", "[tag]", cmd_tags },
     { "tag", "SRC DST", "give an artifact another name in the same place", 2, 2, "--move", "{reference, digest, was}", cmd_tag },
@@ -50,6 +50,7 @@ static const char *const option_help[][2] = {
     { "--max-connections N", "open at once (512)" },
     { "--max-rate N", "requests of one address in a second" },
     { "--unverified", "from a registry: fetch just the range, unchecked" },
+    { "--stats", "say what it took: requests, tries, bytes, times of layers and of kinds of work; with --json as \"stats\"" },
     { "--dry-run", "only say what would be removed" },
     { "--grace SECONDS", "spare blobs younger than this (3600)" },
     { "--repair", "mend what can be mended" },

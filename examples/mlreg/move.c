@@ -36,8 +36,9 @@ static const char *past(const char *verb)
     return verb;
 }
 
-static void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const mlreg_stats *s)
+static void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j)
 {
+    const mlreg_stats *s = &j->stats;
     uint64_t moved = s->bytes_done - s->bytes_reused;
     char text[32];
 
@@ -50,6 +51,8 @@ static void print_moved(const cli *c, const char *verb, const char *name, const 
         json_number("bytes_moved", moved, false);
         json_number("bytes_reused", s->bytes_reused, false);
         json_number("elapsed_ms", s->elapsed_ms, false);
+        if (c->stats)
+            json_stats(j);
         printf("}\n");
     } else if (c->quiet) {
         printf("%s\n", digest_of(a));
@@ -60,6 +63,8 @@ static void print_moved(const cli *c, const char *verb, const char *name, const 
         if (s->bytes_reused > 0)
             printf("%s there already\n", human(s->bytes_reused, text));
     }
+    if (c->stats && !c->json)
+        say_stats(j);
 }
 
 static const char *hint_of(const mlreg_error *err, const spot *from, char room[HINT_BYTES])
@@ -72,7 +77,6 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     mlreg_copy_options o;
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
-    mlreg_stats stats;
     char before[80], hint[HINT_BYTES];
     job j;
     int rc;
@@ -83,13 +87,16 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     if (job_begin(&j, c, verb) != EXIT_OK)
         return EXIT_FAILED;
     rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, j.op, &a, &err);
-    job_end(&j, &stats);
-    if (rc < 0)
-        return fail(err, hint_of(err, from, hint), "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : from->shown);
-    say_moved(c, to, before, a);
-    print_moved(c, verb, to->shown, before, a, &stats);
+    job_end(&j);
+    if (rc == 0) {
+        say_moved(c, to, before, a);
+        print_moved(c, verb, to->shown, before, a, &j);
+    } else {
+        fail(err, hint_of(err, from, hint), "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : from->shown);
+    }
+    job_free(&j);
     mlreg_artifact_free(a);
-    return EXIT_OK;
+    return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 /* ---- from a folder ---- */
@@ -138,7 +145,6 @@ int move_build(cli *c, const char *verb, const char *folder, const spot *to, boo
 {
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
-    mlreg_stats stats;
     char before[80];
     job j;
     int rc;
@@ -149,14 +155,16 @@ int move_build(cli *c, const char *verb, const char *folder, const spot *to, boo
     if (job_begin(&j, c, verb) != EXIT_OK)
         return EXIT_FAILED;
     rc = build(c, folder, to, j.op, &a, &err);
-    job_end(&j, &stats);
+    job_end(&j);
     if (rc < 0)
-        return fail(err, rc == MLREG_EEXISTS ? MOVES_HINT : NULL, "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : folder);
-    say_moved(c, to, before, a);
-    if (!silent)
-        print_moved(c, verb, to->shown, before, a, &stats);
+        fail(err, rc == MLREG_EEXISTS ? MOVES_HINT : NULL, "%s %s", verb, rc == MLREG_EEXISTS ? to->shown : folder);
+    else
+        say_moved(c, to, before, a);
+    if (rc == 0 && !silent)
+        print_moved(c, verb, to->shown, before, a, &j);
+    job_free(&j);
     mlreg_artifact_free(a);
-    return EXIT_OK;
+    return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 /* ---- into a folder ---- */
@@ -166,7 +174,6 @@ int move_files(cli *c, const char *verb, const spot *from, const char *folder)
     mlreg_checkout_options o;
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
-    mlreg_stats stats;
     char hint[HINT_BYTES];
     job j;
     int rc;
@@ -180,11 +187,12 @@ int move_files(cli *c, const char *verb, const spot *from, const char *folder)
         return EXIT_FAILED;
     if ((rc = mlreg_session_resolve(from->session, from->ref, NULL, j.op, &a, &err)) == 0)
         rc = mlreg_checkout(a, folder, &o, j.op, &err);
-    job_end(&j, &stats);
+    job_end(&j);
     if (rc == 0)
-        print_moved(c, verb, from->shown, "", a, &stats);
+        print_moved(c, verb, from->shown, "", a, &j);
     else
         fail(err, a == NULL ? spot_hint(from, err, hint) : NULL, "%s %s", verb, from->shown);
+    job_free(&j);
     mlreg_artifact_free(a);
     return rc == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -83,14 +83,18 @@ int job_begin(job *j, const cli *c, const char *verb)
     return EXIT_OK;
 }
 
-void job_end(job *j, mlreg_stats *stats)
+void job_end(job *j)
 {
-    MLREG_INIT(*stats);
-    (void)mlreg_op_stats(j->op, stats, NULL);
+    MLREG_INIT(j->stats);
+    (void)mlreg_op_stats(j->op, &j->stats, NULL);
     if (j->live && j->shown_ms > 0) {
         fprintf(stderr, "\r\033[K");
         fflush(stderr);
     }
+}
+
+void job_free(job *j)
+{
     mlreg_op_free(j->op);
     j->op = NULL;
 }

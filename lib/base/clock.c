@@ -20,14 +20,19 @@ const mlr_clock *mlr_clock_in_use(void)
     return in_use;
 }
 
-uint64_t mlr_clock_ms(void)
+uint64_t mlr_clock_us(void)
 {
     struct timespec now;
 
     if (in_use != NULL && in_use->ms != NULL)
-        return in_use->ms(in_use->user);
+        return in_use->ms(in_use->user) * 1000;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t mlr_clock_ms(void)
+{
+    return mlr_clock_us() / 1000;
 }
 
 int64_t mlr_clock_wall_ms(void)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 uint64_t mlr_clock_ms(void);                  /* monotonic */
+uint64_t mlr_clock_us(void);                  /* likewise: for what takes less than a millisecond */
 int64_t  mlr_clock_wall_ms(void);             /* since 1970, UTC */
 void     mlr_random(void *out, size_t len);   /* from the system; never fails, or the process cannot go on: aborts */
 uint32_t mlr_random_below(uint32_t n);        /* 0 .. n-1, unbiased; n of 0 gives 0 */

@@ -293,6 +293,18 @@ void mlr_op_wait_end(mlr_op *op, mlr_op_wait *w)
         mlr_remote_wait_end(op->remote, w);
 }
 
+void mlr_op_spent(mlr_op *op, mlr_counter what, uint64_t since_us)
+{
+    mlr_op_count(op, what, (int64_t)(mlr_clock_us() - since_us));
+}
+
+void mlr_op_blob_done(mlr_op *op, const char *name, uint64_t bytes, uint64_t since_ms)
+{
+    mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    if (op != NULL)
+        mlr_remote_blob_done(op->remote, name, bytes, since_ms);
+}
+
 void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n)
 {
     if (op != NULL)

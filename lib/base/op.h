@@ -10,6 +10,7 @@ int  mlr_remote_new(mlreg_op **out, mlreg_error **err);
 void mlr_remote_cancel(mlreg_op *remote);
 void mlr_remote_on_progress(mlreg_op *remote, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
 void mlr_remote_stats(const mlreg_op *remote, mlreg_stats *out);   /* every field but `size` */
+bool mlr_remote_blob_at(mlreg_op *remote, size_t i, mlreg_blob_stats *out);   /* likewise; false past the last */
 mlreg_op *mlr_remote_ref(mlreg_op *remote);                         /* counted: a stream keeps its op alive */
 bool mlr_remote_is_ours(const mlreg_op *remote);                   /* not made before a fork(): its locks may be held for ever here */
 void mlr_remote_free(mlreg_op *remote);                             /* one reference; NULL is fine */
@@ -33,8 +34,12 @@ typedef int (*mlr_errand_fn)(void *arg, mlreg_error **err);
 int  mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err);
 
 typedef enum mlr_counter { MLR_N_BLOBS_DONE, MLR_N_BLOBS_TOTAL, MLR_N_REQUESTS, MLR_N_RETRIES, MLR_N_BYTES_DONE,
-    MLR_N_BYTES_TOTAL, MLR_N_BYTES_NETWORK, MLR_N_BYTES_REUSED, MLR_N_BYTES_RESUMED, MLR_N_COUNTERS } mlr_counter;
+    MLR_N_BYTES_TOTAL, MLR_N_BYTES_NETWORK, MLR_N_BYTES_REUSED, MLR_N_BYTES_RESUMED,
+    MLR_N_US_WAITED, MLR_N_US_MOVED, MLR_N_US_HASHED, MLR_N_US_WRITTEN, MLR_N_US_SYNCED,   /* by all threads together */
+    MLR_N_COUNTERS } mlr_counter;
 void mlr_op_count(mlr_op *op, mlr_counter what, int64_t n);             /* n < 0 takes back */
+void mlr_op_spent(mlr_op *op, mlr_counter what, uint64_t since_us);     /* on this thread, since that time of mlr_clock_us */
+void mlr_op_blob_done(mlr_op *op, const char *name, uint64_t bytes, uint64_t since_ms);   /* counts and notes it; it began at that time of mlr_clock_ms */
 
 /* For base/work alone, which does all the waiting. Begin notes that this thread is about to wait on w->cond, so that a
  * cancel or an errand wakes it, and tells for how many ms at most; 0: do not wait, mlr_op_check has something to do. */

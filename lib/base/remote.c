@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/bloblog.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -19,6 +20,7 @@ struct mlreg_op {
     atomic_bool cancelled;
     _Atomic int64_t counts[MLR_N_COUNTERS];
     _Atomic uint64_t started_ms;
+    mlr_bloblog blobs;
     mlreg_progress_fn progress;  /* this and the next two change only while no call runs */
     void *user;
     uint32_t interval_ms;
@@ -35,6 +37,7 @@ int mlr_remote_new(mlreg_op **out, mlreg_error **err)
     atomic_init(&remote->refs, 1);
     remote->pid = getpid();
     atomic_init(&remote->started_ms, NOT_STARTED);
+    mlr_bloblog_init(&remote->blobs);
     pthread_mutex_init(&remote->lock, NULL);
     *out = remote;
     return 0;
@@ -58,6 +61,7 @@ void mlr_remote_free(mlreg_op *remote)
         return;
     assert(remote->waits == NULL);
     pthread_mutex_destroy(&remote->lock);
+    mlr_bloblog_done(&remote->blobs);
     mlr_free(remote);
 }
 
@@ -115,7 +119,22 @@ void mlr_remote_stats(const mlreg_op *remote, mlreg_stats *out)
     out->bytes_network = count_of(remote, MLR_N_BYTES_NETWORK);
     out->bytes_reused = count_of(remote, MLR_N_BYTES_REUSED);
     out->bytes_resumed = count_of(remote, MLR_N_BYTES_RESUMED);
+    out->wait_ms = count_of(remote, MLR_N_US_WAITED) / 1000;
+    out->network_ms = count_of(remote, MLR_N_US_MOVED) / 1000;
+    out->hash_ms = count_of(remote, MLR_N_US_HASHED) / 1000;
+    out->write_ms = count_of(remote, MLR_N_US_WRITTEN) / 1000;
+    out->sync_ms = count_of(remote, MLR_N_US_SYNCED) / 1000;
     out->elapsed_ms = started_ms == NOT_STARTED ? 0 : mlr_clock_ms() - started_ms;
+}
+
+void mlr_remote_blob_done(mlreg_op *remote, const char *name, uint64_t bytes, uint64_t since_ms)
+{
+    mlr_bloblog_add(&remote->blobs, name, bytes, since_ms - atomic_load(&remote->started_ms), mlr_clock_ms() - since_ms);
+}
+
+bool mlr_remote_blob_at(mlreg_op *remote, size_t i, mlreg_blob_stats *out)
+{
+    return mlr_bloblog_at(&remote->blobs, i, out);
 }
 
 void mlr_remote_start(mlreg_op *remote)

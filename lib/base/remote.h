@@ -6,6 +6,7 @@
 void mlr_remote_start(mlreg_op *remote);                /* its clock, unless it runs */
 bool mlr_remote_cancelled(const mlreg_op *remote);
 void mlr_remote_count(mlreg_op *remote, mlr_counter what, int64_t n);
+void mlr_remote_blob_done(mlreg_op *remote, const char *name, uint64_t bytes, uint64_t since_ms);
 
 bool mlr_remote_has_progress(const mlreg_op *remote);
 uint32_t mlr_remote_interval_ms(const mlreg_op *remote);

@@ -86,11 +86,12 @@ static int move(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, ml
     return rc;
 }
 
-static int in_turn(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, mlr_op *op, mlreg_error **err)
+static int in_turn(struct mlr_build_layer *l, mlr_reader *r, mlr_digest *digest, uint64_t *from_ms, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_wide_enter(l->of->wide, r->bytes, op, err);
 
     if (rc == 0) {
+        *from_ms = mlr_clock_ms();
         rc = move(l, r, digest, op, err);
         mlr_wide_leave(l->of->wide, r->bytes);
     }
@@ -109,6 +110,7 @@ static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
     struct mlr_build_layer *l = arg;
     mlr_reader *inner = NULL, *r = NULL;
     mlr_digest digest;
+    uint64_t from_ms = 0;
     bool executable;
     int rc = mlr_op_check(op, err);
 
@@ -118,10 +120,10 @@ static int write_layer(void *arg, mlr_op *op, mlreg_error **err)
     if ((rc = look(l, inner, op, err)) < 0 || (rc = mlr_counted_new(inner, name_of(l), &r, err)) < 0)
         goto out;
     inner = NULL;                        /* r's */
-    if ((rc = in_turn(l, r, &digest, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
+    if ((rc = in_turn(l, r, &digest, &from_ms, op, err)) < 0 || (rc = describe(l, &digest, r->bytes, executable, err)) < 0)
         goto out;
     mlr_counted_rest(r, op);
-    mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    mlr_op_blob_done(op, l->title, r->bytes, from_ms);
 out:
     mlr_reader_free(r);
     mlr_reader_free(inner);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -36,18 +37,18 @@ struct checkout {
     pthread_mutex_t lock;            /* guards `titles` while archives are read */
 };
 
-static int done(struct file *f, int rc, mlr_op *op, mlreg_error **err)
+static int done(struct file *f, int rc, uint64_t from_ms, mlr_op *op, mlreg_error **err)
 {
+    const char *name = f->title != NULL ? f->title : f->layer->digest.text;
+
     if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
-    return rc < 0 ? mlr_error_subject(err, rc, f->title != NULL ? f->title : f->layer->digest.text) : 0;
+        mlr_op_blob_done(op, name, f->layer->bytes, from_ms);
+    return rc < 0 ? mlr_error_subject(err, rc, name) : 0;
 }
 
-static int open_layer(struct file *f, mlr_op *op, mlr_reader **out, mlreg_error **err)
+static mlr_blob blob_of(const struct file *f)
 {
-    mlr_blob b = { f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
-
-    return mlr_counted_open(f->of->place, &b, op, out, err);
+    return (mlr_blob){ f->of->repo, f->layer->digest, f->layer->bytes, f->layer->media_type };
 }
 
 /* Wrong bytes are the place's doing, whoever found out. */
@@ -78,13 +79,18 @@ static int is_there(struct file *f, mlr_op *op, mlreg_error **err)
 
 static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 {
+    const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
-    int rc = open_layer(f, op, &r, err);
+    mlreg_error *why = NULL;
+    int rc;
 
-    if (rc == 0)
-        rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, err);
+    do {
+        if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
+            rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, &why);
+    } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
     if (rc == 0)
         mlr_counted_rest(r, op);
+    mlr_error_move(err, &why);
     mlr_reader_free(r);
     return blame(f, rc, err);
 }
@@ -92,6 +98,7 @@ static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
+    uint64_t from_ms = mlr_clock_ms();
     int rc = is_there(f, op, err);
 
     if (rc == 1) {
@@ -100,7 +107,7 @@ static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
     } else if (rc == 0) {
         rc = fetch(f, op, err);
     }
-    return done(f, rc, op, err);
+    return done(f, rc, from_ms, op, err);
 }
 
 /* ---- one archive ---- */
@@ -121,16 +128,23 @@ static int add_names(struct file *f, mlr_op *op, mlreg_error **err)
 static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
+    const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
+    mlreg_error *why = NULL;
+    uint64_t from_ms = mlr_clock_ms();
     int rc;
 
-    if ((rc = open_layer(f, op, &r, err)) < 0)
-        return done(f, rc, op, err);
-    if ((rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, err)) < 0)
+    do {
+        mlr_unpack_done(&f->archive);
+        if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
+            rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, &why);
+    } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
+    mlr_error_move(err, &why);
+    if (rc < 0)
         mlr_reader_free(r);
     else if ((rc = add_names(f, op, err)) == 0 && f->archive.bytes == r)
         mlr_counted_rest(r, op);
-    return done(f, blame(f, rc, err), op, err);
+    return done(f, blame(f, rc, err), from_ms, op, err);
 }
 
 static int land_archive(void *arg, mlr_op *op, mlreg_error **err)

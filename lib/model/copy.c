@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/work.h"
 #include "model/counted.h"
@@ -51,9 +52,13 @@ static int move_blob(struct blob *b, mlr_op *op, mlreg_error **err)
 {
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
-    int rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why);
+    int rc;
 
-    if (rc == 0 && (rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why)) == 0)
+    do {
+        if ((rc = mlr_counted_open(b->copy->from, &b->from, op, &r, &why)) == 0)
+            rc = mlr_place_blob_write(b->copy->to, &b->to, r, op, &why);
+    } while (mlr_counted_again(b->copy->from, &b->from, rc, &r, op, &why));
+    if (rc == 0)
         mlr_counted_rest(r, op);
     mlr_reader_free(r);
     return blame(b, rc, err, &why);
@@ -82,10 +87,12 @@ static int there_already(struct blob *b, mlr_op *op, mlreg_error **err)
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct blob *b = arg;
+    uint64_t from_ms;
     int rc = mlr_wide_enter(b->copy->wide, b->to.bytes, op, err);
 
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
+    from_ms = mlr_clock_ms();
     if ((rc = mlr_op_check(op, err)) == 0)
         rc = there_already(b, op, err);
     if (rc == 1) {
@@ -95,7 +102,7 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
         rc = move_blob(b, op, err);
     }
     if (rc >= 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+        mlr_op_blob_done(op, b->name, b->to.bytes, from_ms);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
     return rc < 0 ? mlr_error_subject(err, rc, b->name) : 0;
 }

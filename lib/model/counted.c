@@ -14,6 +14,7 @@ struct counted {
     uint64_t    high;          /* … everything below this offset has been counted */
     struct counted  *first;    /* itself, or whose twin it is */
     _Atomic uint64_t counted;  /* of the first: by all of them */
+    uint64_t    had;           /* of these, there from before */
 };
 
 static void count(struct counted *c, uint64_t n, mlr_op *op)
@@ -64,7 +65,10 @@ static void until(mlr_reader *r, uint64_t end)
 
 static void had(mlr_reader *r, uint64_t bytes, mlr_op *op)
 {
-    count((struct counted *)r, bytes, op);
+    struct counted *c = (struct counted *)r;
+
+    count(c, bytes, op);
+    c->had += bytes;
 }
 
 static int twin(mlr_reader *r, mlr_reader **out, mlreg_error **err);
@@ -118,4 +122,24 @@ void mlr_counted_rest(mlr_reader *counted, mlr_op *op)
     if (done < c->base.bytes)
         count(c, c->base.bytes - done, op);
     c->high = c->base.bytes;
+}
+
+/* What the other end of a line found wrong (an HTTP status tells) may have become so on its way there. Where part of it was there
+ * from before, that may be what is wrong: it is gone now, and whoever gave the rest is not blamed yet. */
+bool mlr_counted_again(mlr_place *p, const mlr_blob *b, int rc, mlr_reader **counted, mlr_op *op, mlreg_error **why)
+{
+    struct counted *c = (struct counted *)*counted;
+    uint64_t had = c != NULL ? c->had : 0;
+    bool is_ours = *why == NULL || (*why)->http_status == 0;
+
+    if (rc != MLREG_EDIGEST || !is_ours || mlr_op_cancelled(op) || (had == 0 && mlr_place_blob_wrong(p, b, op) == 0))
+        return false;
+    if (c != NULL)
+        mlr_op_count(op, MLR_N_BYTES_DONE, -(int64_t)atomic_load(&c->counted));
+    mlr_op_count(op, MLR_N_BYTES_RESUMED, -(int64_t)had);
+    mlr_reader_free(*counted);
+    *counted = NULL;
+    mlr_error_done(*why);
+    *why = NULL;
+    return true;
 }

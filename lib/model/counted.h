@@ -8,6 +8,9 @@
 int mlr_counted_new(mlr_reader *inner, const char *place, mlr_reader **out, mlreg_error **err);
 /* The same around a blob of a place. */
 int mlr_counted_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
+/* After the bytes of a blob were read with the result `rc`: whether they were wrong and the place has others. Then the reader
+ * is gone, its bytes count no more, *why is forgotten: open the blob again. */
+bool mlr_counted_again(mlr_place *p, const mlr_blob *b, int rc, mlr_reader **counted, mlr_op *op, mlreg_error **why);
 /* What of the reader's bytes was never read (a place had them already): counted as done, for totals that add up. */
 void mlr_counted_rest(mlr_reader *counted, mlr_op *op);
 #endif

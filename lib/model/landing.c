@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/beneath.h"
 #include "base/error.h"
 #include "codec/json.h"
@@ -80,9 +81,13 @@ int mlr_landing_begin(mlr_landing *l, const mlr_ground *ground, const char *path
     return mlr_temp_open_in(&l->temp, l->dir, l->shown, mode, err);
 }
 
-int mlr_landing_end(mlr_landing *l, mlreg_error **err)
+int mlr_landing_end(mlr_landing *l, mlr_op *op, mlreg_error **err)
 {
-    return mlr_temp_publish_in(&l->temp, l->last, l->shown, true, err);
+    uint64_t from_us = mlr_clock_us();
+    int rc = mlr_temp_publish_in(&l->temp, l->last, l->shown, true, err);
+
+    mlr_op_spent(op, MLR_N_US_SYNCED, from_us);
+    return rc;
 }
 
 void mlr_landing_done(mlr_landing *l)
@@ -131,7 +136,7 @@ int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
 
     if ((rc = mode_of(layer, &mode, err)) == 0 && (rc = mlr_landing_begin(&l, ground, path, mode, err)) == 0 &&
         (rc = fill(rt, r, layer, &l, op, err)) == 0)
-        rc = mlr_landing_end(&l, err);
+        rc = mlr_landing_end(&l, op, err);
     mlr_landing_done(&l);
     return rc;
 }

@@ -17,6 +17,6 @@ int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
 typedef struct mlr_landing { int dir; mlr_temp temp; const char *last; char *shown; } mlr_landing;   /* shown: for messages */
 #define MLR_LANDING_INIT { -1, MLR_TEMP_INIT, NULL, NULL }
 int  mlr_landing_begin(mlr_landing *l, const mlr_ground *ground, const char *path, unsigned mode, mlreg_error **err);
-int  mlr_landing_end(mlr_landing *l, mlreg_error **err);       /* publishes over a regular file that is there */
+int  mlr_landing_end(mlr_landing *l, mlr_op *op, mlreg_error **err);       /* publishes over a regular file that is there */
 void mlr_landing_done(mlr_landing *l);                         /* and removes what was not published */
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -69,11 +70,28 @@ static int take_in(mlr_layer *l, mlr_runtime *rt, mlr_reader *r, mlr_op *op, mlr
     return mlr_intake(rt, r, put_in_file, &l->fd, op, got, err);
 }
 
+static int take_and_check(mlr_layer *l, mlr_place *p, mlr_reader *r, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest got;
+    int rc = take_in(l, p->rt, r, op, &got, err);
+
+    return rc < 0 ? rc : mlr_error_at(err, mlr_digest_check(&got, &l->digest, l->name, err), p->name);
+}
+
+static void drop(mlr_layer *l)
+{
+    mlr_fs_close(l->fd);
+    mlr_free(l->memory);
+    l->fd = -1;
+    l->memory = NULL;
+}
+
 /* Brings the whole layer here and checks it, before anyone reads a byte. Takes the reader. */
-static int bring(mlr_layer *l, mlr_place *p, mlr_reader **r, mlr_op *op, mlreg_error **err)
+static int bring(mlr_layer *l, mlr_place *p, const mlr_blob *b, mlr_reader **r, mlr_op *op, mlreg_error **err)
 {
     mlr_reader *counted = NULL;
-    mlr_digest got;
+    mlreg_error *why = NULL;
+    uint64_t from_ms = mlr_clock_ms();
     int rc = mlr_counted_new(*r, p->name, &counted, err);
 
     if (rc < 0)
@@ -81,9 +99,14 @@ static int bring(mlr_layer *l, mlr_place *p, mlr_reader **r, mlr_op *op, mlreg_e
     *r = NULL;
     mlr_op_count(op, MLR_N_BLOBS_TOTAL, 1);
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)counted->bytes);
-    if ((rc = take_in(l, p->rt, counted, op, &got, err)) == 0 &&
-        (rc = mlr_error_at(err, mlr_digest_check(&got, &l->digest, l->name, err), p->name)) == 0)
-        mlr_op_count(op, MLR_N_BLOBS_DONE, 1);
+    do {
+        drop(l);
+        if (counted != NULL || (rc = mlr_counted_open(p, b, op, &counted, &why)) == 0)
+            rc = take_and_check(l, p, counted, op, &why);
+    } while (mlr_counted_again(p, b, rc, &counted, op, &why));
+    if (rc == 0)
+        mlr_op_blob_done(op, l->name, b->bytes, from_ms);
+    mlr_error_move(err, &why);
     mlr_reader_free(counted);
     return rc;
 }
@@ -100,7 +123,7 @@ static int set_range(mlr_layer *l, const mlr_blob *b, const mlr_layer_open *o, m
     return l->name == NULL ? mlr_error_nomem(err) : 0;
 }
 
-static int take_reader(mlr_layer *l, mlr_place *p, mlr_reader **r, const mlr_layer_open *o, mlr_op *op, mlreg_error **err)
+static int take_reader(mlr_layer *l, mlr_place *p, const mlr_blob *b, mlr_reader **r, const mlr_layer_open *o, mlr_op *op, mlreg_error **err)
 {
     if ((*r)->trusted && (*r)->fd >= 0) {
         l->fd = fcntl((*r)->fd, F_DUPFD_CLOEXEC, 0);
@@ -111,7 +134,7 @@ static int take_reader(mlr_layer *l, mlr_place *p, mlr_reader **r, const mlr_lay
         *r = NULL;
         return 0;
     }
-    return bring(l, p, r, op, err);
+    return bring(l, p, b, r, op, err);
 }
 
 int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, mlr_op *op, mlr_layer **out, mlreg_error **err)
@@ -126,7 +149,7 @@ int mlr_layer_open_at(mlr_place *p, const mlr_blob *b, const mlr_layer_open *o, 
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->freed, NULL);
     if ((rc = set_range(l, b, o, err)) == 0 && (rc = mlr_place_blob_open(p, b, op, &r, err)) == 0)
-        rc = take_reader(l, p, &r, o, op, err);
+        rc = take_reader(l, p, b, &r, o, op, err);
     mlr_reader_free(r);
     if (rc < 0)
         mlr_layer_free(l);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/beneath.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "codec/archive.h"
 #include "model/glob.h"
@@ -152,12 +153,14 @@ struct unpacking { mlr_archive *archive; const mlr_ground *ground; const mlr_che
 
 static int write_member(const struct unpacking *x, mlr_landing *l, mlreg_error **err)
 {
-    uint64_t at = 0;
+    uint64_t at = 0, from_us;
     int64_t n = 0;
     int rc = 0;
 
     while (rc == 0 && (n = mlr_archive_read(x->archive, x->piece, PIECE_BYTES, err)) > 0) {
+        from_us = mlr_clock_us();
         rc = mlr_fs_write_at(l->temp.fd, at, x->piece, (size_t)n, l->shown, err);
+        mlr_op_spent(x->op, MLR_N_US_WRITTEN, from_us);
         at += (uint64_t)n;
     }
     return rc < 0 ? rc : (int)n;
@@ -188,7 +191,7 @@ static int write_and_publish(const struct unpacking *x, const mlr_member *m, int
         (rc = mlr_fs_reserve(l.temp.fd, m->bytes, l.shown, err)) == 0 && (rc = write_member(x, &l, err)) == 0) {
         rc = there >= 0 ? is_same(x, l.temp.fd, there, m->bytes, err) : 0;
         if (rc == 0)
-            rc = mlr_landing_end(&l, err);
+            rc = mlr_landing_end(&l, x->op, err);
     }
     mlr_landing_done(&l);
     return rc < 0 ? rc : 0;

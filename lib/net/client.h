@@ -40,5 +40,8 @@ int  mlr_client_fetch(mlr_client *c, const mlr_call *call, mlr_op *op, int *stat
  * ELIMIT, 408/429/5xx and the code TOOMANYREQUESTS ENET, other EPROTO; message, registry code and hint from the body
  * (JSON of the specification, else its first line if it is plain text), which is settled, so cut at 64 KiB. Never 0. */
 int  mlr_client_refused(mlr_client *c, mlr_exchange *x, const char *what, mlr_op *op, mlreg_error **err);
+/* To the user's log function, on his thread, as one clean line; nothing happens where he has none. */
+void mlr_client_log(const mlr_client *c, mlr_op *op, int level, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
 int  mlr_client_absolute(const mlr_client *c, const char *url_or_path, mlr_url *out, mlreg_error **err);
 #endif

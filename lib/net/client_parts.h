@@ -24,9 +24,6 @@ struct mlr_client {
 int mlr_client_try(mlr_client *c, const mlr_call *call, mlr_op *op, bool *final, mlr_exchange **out, mlreg_error **err);
 
 /* ---- client_log.c ---- */
-/* To the user's log function, on his thread, as one clean line; nothing happens where he has none. */
-void mlr_client_log(const mlr_client *c, mlr_op *op, int level, const char *format, ...)
-        __attribute__((format(printf, 4, 5)));
 /* One answered request, and what the registry warns of in it. `url` is shown without its query. */
 void mlr_client_log_answer(mlr_client *c, mlr_op *op, const mlr_request *r, const mlr_exchange *x);
 #endif

@@ -112,13 +112,15 @@ static size_t on_body(char *data, size_t one, size_t len, void *user)
 
 static size_t read_body(mlr_exchange *x, void *out, size_t len)
 {
-    int64_t n;
+    uint64_t from_us = mlr_clock_us();
+    int64_t  n;
 
     if (x->body != NULL) {
         memcpy(out, x->body + x->sent_bytes, len);
         return len;
     }
     n = mlr_reader_read_at(x->source, x->source_offset + x->sent_bytes, out, len, x->op, &x->cause);
+    mlr_op_count(x->op, MLR_N_US_MOVED, -(int64_t)(mlr_clock_us() - from_us));     /* it is no sending, though that waits for it */
     if (n == 0)
         n = mlr_error_set(&x->cause, MLREG_EIO, "%s is shorter than it was said to be", x->source->name);
     x->quiet_since_ms = mlr_clock_ms();     /* a source that takes its time is not the server's fault */

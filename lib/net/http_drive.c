@@ -132,6 +132,28 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
     return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, err);
 }
 
+static mlr_counter spent_on(const mlr_exchange *x)
+{
+    bool sends = x->is_connected && x->sent_bytes < x->total_bytes;
+
+    return x->head_done || sends ? MLR_N_US_MOVED : MLR_N_US_WAITED;
+}
+
+/* 1: there is more to come. */
+static int step(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op *op, mlreg_error **err)
+{
+    mlr_counter what = spent_on(x);
+    uint64_t    from_us = mlr_clock_us();
+    int         rc, more = 0;
+
+    if ((rc = mlr_http_turn(x, err)) == 0 && (rc = account(x, err)) == 0)
+        more = !x->over && x->cause_rc == 0 && !enough(x);
+    if (more)
+        rc = wait_a_slice(x, err);
+    mlr_op_spent(op, what, from_us);
+    return rc < 0 ? rc : more;
+}
+
 /* Lets libcurl work until `enough` says so or the transfer is over; a negative code says how it failed. */
 int mlr_http_drive(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op *op, mlreg_error **err)
 {
@@ -139,14 +161,9 @@ int mlr_http_drive(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op
 
     x->op = op;
     x->quiet_since_ms = mlr_clock_ms();
-    for (;;) {
-        if ((rc = mlr_op_check(op, err)) < 0 || (rc = mlr_http_turn(x, err)) < 0 || (rc = account(x, err)) < 0)
-            break;
-        if (x->over || x->cause_rc < 0 || enough(x))
-            break;
-        if ((rc = wait_a_slice(x, err)) < 0)
-            break;
-    }
+    do
+        rc = (rc = mlr_op_check(op, err)) < 0 ? rc : step(x, enough, op, err);
+    while (rc == 1);
     if (rc == 0 && (x->over || x->cause_rc < 0))
         rc = verdict(x, err);
     x->op = NULL;

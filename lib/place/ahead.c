@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -134,6 +135,7 @@ static int turn(mlr_ahead *a, struct lanes *all, mlr_op *op, mlreg_error **err)
     mlr_sha256 *states[LANES];
     const void *data[LANES];
     size_t len[LANES], n = 0;
+    uint64_t from_us;
     int rc;
 
     for (struct lane *l = all->at; l < all->at + LANES; l++) {
@@ -148,7 +150,9 @@ static int turn(mlr_ahead *a, struct lanes *all, mlr_op *op, mlreg_error **err)
         data[n] = l->data;
         len[n++] = l->len;
     }
+    from_us = mlr_clock_us();
     mlr_sha256_update_many(states, data, len, n);
+    mlr_op_spent(op, MLR_N_US_HASHED, from_us);
     for (struct lane *l = all->at; l < all->at + LANES; l++)
         if (l->reader != NULL && (l->at += l->len) == l->reader->bytes)
             close_lane(a, l, true);

@@ -116,12 +116,14 @@ static int note_slabs(mlr_fetch_state *f, mlreg_error **err)
 {
     size_t     from = f->n_noted, to = f->n_whole;
     mlr_sha256 midstate = f->midstate;
+    uint64_t   from_us = mlr_clock_us();
     int        rc;
 
     if (f->partial == NULL || (from == to && midstate.bytes == mlr_partial_hashed(f->partial)))
         return 0;
     pthread_mutex_unlock(&f->lock);
     rc = mlr_partial_advance(f->partial, f->whole + from, to - from, f->sums, &midstate, err);
+    mlr_op_spent(f->op, MLR_N_US_SYNCED, from_us);
     pthread_mutex_lock(&f->lock);
     f->n_noted = to;
     return rc;

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "codec/together.h"
@@ -51,12 +52,13 @@ static bool note(mlr_fetch_state *f, mlr_chunk *c, uint64_t sum)
 
 static int put(mlr_fetch_state *f, mlr_chunk *c, mlr_op *op, mlreg_error **err)
 {
-    uint64_t sum = f->partial != NULL ? mlr_xxh3(c->data, c->len) : 0;
+    uint64_t sum = f->partial != NULL ? mlr_xxh3(c->data, c->len) : 0, from_us = mlr_clock_us();
     int      rc = mlr_fs_write_at(f->fd, c->offset, c->data, c->len, f->name, err);
 
     if (rc < 0)
         return rc;
     mlr_fs_write_behind(f->fd, c->offset, c->len);      /* or the sync at the end would find all of it waiting */
+    mlr_op_spent(op, MLR_N_US_WRITTEN, from_us);
     return note(f, c, sum) ? 0 : mlr_queue_put(f->empty, c, op, err);
 }
 
@@ -78,6 +80,14 @@ int mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err)
 
 /* ---- hash ---- */
 
+static void hash(mlr_fetch_state *f, const void *data, size_t len)
+{
+    uint64_t from_us = mlr_clock_us();
+
+    mlr_sha256_update_together(&f->hash, data, len);
+    mlr_op_spent(f->op, MLR_N_US_HASHED, from_us);
+}
+
 static int hash_next(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
 {
     mlr_chunk *c = f->first;
@@ -86,7 +96,7 @@ static int hash_next(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
 
     f->first = c->next;
     pthread_mutex_unlock(&f->lock);
-    mlr_sha256_update_together(&f->hash, c->data, len);
+    hash(f, c->data, len);
     rc = mlr_queue_put(f->empty, c, op, err);
     pthread_mutex_lock(&f->lock);
     f->hashed += len;
@@ -104,7 +114,7 @@ static int hash_from_file(mlr_fetch_state *f, void *room, uint64_t there, mlreg_
     pthread_mutex_unlock(&f->lock);
     n = mlr_fs_read_at(f->fd, at, room, len, f->name, err);
     if (n == (int64_t)len)
-        mlr_sha256_update_together(&f->hash, room, len);
+        hash(f, room, len);
     else if (n >= 0)
         n = mlr_error_set(err, MLREG_EIO, "%s changed while it was written", f->name);
     pthread_mutex_lock(&f->lock);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "place/disk.h"
 #include "place/repoblobs.h"
@@ -64,16 +65,19 @@ void mlr_gather_free(mlr_gather *g)
 
 /* ---- publishing ---- */
 
-static int sync_all(const mlr_gather *g, const struct batch *b, mlreg_error **err)
+static int sync_all(const mlr_gather *g, const struct batch *b, mlr_op *op, mlreg_error **err)
 {
-    int         fds[MOST];
+    uint64_t    from_us = mlr_clock_us();
+    int         fds[MOST], rc;
     const char *names[MOST];
 
     for (size_t i = 0; i < b->n; i++) {
         fds[i] = b->blobs[i].temp.fd;
         names[i] = b->blobs[i].digest.text;
     }
-    return mlr_fs_sync_many(g->fd, fds, names, b->n, err);
+    rc = mlr_fs_sync_many(g->fd, fds, names, b->n, err);
+    mlr_op_spent(op, MLR_N_US_SYNCED, from_us);
+    return rc;
 }
 
 /* All from `i` on that go into the same repository. */
@@ -99,7 +103,7 @@ static int publish_for(const mlr_gather *g, struct batch *b, size_t i, mlr_op *o
 /* Takes the batch. */
 static int publish(const mlr_gather *g, struct batch *b, mlr_op *op, mlreg_error **err)
 {
-    int rc = b != NULL ? sync_all(g, b, err) : 0;
+    int rc = b != NULL ? sync_all(g, b, op, err) : 0;
 
     for (size_t i = 0; rc == 0 && b != NULL && i < b->n; i++)
         if (b->blobs[i].temp.fd >= 0)

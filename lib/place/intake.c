@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/work.h"
 #include "codec/together.h"
@@ -63,19 +64,26 @@ static int fill(struct intake *in, struct slab *s, uint64_t offset, mlr_op *op, 
     return 0;
 }
 
-static int put_slab(struct intake *in, struct slab *s, mlreg_error **err)
+static int put_slab(struct intake *in, struct slab *s, mlr_op *op, mlreg_error **err)
 {
+    uint64_t from_us = mlr_clock_us();
+    int rc = in->put(in->user, s->offset, s->data, s->len, err);
+
+    mlr_op_spent(op, MLR_N_US_WRITTEN, from_us);
     s->is_put = true;
-    return in->put(in->user, s->offset, s->data, s->len, err);
+    return rc;
 }
 
 static int digest(struct intake *in, struct slab *s, mlr_op *op, mlreg_error **err)
 {
+    uint64_t from_us;
     int rc;
 
-    if ((rc = mlr_op_check(op, err)) < 0 || (!s->is_put && (rc = put_slab(in, s, err)) < 0))
+    if ((rc = mlr_op_check(op, err)) < 0 || (!s->is_put && (rc = put_slab(in, s, op, err)) < 0))
         return rc;
+    from_us = mlr_clock_us();
     mlr_sha256_update_together(&in->hash, s->data, s->len);
+    mlr_op_spent(op, MLR_N_US_HASHED, from_us);
     return 0;
 }
 
@@ -109,7 +117,7 @@ static int put_all(void *arg, mlr_op *op, mlreg_error **err)
     int rc;
 
     while ((rc = mlr_queue_take(in->full, &slab, op, err)) > 0)
-        if ((rc = put_slab(in, slab, err)) < 0 || (rc = mlr_queue_put(in->put_ones, slab, op, err)) < 0)
+        if ((rc = put_slab(in, slab, op, err)) < 0 || (rc = mlr_queue_put(in->put_ones, slab, op, err)) < 0)
             return rc;
     if (rc == 0)
         mlr_queue_close(in->put_ones);

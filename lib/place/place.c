@@ -318,6 +318,11 @@ int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader
     return at_blob(p, b, rc, err);
 }
 
+int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op)
+{
+    return p->ops->blob_wrong != NULL ? p->ops->blob_wrong(p, b, op) : 0;
+}
+
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_place_check_writable(p, err);
@@ -432,20 +437,33 @@ static int read_all(const mlr_blob *b, mlr_reader *r, mlr_op *op, mlr_buf *out, 
     return 0;
 }
 
-int mlr_place_blob_bytes(mlr_place *p, const mlr_blob *b, size_t max, mlr_op *op, mlr_buf *out, mlreg_error **err)
+static int open_and_read(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_buf *out, mlreg_error **err)
 {
     mlr_reader *r = NULL;
-    int         rc;
+    int         rc = mlr_place_blob_open(p, b, op, &r, err);
+
+    if (rc == 0)
+        rc = read_all(b, r, op, out, err);
+    mlr_reader_free(r);
+    return rc;
+}
+
+int mlr_place_blob_bytes(mlr_place *p, const mlr_blob *b, size_t max, mlr_op *op, mlr_buf *out, mlreg_error **err)
+{
+    mlreg_error *why = NULL;
+    int          rc;
 
     if (b->bytes > max) {
         rc = mlr_error_set(err, MLREG_ELIMIT, "blob %s has %llu bytes, %zu are allowed here", b->digest.text,
                            (unsigned long long)b->bytes, max);
         return at_blob(p, b, rc, err);
     }
-    if ((rc = mlr_place_blob_open(p, b, op, &r, err)) < 0)
-        return rc;
-    rc = read_all(b, r, op, out, err);
-    mlr_reader_free(r);
+    do {
+        mlr_error_done(why);
+        why = NULL;
+        rc = open_and_read(p, b, op, out, &why);
+    } while (rc == MLREG_EDIGEST && mlr_place_blob_wrong(p, b, op) > 0);
+    mlr_error_move(err, &why);
     return at_blob(p, b, rc, err);
 }
 

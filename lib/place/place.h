@@ -30,6 +30,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     int (*blob_has)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);                      /* 1, 0 */
     int (*blob_open)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* ENOTFOUND. Not verified unless reader->trusted */
     int (*blob_later)(mlr_place *p, const mlr_blob *b, mlr_reader **out, mlreg_error **err);              /* NULL: blob_open. Opened without a word to anybody: the first read tells what opening would have */
+    int (*blob_wrong)(mlr_place *p, const mlr_blob *b, mlr_op *op);                                       /* NULL: it has them from one place only */
     int (*blob_write)(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);     /* reads, checks size and digest, then publishes; there already: 0 */
     int (*gather)(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err);                               /* NULL: it makes no difference */
     int (*mount)(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);  /* 1 mounted, 0 not: upload it */
@@ -84,6 +85,8 @@ int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *o
 int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 int mlr_place_release(mlr_place *p, const mlr_digest *d, mlreg_error **err);
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */
+/* To be called when what a reader gave turned out not to be the blob: 1 where it may be right elsewhere, so open it again; else 0. */
+int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op);
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
 /* Between the two, small blobs that were written may wait to be published together; end publishes them, durably. End follows each begin that
  * went well. */

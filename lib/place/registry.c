@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "place/mirrored.h"
 
 #define HUB     "docker.io"
 #define HUB_API "registry-1.docker.io"   /* where Docker Hub answers, whatever it is called elsewhere */
@@ -194,6 +195,7 @@ static void close_registry(mlr_place *p)
 {
     mlr_registry *g = (mlr_registry *)p;
 
+    mlr_mirrored_free(g->mirrored);
     mlr_client_free(g->client);
     mlr_free((char *)g->options.http.ca_file);
     mlr_free((char *)g->options.http.client_cert_file);
@@ -214,13 +216,14 @@ static const mlr_place_ops registry_ops = {
     .resolve = mlr_registry_resolve,
     .tags = mlr_registry_tags,
     .repositories = mlr_registry_repositories,
-    .manifest_read = mlr_registry_manifest_read,
+    .manifest_read = mlr_mirrored_manifest_read,
     .manifest_write = mlr_registry_manifest_write,
     .remove = mlr_registry_remove,
     .referrers = mlr_registry_referrers,
     .blob_has = mlr_registry_blob_has,
-    .blob_open = mlr_registry_blob_open,
-    .blob_later = mlr_registry_blob_later,
+    .blob_open = mlr_mirrored_blob_open,
+    .blob_later = mlr_mirrored_blob_later,
+    .blob_wrong = mlr_mirrored_blob_wrong,
     .blob_write = mlr_registry_blob_write,
     .mount = mlr_registry_mount,
     .blob_take = mlr_registry_blob_take,
@@ -229,15 +232,13 @@ static const mlr_place_ops registry_ops = {
     .login = login,
 };
 
-int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op,
-                      mlr_place **out,
-                      mlreg_error **err)
+int mlr_registry_alone(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_registry **out,
+                       mlreg_error **err)
 {
     mlr_registry *g = mlr_alloc(sizeof *g);
     mlr_url       u = {NULL, NULL, 0, NULL};
     int           rc;
 
-    (void)op;                            /* opening does not yet talk to it */
     if (g == NULL)
         return mlr_error_nomem(err);
     g->place.ops = &registry_ops;
@@ -249,11 +250,28 @@ int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_
         (rc = mlr_client_new(rt, g->base, g->place.name, &g->options, &g->client, err)) < 0)
         goto out;
     mlr_hostfacts_open(&g->facts, &u, NULL);
-    *out = &g->place;
+    *out = g;
     g = NULL;
 out:
     mlr_url_done(&u);
     if (g != NULL)
         mlr_place_close(&g->place);
+    return rc;
+}
+
+int mlr_registry_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op,
+                      mlr_place **out,
+                      mlreg_error **err)
+{
+    mlr_registry *g = NULL;
+    int           rc = mlr_registry_alone(location, o, rt, &g, err);
+
+    (void)op;                            /* opening does not yet talk to it */
+    if (rc < 0)
+        return rc;
+    if ((rc = mlr_mirrored_new(&g->mirrored, err)) < 0)
+        mlr_place_close(&g->place);
+    else
+        *out = &g->place;
     return rc;
 }

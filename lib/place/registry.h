@@ -13,9 +13,12 @@ typedef struct mlr_registry {
     char *base;                      /* where the API is: "https://registry-1.docker.io" */
     bool is_hub;                     /* Docker Hub: "alpine" is "library/alpine" there */
     mlr_hostfacts facts;
+    struct mlr_mirrored *mirrored;   /* where else it is read; NULL: nowhere */
 } mlr_registry;
 
 /* registry.c */
+int mlr_registry_alone(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_registry **out,
+        mlreg_error **err);          /* without mirrors, whatever the files say */
 char *mlr_registry_repo(const mlr_registry *g, const char *repo);   /* as the API calls it; mlr_free; NULL: no memory */
 mlr_retry mlr_registry_retry(const mlr_registry *g);                 /* whose time runs from now on */
 

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "place/mirrored.h"
 
 static bool reads(const char *method)
 {
@@ -38,7 +39,7 @@ int mlr_ask_init(mlr_ask *a, const mlr_registry *g, const char *method, const ch
         rc = mlr_error_set(err, MLREG_EINVAL, "no repository is named");
         return mlr_error_hint(err, rc, "in a registry everything is in a repository, as in 'team/model:v1'");
     }
-    if ((rc = mlr_ref_check_repo(repo, false, err)) < 0)
+    if ((rc = mlr_ref_check_repo(repo, false, err)) < 0 || (rc = mlr_mirrored_allow(g, repo, err)) < 0)
         return rc;
     if ((name = mlr_registry_repo(g, repo)) == NULL)
         return mlr_error_nomem(err);

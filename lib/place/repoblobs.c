@@ -2,6 +2,7 @@
 #include "place/repoblobs.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "place/blobdir.h"
 #include "place/fetch.h"
@@ -86,10 +87,14 @@ static int receive(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_temp 
     return rc;
 }
 
-static int publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlreg_error **err)
+static int publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
-    int rc = mlr_blobdir_publish(r->pool != NULL ? r->pool : &r->own, d, bytes, t, err);
-    return rc == 0 && r->pool != NULL ? mlr_blobdir_link(r->pool, &r->own, d, bytes, SHARED_MODE, err) : rc;
+    uint64_t from_us = mlr_clock_us();
+    int      rc = mlr_blobdir_publish(r->pool != NULL ? r->pool : &r->own, d, bytes, t, err);
+    if (rc == 0 && r->pool != NULL)
+        rc = mlr_blobdir_link(r->pool, &r->own, d, bytes, SHARED_MODE, err);
+    mlr_op_spent(op, MLR_N_US_SYNCED, from_us);
+    return rc;
 }
 
 static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op,
@@ -100,7 +105,7 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
 
     if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
-    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = publish(r, d, bytes, t, err)) < 0)
+    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = publish(r, d, bytes, t, op, err)) < 0)
         mlr_inflight_release(r->inflight, d, NULL);
     mlr_lock_drop(&gate);
     return rc;
@@ -120,14 +125,17 @@ static int enlist(const mlr_repodir *r, const mlr_repoblobs_whole *b, mlreg_erro
 int mlr_repoblobs_publish(const mlr_repodir *r, const mlr_repoblobs_whole *blobs, size_t n, mlr_op *op, mlreg_error **err)
 {
     mlr_lock gate = MLR_LOCK_INIT;
+    uint64_t from_us;
     int      rc;
 
     if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
+    from_us = mlr_clock_us();
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = enlist(r, &blobs[i], err);
     if (rc == 0)
         rc = mlr_folder_sync(r->pool != NULL ? r->pool : &r->own, MLR_BLOBDIR, err);
+    mlr_op_spent(op, MLR_N_US_SYNCED, from_us);
     mlr_lock_drop(&gate);
     return rc;
 }
@@ -262,7 +270,7 @@ int mlr_repoblobs_put(const mlr_repodir *r, const mlr_digest *d, const void *dat
         return rc < 0 ? rc : 0;
     if ((rc = mlr_reader_from_memory(data, len, d->text, &from, err)) == 0 &&
         (rc = receive(r, from, op, &t, &got, err)) == 0 && (rc = mlr_digest_check(&got, d, d->text, err)) == 0)
-        rc = publish(r, d, len, &t, err);
+        rc = publish(r, d, len, &t, op, err);
     mlr_temp_done(&t);
     mlr_reader_free(from);
     return rc;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #define SKIP_BYTES  ((size_t)256 << 10)
@@ -65,8 +66,12 @@ static int64_t read_source(mlr_reader *r, uint64_t offset, void *buf, size_t len
         return rc;
     if ((n = mlr_reader_read_at(s->from, offset, buf, len, op, err)) <= 0)
         return n;
-    if (is_hashed(s))
+    if (is_hashed(s)) {
+        uint64_t from_us = mlr_clock_us();
+
         mlr_sha256_update(&s->hash, buf, (size_t)n);
+        mlr_op_spent(op, MLR_N_US_HASHED, from_us);
+    }
     s->at += (uint64_t)n;
     return (rc = check(s, err)) < 0 ? rc : n;
 }

@@ -163,6 +163,21 @@ static void test_door__of_a_newer_report_only_what_we_know_is_written(void **sta
     mlreg_op_free(op);
 }
 
+static void test_door__a_report_of_the_first_release_is_filled_to_its_end(void **state)
+{
+    mlreg_stats stats;
+    mlreg_op *op = NULL;
+
+    (void)state;
+    memset(&stats, 0xee, sizeof stats);
+    stats.size = offsetof(mlreg_stats, wait_ms);
+    api_rc(mlreg_op_new(&op, &err), 0);
+    api_rc(mlreg_op_stats(op, &stats, &err), 0);
+    assert_int_equal(stats.elapsed_ms, 0);
+    assert_true(stats.wait_ms == UINT64_C(0xeeeeeeeeeeeeeeee));
+    mlreg_op_free(op);
+}
+
 /* Whoever sets what we do not know would take it for our answer. */
 static void test_door__a_report_that_asks_for_what_we_do_not_know_is_refused(void **state)
 {
@@ -187,7 +202,7 @@ static void test_door__a_report_of_impossible_size_is_refused(void **state)
     (void)state;
     MLREG_INIT(stats);
     api_rc(mlreg_op_new(&op, &err), 0);
-    stats.size = sizeof stats - 1;
+    stats.size = offsetof(mlreg_stats, wait_ms) - 1;
     api_rc(mlreg_op_stats(op, &stats, &err), MLREG_EINVAL);
     stats.size = 4097;
     api_rc(mlreg_op_stats(op, &stats, &err), MLREG_EINVAL);
@@ -345,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_door__reserved_fields_must_be_zero),
         cmocka_unit_test(test_door__a_report_is_filled_up_to_the_callers_size),
         cmocka_unit_test(test_door__of_a_newer_report_only_what_we_know_is_written),
+        cmocka_unit_test(test_door__a_report_of_the_first_release_is_filled_to_its_end),
         cmocka_unit_test(test_door__a_report_that_asks_for_what_we_do_not_know_is_refused),
         cmocka_unit_test(test_door__a_report_of_impossible_size_is_refused),
         cmocka_unit_test(test_door__each_call_takes_its_struct_and_a_larger_one),

@@ -256,6 +256,33 @@ static void test_op__counts_add_up_over_calls(void **state)
     mlreg_session_free(s);
 }
 
+static void test_op__tells_of_each_blob_that_is_done(void **state)
+{
+    mlreg_session *s = api_open("memory:", 0);
+    mlreg_op *op = new_op();
+    mlreg_blob_stats b;
+    mlreg_stats all;
+    uint32_t n = 0;
+
+    (void)state;
+    MLREG_INIT(b);
+    MLREG_INIT(all);
+    api_rc(mlreg_op_blob_at(op, 0, &b, &err), MLREG_ENOTFOUND);
+    api_rc(api_try_build(s, "a:1", "weights", 7, op, NULL, &err), 0);
+    api_rc(mlreg_op_stats(op, &all, &err), 0);
+    for (; mlreg_op_blob_at(op, n, &b, NULL) == 0; n++) {
+        assert_true(b.name[0] != '\0' && b.bytes > 0);
+        assert_true(b.began_ms + b.elapsed_ms <= all.elapsed_ms);
+    }
+    assert_int_equal(n, all.blobs_done);
+    b.size--;
+    api_rc(mlreg_op_blob_at(op, 0, &b, &err), MLREG_EINVAL);
+    api_rc(mlreg_op_blob_at(NULL, 0, &b, &err), MLREG_EINVAL);
+    api_rc(mlreg_op_blob_at(op, 0, NULL, &err), MLREG_EINVAL);
+    mlreg_op_free(op);
+    mlreg_session_free(s);
+}
+
 static void test_op__what_is_there_already_counts_as_reused(void **state)
 {
     mlreg_session *from = api_open("memory:", 0), *to = api_open("memory:", 0);
@@ -306,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_op__cancelling_is_for_good),
         cmocka_unit_test(test_op__every_call_that_takes_one_heeds_it),
         cmocka_unit_test(test_op__counts_add_up_over_calls),
+        cmocka_unit_test(test_op__tells_of_each_blob_that_is_done),
         cmocka_unit_test(test_op__what_is_there_already_counts_as_reused),
         cmocka_unit_test(test_op__a_stream_keeps_its_op_alive),
     };

@@ -261,7 +261,7 @@ static void test_op__progress_comes_while_nothing_moves(void **state)
 
 static void test_op__counts_arrive_in_their_fields(void **state)
 {
-    static const size_t fields[MLR_N_COUNTERS] = {
+    static const size_t fields[] = {
         [MLR_N_BLOBS_DONE] = offsetof(mlreg_stats, blobs_done),
         [MLR_N_BLOBS_TOTAL] = offsetof(mlreg_stats, blobs_total),
         [MLR_N_REQUESTS] = offsetof(mlreg_stats, requests),
@@ -280,14 +280,14 @@ static void test_op__counts_arrive_in_their_fields(void **state)
     assert_int_equal(mlr_remote_new(&remote, NULL), 0);
     assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
     assert_int_equal(mlr_op_child(op, &child, NULL), 0);
-    for (int i = 0; i < MLR_N_COUNTERS; i++) {
+    for (int i = 0; i < (int)(sizeof fields / sizeof fields[0]); i++) {
         mlr_op_count(op, (mlr_counter)i, 200 + i);
         mlr_op_count(child, (mlr_counter)i, -100);
     }
     mlr_op_end(child);
     mlr_op_end(op);
     mlr_remote_stats(remote, &stats);
-    for (int i = 0; i < MLR_N_COUNTERS; i++) {
+    for (int i = 0; i < (int)(sizeof fields / sizeof fields[0]); i++) {
         const char *field = (const char *)&stats + fields[i];
         uint32_t narrow;
         uint64_t wide;
@@ -343,6 +343,61 @@ static void test_op__elapsed_runs_from_the_first_begin(void **state)
     }
     mlr_remote_stats(remote, &stats);
     assert_int_equal(stats.elapsed_ms, 60);
+    mlr_remote_free(remote);
+}
+
+static void test_op__time_that_was_spent_arrives_in_its_field(void **state)
+{
+    static const struct { mlr_counter what; size_t field; } all[] = {
+        { MLR_N_US_WAITED, offsetof(mlreg_stats, wait_ms) },    { MLR_N_US_MOVED, offsetof(mlreg_stats, network_ms) },
+        { MLR_N_US_HASHED, offsetof(mlreg_stats, hash_ms) },    { MLR_N_US_WRITTEN, offsetof(mlreg_stats, write_ms) },
+        { MLR_N_US_SYNCED, offsetof(mlreg_stats, sync_ms) },
+    };
+    mlreg_op *remote;
+    mlr_op *op;
+    mlreg_stats stats;
+    uint64_t from_us, ms;
+
+    (void)state;
+    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
+    assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        from_us = mlr_clock_us();
+        fake_now_ms += 10 * (i + 1);
+        mlr_op_spent(op, all[i].what, from_us);
+    }
+    mlr_op_spent(NULL, MLR_N_US_HASHED, 0);
+    mlr_remote_stats(remote, &stats);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        memcpy(&ms, (const char *)&stats + all[i].field, sizeof ms);
+        assert_int_equal(ms, 10 * (i + 1));
+    }
+    mlr_op_end(op);
+    mlr_remote_free(remote);
+}
+
+static void test_op__blobs_that_are_done_are_counted_and_timed(void **state)
+{
+    mlreg_op *remote;
+    mlr_op *op;
+    mlreg_stats stats;
+    mlreg_blob_stats b;
+    uint64_t from_ms;
+
+    (void)state;
+    assert_int_equal(mlr_remote_new(&remote, NULL), 0);
+    assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
+    fake_now_ms += 20;
+    from_ms = mlr_clock_ms();
+    fake_now_ms += 5;
+    mlr_op_blob_done(op, "name", 7, from_ms);
+    mlr_op_blob_done(NULL, "name", 7, from_ms);
+    mlr_remote_stats(remote, &stats);
+    assert_int_equal(stats.blobs_done, 1);
+    assert_true(mlr_remote_blob_at(remote, 0, &b));
+    assert_int_equal(b.began_ms, 20);
+    assert_int_equal(b.elapsed_ms, 5);
+    mlr_op_end(op);
     mlr_remote_free(remote);
 }
 
@@ -693,6 +748,8 @@ int main(void)
         cmocka_unit_test(test_op__counts_arrive_in_their_fields),
         cmocka_unit_test(test_op__counts_add_up_and_never_wrap),
         cmocka_unit_test_setup_teardown(test_op__elapsed_runs_from_the_first_begin, use_fake_clock, use_real_clock),
+        cmocka_unit_test_setup_teardown(test_op__time_that_was_spent_arrives_in_its_field, use_fake_clock, use_real_clock),
+        cmocka_unit_test_setup_teardown(test_op__blobs_that_are_done_are_counted_and_timed, use_fake_clock, use_real_clock),
         cmocka_unit_test(test_op__sleep_lasts_as_long_as_asked),
         cmocka_unit_test_setup_teardown(test_op__sleep_goes_through_the_clock_s_seam, use_fake_clock, use_real_clock),
         cmocka_unit_test(test_op__cancel_from_another_thread_ends_a_sleep),

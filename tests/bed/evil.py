@@ -14,6 +14,7 @@ thief is an evil.py whose log somebody reads). All members are optional:
     do               a behaviour below, by name; default "answer"
     status, reason, headers ([[name, value], ...] or an object), body (text), body_base64
     size             a body of so many bytes instead, as pattern() makes them
+    skew             with `size`: the pattern from here on, so other bytes
     framing          "length" (default), "chunked", "close" (the connection ends the body), "none" (whatever the headers say)
     keep             false: "Connection: close" and so it does
     delay_ms         before the answer
@@ -229,7 +230,7 @@ class Connection:
             headers = rule.get("headers", [])
             headers = list(headers.items() if isinstance(headers, dict) else headers)
             rule = {**rule, "status": 206, "headers": headers + [["Content-Range", f"bytes {first}-{last}/{size}"]]}
-        return rule, length, pattern(first, length)
+        return rule, length, pattern(first + rule.get("skew", 0), length)
 
     def send_body(self, rule, pieces):
         chunked = rule.get("framing") == "chunked"

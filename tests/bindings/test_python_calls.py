@@ -103,6 +103,17 @@ class Errors(Case):
         self.assertEqual(layer.read(), MODEL["model.bin"])
 
 
+class Counted(Case):
+    def test_counted__an_op_tells_of_each_blob(self):
+        op = mlreg.Op()
+        with self.store.build() as builder:
+            builder.add_tree(self.folder(), op=op).commit("m:v9", op=op).close()
+        stats = op.stats
+        self.assertEqual([b.name for b in op.blobs].count("model.bin"), 1)
+        self.assertEqual(len(op.blobs), stats.blobs_done)
+        self.assertTrue(all(b.began_ms + b.elapsed_ms <= stats.elapsed_ms for b in op.blobs))
+
+
 class Long(Case):
     def hanging(self):
         return mlreg.Session(f"http://{self.evil(*manifest_rules(10_000_000)).host}", max_retries=1)

@@ -132,6 +132,100 @@ static void test_counted__hands_failures_on_and_frees_what_it_wraps(void **state
     assert_int_equal(inner.bytes, 0);
 }
 
+/* ---- wrong bytes ---- */
+
+static int64_t reads(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
+{
+    (void)r, (void)offset, (void)op, (void)err;
+    memset(buf, 'x', len);
+    return (int64_t)len;
+}
+
+static void leave(mlr_reader *r)
+{
+    (void)r;
+}
+
+static int same_again(mlr_reader *r, mlr_reader **out, mlreg_error **err)
+{
+    (void)err;
+    *out = r;
+    return 0;
+}
+
+static int n_blamed;
+
+static int has_another(mlr_place *p, const mlr_blob *b, mlr_op *op)
+{
+    (void)p, (void)b, (void)op;
+    return n_blamed++ == 0;
+}
+
+/* Six bytes by the reader and its twin. */
+static mlr_reader *read_wrong(fixture *f)
+{
+    static const mlr_reader_ops ops = { .read_at = reads, .free = leave, .twin = same_again };
+    static mlr_reader inner = { &ops, 10, -1, false, "ten" };
+    mlr_reader *r = NULL, *twin = NULL;
+    char        buf[8];
+
+    assert_int_equal(mlr_counted_new(&inner, NULL, &r, NULL), 0);
+    assert_int_equal(mlr_reader_twin(r, &twin, NULL), 0);
+    mlr_reader_until(r, 2);
+    mlr_reader_until(twin, 6);
+    assert_int_equal(mlr_reader_read_at(r, 0, buf, 2, f->op, NULL), 2);
+    assert_int_equal(mlr_reader_read_at(twin, 2, buf, 4, f->op, NULL), 4);
+    mlr_reader_free(twin);
+    return r;
+}
+
+static bool again(fixture *f, int rc, mlr_reader **r)
+{
+    static const mlr_place_ops ops = { .blob_wrong = has_another };
+    mlr_place    place = { .ops = &ops };
+    mlr_blob     blob = { .repo = "r" };
+    mlreg_error *why = NULL;
+    bool         yes;
+
+    mlr_error_set(&why, rc, "what was found");
+    yes = mlr_counted_again(&place, &blob, rc, r, f->op, &why);
+    assert_true(yes == (why == NULL));
+    mlr_error_done(why);
+    return yes;
+}
+
+static void test_counted__wrong_bytes_are_taken_back_where_there_are_others(void **state)
+{
+    fixture    *f = *state;
+    mlr_reader *r = read_wrong(f);
+
+    n_blamed = 0;
+    assert_false(again(f, MLREG_ENET, &r));
+    assert_int_equal(done(f), 6);
+    assert_true(again(f, MLREG_EDIGEST, &r));
+    assert_null(r);
+    assert_int_equal(done(f), 0);
+    r = read_wrong(f);
+    assert_false(again(f, MLREG_EDIGEST, &r));
+    assert_int_equal(done(f), 6);
+    mlr_reader_free(r);
+}
+
+static void test_counted__blames_nobody_while_part_of_it_was_there_before(void **state)
+{
+    fixture    *f = *state;
+    mlr_reader *r = read_wrong(f);
+
+    n_blamed = 0;
+    mlr_reader_had(r, 4, f->op);
+    assert_int_equal(done(f), 10);
+    assert_true(again(f, MLREG_EDIGEST, &r));
+    assert_int_equal(n_blamed, 0);
+    assert_int_equal(done(f), 0);
+}
+
+/* ---- without memory ---- */
+
 static void test_counted__without_memory_leaves_the_reader_to_its_owner(void **state)
 {
     static const mlr_reader_ops ops = { .read_at = fails, .free = forget, .unchanged = changed };
@@ -157,6 +251,8 @@ int main(void)
         TEST(test_counted__counts_bytes_that_are_read_again_once),
         TEST(test_counted__counts_the_rest_that_was_never_read),
         TEST(test_counted__hands_failures_on_and_frees_what_it_wraps),
+        TEST(test_counted__wrong_bytes_are_taken_back_where_there_are_others),
+        TEST(test_counted__blames_nobody_while_part_of_it_was_there_before),
         TEST(test_counted__without_memory_leaves_the_reader_to_its_owner),
     };
     return cmocka_run_group_tests_name("model/counted", tests, NULL, NULL);

@@ -16,7 +16,7 @@ interrupted (Ctrl-C), cancelled (:class:`Op`) and watched (:func:`progress`).
 from . import _c
 from ._artifact import Artifact, Descriptor
 from ._builder import Builder
-from ._call import Op, Stats
+from ._call import BlobStats, Op, Stats
 from ._errors import (AuthError, BusyError, CancelledError, DeniedError, DigestError, Error, ExistsError, InvalidError, LimitError,
                       LocalIOError, NetworkError, NoMemoryError, NotFoundError, NotSupportedError, PolicyError, ProtocolError,
                       StateError, StructError, TimedOutError)
@@ -28,7 +28,7 @@ from ._stream import Layer
 __version__ = _c.version_text(_c.version())
 
 __all__ = [
-    "Artifact", "AuthError", "Builder", "BusyError", "Can", "CancelledError", "DeniedError", "Descriptor", "DigestError", "Error",
+    "Artifact", "AuthError", "BlobStats", "Builder", "BusyError", "Can", "CancelledError", "DeniedError", "Descriptor", "DigestError", "Error",
     "ExistsError", "GcReport", "InvalidError", "Layer", "LimitError", "LocalIOError", "Name", "NetworkError", "NoMemoryError",
     "NotFoundError", "NotSupportedError", "Op", "PolicyError", "ProtocolError", "Runtime", "Session", "StateError", "Stats",
     "StructError", "TimedOutError", "__version__", "default_store", "load", "progress", "pull", "push",

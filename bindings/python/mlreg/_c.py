@@ -60,7 +60,13 @@ class RuntimeOptions(Sized):
 class CStats(Sized):
     _fields_ = [("size", c_uint32), ("blobs_done", c_uint32), ("blobs_total", c_uint32), ("requests", c_uint32),
                 ("retries", c_uint32), ("reserved", c_uint32), ("bytes_done", c_uint64), ("bytes_total", c_uint64),
-                ("bytes_network", c_uint64), ("bytes_reused", c_uint64), ("bytes_resumed", c_uint64), ("elapsed_ms", c_uint64)]
+                ("bytes_network", c_uint64), ("bytes_reused", c_uint64), ("bytes_resumed", c_uint64), ("elapsed_ms", c_uint64),
+                ("wait_ms", c_uint64), ("network_ms", c_uint64), ("hash_ms", c_uint64), ("write_ms", c_uint64), ("sync_ms", c_uint64)]
+
+
+class CBlobStats(Sized):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32), ("name", c_char_p), ("bytes", c_uint64), ("began_ms", c_uint64),
+                ("elapsed_ms", c_uint64)]
 
 
 class SessionOptions(Sized):
@@ -221,6 +227,7 @@ op_new = F("mlreg_op_new", c_int, Out(OP), ERR)
 op_on_progress = F("mlreg_op_on_progress", None, OP, PROGRESS_FN, c_void_p, c_uint32)
 op_cancel = F("mlreg_op_cancel", None, OP)
 op_stats = F("mlreg_op_stats", c_int, OP, POINTER(CStats), ERR)
+op_blob_at = F("mlreg_op_blob_at", c_int, OP, c_size_t, POINTER(CBlobStats), ERR)
 op_free = F("mlreg_op_free", None, OP)
 name_parse = F("mlreg_name_parse", c_int, S, Out(NAME), ERR)
 name_location = F("mlreg_name_location", S, NAME)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Generic, Iterator, List, NamedTuple, Optional, TypeVar
 
 from . import _c
+from ._errors import NotFoundError
 from ._handle import Handle
 
 T = TypeVar("T")
@@ -18,7 +19,9 @@ class Stats(NamedTuple):
 
     ``bytes_done`` and ``bytes_total`` count content, what was there already included; ``bytes_network`` what was received and
     sent; ``bytes_reused`` what did not have to move; ``bytes_resumed`` what was not moved again after a break; ``elapsed_ms`` runs
-    since the first call with this :class:`Op` began.
+    since the first call with this :class:`Op` began. What that was spent on adds up over threads that work at the same time:
+    ``wait_ms`` until a registry answered, ``network_ms`` on the bodies, ``hash_ms`` on SHA-256, ``write_ms`` on writing files,
+    ``sync_ms`` until they were on the disk.
     """
 
     blobs_done: int
@@ -30,6 +33,20 @@ class Stats(NamedTuple):
     bytes_network: int
     bytes_reused: int
     bytes_resumed: int
+    elapsed_ms: int
+    wait_ms: int
+    network_ms: int
+    hash_ms: int
+    write_ms: int
+    sync_ms: int
+
+
+class BlobStats(NamedTuple):
+    """What became of one layer or config: ``name`` is the file, else the digest; ``began_ms`` is on the clock of :class:`Stats`."""
+
+    name: str
+    bytes: int
+    began_ms: int
     elapsed_ms: int
 
 
@@ -57,6 +74,19 @@ class Op(Handle):
         with self._use() as op:
             _c.op_stats(op, raw)
         return Stats(*(getattr(raw, name) for name in Stats._fields))
+
+    @property
+    def blobs(self) -> List[BlobStats]:
+        """The layers and configs that are done, in the order of their ends; the first 10,000."""
+        done: List[BlobStats] = []
+        raw = _c.CBlobStats()
+        with self._use() as op:
+            while True:
+                try:
+                    _c.op_blob_at(op, len(done), raw)
+                except NotFoundError:
+                    return done
+                done.append(BlobStats(raw.name.decode(), raw.bytes, raw.began_ms, raw.elapsed_ms))
 
 
 _ambient: "contextvars.ContextVar[Optional[Callable[[], Progress]]]" = contextvars.ContextVar("mlreg_progress", default=None)
