@@ -8,7 +8,7 @@ import unittest
 from bed.house import PROGRAM
 from cli.program import FAILED, OK, USAGE, Case
 
-COMMANDS = ["build", "push", "pull", "copy", "ls", "tags", "tag", "inspect", "cat", "rm", "gc", "fsck", "login", "logout", "version"]
+COMMANDS = ["build", "push", "pull", "copy", "ls", "tags", "tag", "inspect", "cat", "rm", "gc", "fsck", "login", "logout", "serve", "version"]
 OTHER = "sha256:" + "0" * 64
 
 
