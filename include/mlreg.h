@@ -16,8 +16,8 @@
  *           it came from. Inputs are copied, sources excepted.
  * VERIFIED  Bytes are checked before you can read them. Where that is impossible the call is refused, unless a flag
  *           named UNVERIFIED allows it.
- * THREADS   runtime, op, session, artifact, list, name, stream_read_at: any number of threads at once. builder, error
- *           and the other stream calls: one at a time. Every callback runs on the thread that made the call, inside
+ * THREADS   runtime, op, session, artifact, list, name, stream_read_at: any number of threads at once. builder, upload,
+ *           error and the other stream calls: one at a time. Every callback runs on the thread that made the call, inside
  *           it, and must not call back into the same handle (mlreg_op_cancel and mlreg_op_stats excepted). Freeing a
  *           handle while a call on it runs is a caller's error. After fork() the child may only free; the rest is
  *           MLREG_ESTATE there. Descriptors are close-on-exec; worker threads block all signals.
@@ -81,6 +81,7 @@ typedef struct mlreg_descriptor mlreg_descriptor; /* media type, digest, size an
 typedef struct mlreg_list       mlreg_list;       /* names and descriptors, in a fixed order */
 typedef struct mlreg_stream     mlreg_stream;     /* one layer's bytes */
 typedef struct mlreg_builder    mlreg_builder;    /* one manifest in the making */
+typedef struct mlreg_upload     mlreg_upload;     /* one blob that comes in pieces */
 typedef struct mlreg_auth       mlreg_auth;       /* what a credentials callback fills in */
 typedef struct mlreg_name       mlreg_name;       /* "ghcr.io/team/llama:v1", taken apart */
 typedef struct mlreg_error      mlreg_error;      /* what went wrong, where, and what to do */
@@ -311,7 +312,8 @@ MLREG_API int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *o
 MLREG_API int mlreg_session_repositories(mlreg_session *s, mlreg_op *op, mlreg_list **out, mlreg_error **err);
 /** What refers to an artifact by `subject`: descriptors, each checked by reading it; artifact_type NULL: of any type.
  *
- * Asks the referrers API, else reads the fallback tag. Codes: as mlreg_session_resolve. OCI distribution-spec 1.1,
+ * Asks the referrers API, else reads the fallback tag. By digest `ref` need not be there itself: referrers may come
+ * before their subject. Codes: as mlreg_session_resolve. OCI distribution-spec 1.1,
  * "Listing referrers". Since 0.1. */
 MLREG_API int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artifact_type, mlreg_op *op,
         mlreg_list **out, mlreg_error **err);
@@ -658,6 +660,70 @@ MLREG_API int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlre
 /** Release a builder; what was not committed cannot be found, and gc takes what it wrote. Sources are released. NULL
  * is fine. Since 0.1. */
 MLREG_API void mlreg_builder_free(mlreg_builder *b);
+
+/* ---- content by digest -------------------------------------------------------------------------------------------
+ * For programs that are a registry to others, and so are asked for blobs and manifests one by one; examples/server is
+ * one. Everybody else is better served by mlreg_copy. Of the places a store has all of it; elsewhere what is missing
+ * is ENOTSUP. A repository that nothing was put into yet is made by the first blob or manifest. */
+/** Look whether a repository has a blob, and how long it is.
+ *
+ * In a store that may be written to, what was found, mounted or uploaded is from then on safe from gc, in whatever
+ * process, as content of a copy in progress is: until a manifest that names it is put, mlreg_session_release, or the
+ * session's end.
+ *
+ * @param bytes  its size; NULL if not wanted
+ * @return 0; ENOTFOUND; ENOTSUP (no store, layout or memory; a digest that is not sha256); EPROTO, EBUSY, ECANCELLED,
+ *         EIO. OCI distribution-spec 1.1, "Checking if content exists in the registry". Since 0.1. */
+MLREG_API int mlreg_session_blob(mlreg_session *s, const char *repo, const char *digest, mlreg_op *op,
+        uint64_t *bytes, mlreg_error **err);
+/** Open a blob of a store that was verified when it came: a read-only descriptor, to mmap or sendfile; close it
+ * yourself. gc does not take it from you. Codes: ENOTFOUND; ENOTSUP (elsewhere, and for a file that another tool put
+ * there); EDENIED, EPROTO, ECANCELLED, EIO. OCI distribution-spec 1.1, "Pulling blobs". Since 0.1. */
+MLREG_API int mlreg_session_blob_fd(mlreg_session *s, const char *repo, const char *digest, mlreg_op *op, int *fd,
+        uint64_t *bytes, mlreg_error **err);
+/** Make a blob of the repository `from` known to `repo` in the same place. Codes: ENOTFOUND (`from` has none); EDENIED
+ * (read only); ENOTSUP, EPROTO, EBUSY, ECANCELLED, EIO. OCI distribution-spec 1.1, "Mounting a blob from another
+ * repository". Since 0.1. */
+MLREG_API int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, const char *from,
+        mlreg_op *op, mlreg_error **err);
+/** A blob that was found, mounted or uploaded is waited for no longer: gc may take it if nothing names it. One release
+ * for each; too many are no error. Codes: EDENIED (read only), EIO. Since 0.1. */
+MLREG_API int mlreg_session_release(mlreg_session *s, const char *digest, mlreg_error **err);
+/** Put a manifest or index, byte for byte. All that it names must be there, but for layers with URLs and its subject.
+ *
+ * @param ref         "repo:tag", "repo@sha256:<hex>" (which it must then have), or "repo"
+ * @param media_type  as it was sent; NULL: as the manifest says
+ * @param opts        MLREG_COPY_MOVE_TAG alone, and expect_digest
+ * @param out         NULL if not wanted
+ * @return 0; EPROTO (no manifest; another media type); ENOTFOUND (a part is not there); EINVAL (not that digest); EEXISTS (the
+ *         tag names something else); ELIMIT (over 4 MiB); EDENIED (read only); ENOTSUP, EBUSY, ECANCELLED, EIO,
+ *         ESTRUCT. OCI distribution-spec 1.1, "Pushing manifests". Since 0.1. */
+MLREG_API int mlreg_session_put(mlreg_session *s, const char *ref, const char *media_type, const void *json, size_t len,
+        const mlreg_copy_options *opts, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+/** Begin to upload a blob in pieces, or go on with one, after a restart too; a day after its last byte gc removes it.
+ *
+ * @param id  NULL: a new one; else what mlreg_upload_id said, in any process
+ * @return 0; ENOTFOUND (none in this repository: finished, cancelled or too old); EBUSY (another call holds it);
+ *         EDENIED (read only); ENOTSUP (no store); ECANCELLED, EIO. OCI distribution-spec 1.1, "Pushing blobs".
+ *         Since 0.1. */
+MLREG_API int mlreg_upload_open(mlreg_session *s, const char *repo, const char *id, mlreg_op *op, mlreg_upload **out,
+        mlreg_error **err);
+/** Its name, 32 letters and digits that nobody can guess. Since 0.1. */
+MLREG_API const char *mlreg_upload_id(const mlreg_upload *u);
+/** How many bytes it has. Since 0.1. */
+MLREG_API uint64_t mlreg_upload_bytes(const mlreg_upload *u);
+/** Add bytes at its end; they are hashed on the way. Codes: EIO (then it is as before). Since 0.1. */
+MLREG_API int mlreg_upload_write(mlreg_upload *u, const void *data, size_t len, mlreg_error **err);
+/** From now on a killed process loses none of its bytes. A power cut may, and then what is left is hashed again. Codes:
+ * EIO. Since 0.1. */
+MLREG_API int mlreg_upload_keep(mlreg_upload *u, mlreg_error **err);
+/** It is whole: check it and make it a blob of its repository, durably. Codes: EDIGEST (it is as before); ENOTSUP (a
+ * digest that is not sha256); EBUSY, ECANCELLED, EIO. Free it afterwards. Since 0.1. */
+MLREG_API int mlreg_upload_commit(mlreg_upload *u, const char *digest, mlreg_op *op, mlreg_error **err);
+/** Nothing of it will be kept once it is freed. NULL is fine. Since 0.1. */
+MLREG_API void mlreg_upload_cancel(mlreg_upload *u);
+/** Let go of it; what was kept can be gone on with. NULL is fine. Since 0.1. */
+MLREG_API void mlreg_upload_free(mlreg_upload *u);
 
 /* ---- upkeep of a store or layout ---- */
 enum { MLREG_GC_DRY_RUN = 1 << 0 };

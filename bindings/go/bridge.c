@@ -319,6 +319,17 @@ int mlreg_go_commit(mlreg_builder *b, const char *ref, uint32_t flags, const cha
 
 /* ---- reports ---- */
 
+int mlreg_go_put(mlreg_session *s, const char *ref, const char *media_type, const void *json, size_t len, uint32_t flags,
+        const char *expect_digest, mlreg_op *op, mlreg_artifact **out, mlreg_error **err)
+{
+    mlreg_copy_options o;
+
+    MLREG_INIT(o);
+    o.flags = flags;
+    o.expect_digest = expect_digest;
+    return mlreg_session_put(s, ref, media_type, json, len, &o, op, out, err);
+}
+
 int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *op, uint64_t *blobs, uint64_t *bytes,
         mlreg_error **err)
 {

@@ -52,6 +52,8 @@ int mlreg_go_set_image(mlreg_builder *b, const char *platform, const char *user,
         const size_t n[5], mlreg_error **err);
 int mlreg_go_commit(mlreg_builder *b, const char *ref, uint32_t flags, const char *expect_digest, const char *also,
         size_t n_also, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
+int mlreg_go_put(mlreg_session *s, const char *ref, const char *media_type, const void *json, size_t len, uint32_t flags,
+        const char *expect_digest, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 int mlreg_go_gc(mlreg_session *s, uint32_t flags, uint64_t grace_ms, mlreg_op *op, uint64_t *blobs, uint64_t *bytes,
         mlreg_error **err);
 int mlreg_go_blob_at(const mlreg_op *op, size_t i, mlreg_blob_stats *out);

@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 46
+#define N_OPTIONS 57
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -61,6 +61,17 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--all", &c->all_variants, NULL, NULL, NULL, false },
         { "--explain", &c->explain, NULL, NULL, NULL, false },
         { "--unverified", &c->unverified, NULL, NULL, NULL, false },
+        { "--listen", NULL, &c->listen, NULL, NULL, false },
+        { "--htpasswd", NULL, &c->htpasswd, NULL, NULL, false },
+        { "--tokens", NULL, &c->token_file, NULL, NULL, false },
+        { "--cert", NULL, &c->cert, NULL, NULL, false },
+        { "--key", NULL, &c->key, NULL, NULL, false },
+        { "--upstream", NULL, &c->upstream, NULL, NULL, false },
+        { "--max-bytes", NULL, &c->max_bytes, NULL, NULL, false },
+        { "--min-free", NULL, &c->min_free, NULL, NULL, false },
+        { "--max-connections", NULL, &c->max_connections, NULL, NULL, false },
+        { "--max-rate", NULL, &c->max_rate, NULL, NULL, false },
+        { "--read-only", &c->read_only, NULL, NULL, NULL, false },
         { "--stats", &c->stats, NULL, NULL, NULL, false },
     };
 

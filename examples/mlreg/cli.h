@@ -27,6 +27,9 @@ typedef struct cli {
     const char *cmd[MAX_WORDS]; size_t n_cmd;
     const char *group;                                     /* the first word of a command of two, once it is read */
     bool gzip, zstd;
+    const char *listen, *htpasswd, *token_file, *cert, *key, *upstream;                 /* of serve */
+    const char *max_bytes, *min_free, *max_connections, *max_rate;
+    bool read_only;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, stats, help;
     bool one_variant, all_variants, explain;
 } cli;
@@ -67,6 +70,7 @@ void spot_take_tag(spot *to, const spot *from);            /* where `to` has nei
 /* What to do if what failed is that the name is not there; else NULL. */
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
+char *store_path(const cli *c);                             /* free it; NULL: there is no place for one */
 int  store_open(cli *c, bool write, mlreg_session **out);
 
 /* Which entry of an index is wanted. */
@@ -138,7 +142,8 @@ int cmd_build(cli *c);   int cmd_push(cli *c);    int cmd_pull(cli *c);   int cm
 int cmd_ls(cli *c);      int cmd_tags(cli *c);    int cmd_tag(cli *c);    int cmd_inspect(cli *c);
 int cmd_cat(cli *c);     int cmd_rm(cli *c);      int cmd_gc(cli *c);     int cmd_fsck(cli *c);
 int cmd_index(cli *c);   int cmd_variants(cli *c); int cmd_host(cli *c);
-int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_version(cli *c);
+int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_serve(cli *c);
+int cmd_version(cli *c);
 int cmd_image_build(cli *c);   int cmd_image_artifact(cli *c);
 int cmd_image_unpack(cli *c);
 #endif

@@ -34,7 +34,7 @@ static int open_place(const cli *c, const char *location, bool create, mlreg_ses
 }
 
 /* --store, $MLREG_STORE, $XDG_DATA_HOME/mlreg/store, ~/.local/share/mlreg/store; NULL where none of them is set. */
-static char *store_path(const cli *c)
+char *store_path(const cli *c)
 {
     const char *env = getenv("MLREG_STORE"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     const char *begin = "", *end = "";

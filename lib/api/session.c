@@ -90,9 +90,23 @@ int mlreg_session_repositories(mlreg_session *s, mlreg_op *remote, mlreg_list **
     return rc;
 }
 
+/* A digest needs no resolving: what refers to it may have come first. */
+static int find_subject(mlr_place *p, const mlr_ref *r, mlr_op *op, mlr_digest *out, mlreg_error **err)
+{
+    mlr_descriptor d = { 0 };
+    int rc = 0;
+
+    if (r->tag == NULL && r->digest.text[0] != 0)
+        *out = r->digest;
+    else if ((rc = mlr_place_resolve(p, r, op, &d, err)) == 0)
+        *out = d.digest;
+    mlr_descriptor_done(&d);
+    return rc;
+}
+
 int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artifact_type, mlreg_op *remote, mlreg_list **out, mlreg_error **err)
 {
-    mlr_descriptor subject = { 0 };
+    mlr_digest subject;
     mlr_op *op = NULL;
     mlr_ref r = { 0 };
     int rc;
@@ -100,9 +114,8 @@ int mlreg_session_referrers(mlreg_session *s, const char *ref, const char *artif
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_place_resolve(s->place, &r, op, &subject, err)) == 0)
-        rc = mlr_place_referrers(s->place, r.repo, &subject.digest, artifact_type, op, out, err);
-    mlr_descriptor_done(&subject);
+    if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = find_subject(s->place, &r, op, &subject, err)) == 0)
+        rc = mlr_place_referrers(s->place, r.repo, &subject, artifact_type, op, out, err);
     mlr_ref_done(&r);
     mlr_op_end(op);
     return mlr_error_subject(err, rc, ref);

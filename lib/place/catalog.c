@@ -68,23 +68,38 @@ int mlr_catalog_remove(mlr_catalog *c, const mlr_ref *r, mlr_op *op, mlreg_error
     return mlr_error_hint(err, rc, "remove the index");
 }
 
+typedef struct gathering {
+    const mlr_catalog *catalog;
+    const mlr_digest  *subject;
+    mlr_op            *op;
+    mlr_list          *out;
+} gathering;
+
+/* What cannot be read refers to nothing. A manifest that has the subject has its digest's text. */
+static int add_if_refers(void *user, const mlr_descriptor *d, const mlr_manifest *by, mlreg_error **err)
+{
+    gathering *g = user;
+    mlr_buf    bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
+    int        rc;
+
+    (void)by;
+    if (!mlr_manifest_type_known(d->media_type))
+        return 0;
+    rc = g->catalog->fetch(g->catalog->user, d, g->op, &bytes, NULL);
+    if (rc == 0 && strstr(bytes.data, g->subject->text) != NULL)
+        rc = mlr_list_add(g->out, NULL, d, err);
+    else
+        rc = rc == MLREG_ENOMEM ? mlr_error_nomem(err) : 0;
+    mlr_buf_done(&bytes);
+    return rc;
+}
+
 int mlr_catalog_referrers(const mlr_catalog *c, const mlr_digest *subject, mlr_op *op, mlr_list *out, mlreg_error **err)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < c->index->n; i++) {
-        const mlr_descriptor *d = &c->index->entries[i];
-        mlr_buf               bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
-        if (!mlr_manifest_type_known(d->media_type) || (rc = mlr_op_check(op, err)) < 0)
-            continue;
-        /* What cannot be read refers to nothing. A manifest that has the subject has its digest's text. */
-        rc = c->fetch(c->user, d, op, &bytes, NULL);
-        if (rc == 0 && strstr(bytes.data, subject->text) != NULL)
-            rc = mlr_list_add(out, NULL, d, err);
-        else
-            rc = rc == MLREG_ENOMEM ? mlr_error_nomem(err) : 0;
-        mlr_buf_done(&bytes);
-    }
-    return rc;
+    gathering      g = { c, subject, op, out };
+    const mlr_walk w = { .fetch = c->fetch, .fetch_user = c->user, .named = add_if_refers, .user = &g, .indexes_only = true };
+
+    return mlr_walk_index(&w, c->index, op, err);
 }
 
 static int check_part(const mlr_descriptor *d, const char *what, mlr_catalog_has has, void *user, mlreg_error **err)

@@ -12,7 +12,7 @@ typedef struct mlr_catalog {
 int mlr_catalog_resolve(const mlr_catalog *c, const mlr_ref *r, mlr_op *op, mlr_descriptor *out, mlreg_error **err);
 /* Takes a tag, or a digest with its tags, out of the index. ENOTFOUND; ENOTSUP for what only an index names. */
 int mlr_catalog_remove(mlr_catalog *c, const mlr_ref *r, mlr_op *op, mlreg_error **err);
-/* Entries that may have `subject` as theirs: a superset. */
+/* Manifests, those that only an index names too, that may have `subject` as theirs: a superset. */
 int mlr_catalog_referrers(const mlr_catalog *c, const mlr_digest *subject, mlr_op *op, mlr_list *out, mlreg_error **err);
 
 /* 1, 0, or a failure: whether the repository holds that content, of that size. */

@@ -334,3 +334,35 @@ int mlr_disk_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_o
     mlr_repodir_done(&d);
     return rc;
 }
+
+/* ---- what comes in pieces ---- */
+
+int mlr_disk_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err)
+{
+    const mlr_disk *disk = (const mlr_disk *)p;
+    mlr_repodir     d;
+    int             rc = find(p, repo, &d, err); /* that it may be one here */
+
+    if (rc < 0)
+        return rc;
+    mlr_repodir_done(&d);
+    return mlr_incoming_open(disk->receiving, repo, id, op, out, err);
+}
+
+int mlr_disk_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err)
+{
+    mlr_repodir r;
+    int         rc = find(p, repo, &r, err);
+
+    if (rc < 0)
+        return rc;
+    rc = mlr_repoblobs_arrive(&r, in, d, op, err);
+    mlr_repodir_done(&r);
+    return rc;
+}
+
+int mlr_disk_release(mlr_place *p, const mlr_digest *d, mlreg_error **err)
+{
+    const mlr_disk *disk = (const mlr_disk *)p;
+    return mlr_inflight_release(disk->inflight, d, err);
+}

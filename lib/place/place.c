@@ -338,6 +338,16 @@ int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader 
     return at_blob(p, b, rc, err);
 }
 
+int mlr_place_blob_find(mlr_place *p, const char *repo, const mlr_digest *d, mlr_op *op, mlr_reader **out, mlreg_error **err)
+{
+    const mlr_blob b = { repo, *d, 0, NULL };
+    int            rc = check_repo(repo, err);
+
+    if (rc == 0)
+        rc = p->ops->blob_open(p, &b, op, out, err);
+    return at_blob(p, &b, rc, err);
+}
+
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
     int rc;
@@ -419,6 +429,32 @@ int mlr_place_blob_take(mlr_place *p, const char *repo, mlr_reader *r, const mlr
     if (rc == 0 && (rc = check_repo(repo, err)) == 0)
         rc = take(p, repo, r, ahead, op, digest, err);
     mlr_error_subject(err, rc, r->name);
+    return mlr_error_at(err, rc, p->name);
+}
+
+/* ---- what comes in pieces ---- */
+
+int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err)
+{
+    int rc = mlr_place_check_writable(p, err);
+
+    if (rc == 0 && (rc = check_repo(repo, err)) == 0)
+        rc = p->ops->incoming != NULL ? p->ops->incoming(p, repo, id, op, out, err) : cannot(p, "take blobs in pieces", err);
+    mlr_error_subject(err, rc, id != NULL ? id : repo);
+    return mlr_error_at(err, rc, p->name);
+}
+
+int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err)
+{
+    return mlr_error_at(err, p->ops->arrive(p, repo, in, d, op, err), p->name);
+}
+
+int mlr_place_release(mlr_place *p, const mlr_digest *d, mlreg_error **err)
+{
+    int rc = mlr_place_check_writable(p, err);
+
+    if (rc == 0 && p->ops->release != NULL)
+        rc = p->ops->release(p, d, err);
     return mlr_error_at(err, rc, p->name);
 }
 

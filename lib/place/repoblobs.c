@@ -244,6 +244,18 @@ int mlr_repoblobs_take(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_d
     return rc;
 }
 
+int mlr_repoblobs_arrive(const mlr_repodir *r, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err)
+{
+    mlr_temp t = MLR_TEMP_INIT;
+    int      rc;
+
+    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) == 0 &&
+        (rc = mlr_incoming_finish(in, d, mode_of(r), &t, err)) == 0)
+        rc = hold_and_publish(r, d, mlr_incoming_bytes(in), &t, op, err);
+    mlr_temp_done(&t);
+    return rc;
+}
+
 int mlr_repoblobs_mount(const mlr_repodir *r, const mlr_repodir *from, const mlr_digest *d, uint64_t bytes, mlr_op *op,
                         mlreg_error **err)
 {

@@ -17,7 +17,7 @@ PLAIN = {"int": ctypes.c_int, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int
          "const void *": ctypes.c_void_p, "void": None, "mlreg_progress_fn": _c.PROGRESS_FN}
 STRUCTS = {"mlreg_" + name: kind for name, kind in {
     "runtime": _c.CRuntime, "op": _c.COp, "session": _c.CSession, "artifact": _c.CArtifact, "descriptor": _c.CDescriptor,
-    "list": _c.CList, "stream": _c.CStream, "builder": _c.CBuilder, "auth": _c.CAuth, "name": _c.CName, "error": _c.CError,
+    "list": _c.CList, "stream": _c.CStream, "builder": _c.CBuilder, "upload": _c.CUpload, "auth": _c.CAuth, "name": _c.CName, "error": _c.CError,
     "stats": _c.CStats, "blob_stats": _c.CBlobStats, "runtime_options": _c.RuntimeOptions, "session_options": _c.SessionOptions,
     "resolve_options": _c.ResolveOptions, "copy_options": _c.CopyOptions, "checkout_options": _c.CheckoutOptions,
     "stream_options": _c.StreamOptions, "layer_options": _c.LayerOptions, "commit_options": _c.CommitOptions, "variant_options": _c.VariantOptions,

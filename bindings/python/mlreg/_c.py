@@ -28,13 +28,14 @@ class CDescriptor(Structure): pass
 class CList(Structure): pass
 class CStream(Structure): pass
 class CBuilder(Structure): pass
+class CUpload(Structure): pass
 class CAuth(Structure): pass
 class CName(Structure): pass
 class CError(Structure): pass
 
 
 RUNTIME, OP, SESSION, ARTIFACT, DESCRIPTOR, LIST = map(POINTER, (CRuntime, COp, CSession, CArtifact, CDescriptor, CList))
-STREAM, BUILDER, AUTH, NAME, ERROR = map(POINTER, (CStream, CBuilder, CAuth, CName, CError))
+STREAM, BUILDER, UPLOAD, AUTH, NAME, ERROR = map(POINTER, (CStream, CBuilder, CUpload, CAuth, CName, CError))
 PROGRESS_FN = CFUNCTYPE(c_int, OP, c_void_p)
 LOG_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 AUTH_FN = CFUNCTYPE(c_int, AUTH, c_char_p, c_char_p, c_void_p)
@@ -271,6 +272,19 @@ session_tags = F("mlreg_session_tags", c_int, SESSION, S, OP, Out(LIST), ERR)
 session_repositories = F("mlreg_session_repositories", c_int, SESSION, OP, Out(LIST), ERR)
 session_referrers = F("mlreg_session_referrers", c_int, SESSION, S, S, OP, Out(LIST), ERR)
 session_delete = F("mlreg_session_delete", c_int, SESSION, S, OP, ERR)
+session_blob = F("mlreg_session_blob", c_int, SESSION, S, S, OP, Out(c_uint64), ERR)
+session_blob_fd = F("mlreg_session_blob_fd", c_int, SESSION, S, S, OP, Out(c_int), Out(c_uint64), ERR)
+session_mount = F("mlreg_session_mount", c_int, SESSION, S, S, S, OP, ERR)
+session_release = F("mlreg_session_release", c_int, SESSION, S, ERR)
+session_put = F("mlreg_session_put", c_int, SESSION, S, S, c_void_p, c_size_t, POINTER(CopyOptions), OP, Out(ARTIFACT), ERR)
+upload_open = F("mlreg_upload_open", c_int, SESSION, S, S, OP, Out(UPLOAD), ERR)
+upload_id = F("mlreg_upload_id", S, UPLOAD)
+upload_bytes = F("mlreg_upload_bytes", c_uint64, UPLOAD)
+upload_write = F("mlreg_upload_write", c_int, UPLOAD, c_void_p, c_size_t, ERR)
+upload_keep = F("mlreg_upload_keep", c_int, UPLOAD, ERR)
+upload_commit = F("mlreg_upload_commit", c_int, UPLOAD, S, OP, ERR)
+upload_cancel = F("mlreg_upload_cancel", None, UPLOAD)
+upload_free = F("mlreg_upload_free", None, UPLOAD)
 session_login = F("mlreg_session_login", c_int, SESSION, S, S, OP, Out(LIST), ERR)
 session_logout = F("mlreg_session_logout", c_int, SESSION, OP, Out(LIST), ERR)
 list_count = F("mlreg_list_count", c_size_t, LIST)

@@ -1,0 +1,71 @@
+/* holds.c - blobs that came in, or that a client was told of: held in the store until a manifest had time to name them. */
+#include "serve.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLD_MS   (60u * 60 * 1000)   /* as long as gc spares what is young */
+#define HOLDS_MAX 65536               /* the oldest gives way */
+
+struct holds {
+    pthread_mutex_t lock;             /* guards all below */
+    struct { char digest[72]; uint64_t until_ms; } *ring;
+    size_t first, n;
+};
+
+holds *holds_new(void)
+{
+    holds *h = calloc(1, sizeof *h);
+
+    if (h == NULL || (h->ring = calloc(HOLDS_MAX, sizeof *h->ring)) == NULL) {
+        free(h);
+        return NULL;
+    }
+    pthread_mutex_init(&h->lock, NULL);
+    return h;
+}
+
+void holds_free(holds *h)
+{
+    if (h == NULL)
+        return;
+    pthread_mutex_destroy(&h->lock);
+    free(h->ring);
+    free(h);
+}
+
+/* Takes out the first, if it is due or in the way. */
+static bool take_due(holds *h, uint64_t now, char digest[72])
+{
+    bool due;
+
+    pthread_mutex_lock(&h->lock);
+    due = h->n > 0 && (h->n == HOLDS_MAX || h->ring[h->first].until_ms <= now);
+    if (due) {
+        memcpy(digest, h->ring[h->first].digest, 72);
+        h->first = (h->first + 1) % HOLDS_MAX;
+        h->n--;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return due;
+}
+
+void holds_add(server *s, const char *digest)
+{
+    holds *h = s->holds;
+    uint64_t now = now_ms();
+    char due[72];
+
+    while (take_due(h, now, due))
+        mlreg_session_release(s->store, due, NULL);
+    if (s->options->read_only)
+        return;
+    pthread_mutex_lock(&h->lock);
+    if (h->n < HOLDS_MAX) {
+        size_t at = (h->first + h->n++) % HOLDS_MAX;
+        snprintf(h->ring[at].digest, sizeof h->ring[at].digest, "%s", digest);
+        h->ring[at].until_ms = now + HOLD_MS;
+    }
+    pthread_mutex_unlock(&h->lock);
+}

@@ -1,0 +1,188 @@
+"""Who may do what, over TLS and not; limits; what the server says of itself; how it ends."""
+import base64
+import http.client
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+import unittest
+
+from bed.house import PROGRAM, run
+from serve.server import MANIFEST, Case, Server, digest
+
+
+def basic(name, secret):
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+
+
+READ, WRITE = "read-token-0123456789", "write-token-0123456789"
+
+
+class Access(Case):
+    def setUp(self):
+        super().setUp()
+        self.push()
+        self.push(repo="team-other/x")
+        self.server.stop()
+        (self.folder / "htpasswd").write_text(run("htpasswd", "-nbB", "-C", "4", "alice", "secret").stdout)
+        (self.folder / "tokens").write_text(f"# for CI\n{READ} read team\n{WRITE} write team/x\n")
+        self.server = self.serve("--htpasswd", self.folder / "htpasswd", "--tokens", self.folder / "tokens")
+
+    def test_access__nobody_gets_a_byte_without_a_password(self):
+        for path in ("/v2/", "/v2/team/x/manifests/1", f"/v2/team/x/blobs/{digest(b'some weights')}", "/v2/_catalog", "/", "/metrics", "/v2/team/x/tags/list"):
+            for said in (None, basic("alice", "wrong"), basic("bob", "secret"), "Basic x", "Bearer " + READ[:-1], "Bearer ", basic("", ""), basic("alice", "")):
+                answer = self.ask("GET", path, want=401, **({"Authorization": said} if said else {}))
+                self.assertTrue(answer.headers["WWW-Authenticate"].startswith("Basic "))
+                self.assertNotIn(b"some weights", answer.body)
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            self.ask(method, "/v2/team/x/blobs/uploads/" + ("x" if method != "POST" else ""), b"x", 401)
+        self.ask("GET", "/healthz", want=200)
+
+    def test_access__of_a_user_is_whole(self):
+        for _ in range(2):  # the second time from memory
+            self.ask("GET", "/v2/_catalog", want=200, Authorization=basic("alice", "secret"))
+            self.ask("POST", "/v2/new/blobs/uploads/", want=202, Authorization=basic("alice", "secret"))
+
+    def test_access__of_a_token_is_its_scope(self):
+        for said in ("Bearer " + READ, basic("anybody", READ)):
+            self.ask("GET", "/v2/", want=200, Authorization=said)
+            self.ask("GET", "/v2/team/x/manifests/1", want=200, Authorization=said)
+            self.ask("POST", "/v2/team/x/blobs/uploads/", want=403, Authorization=said)
+            self.ask("GET", "/v2/team-other/x/manifests/1", want=403, Authorization=said)
+            self.ask("GET", "/v2/_catalog", want=403, Authorization=said)
+            self.assertNotIn(b"team-other", self.ask("GET", "/", want=200, Authorization=said).body)
+            self.assertNotIn(b"weights", self.ask("GET", "/?repo=team-other/x&tag=1", want=200, Authorization=said).body)
+        said = "Bearer " + WRITE
+        self.ask("POST", "/v2/team/x/blobs/uploads/", want=202, Authorization=said)
+        self.ask("POST", "/v2/team/y/blobs/uploads/", want=403, Authorization=said)
+        # what may not be read is not mounted
+        mount = f"/v2/team/x/blobs/uploads/?mount={digest(b'some weights')}&from=team-other/x"
+        self.ask("POST", mount, want=202, Authorization=said)
+
+    def test_access__secrets_are_in_no_log(self):
+        self.ask("GET", "/v2/", want=200, Authorization=basic("alice", "secret"))
+        self.ask("GET", "/v2/", want=200, Authorization="Bearer " + READ)
+        self.server.stop()
+        self.assertIn('user="alice"', self.server.log())
+        self.assertNotIn("secret", self.server.log())
+        self.assertNotIn(READ, self.server.log())
+
+
+class Options(unittest.TestCase):
+    def refused(self, *options, says):
+        done = run(PROGRAM, "serve", "--store", "/nonexistent/store", *options, check=False, timeout=60)
+        self.assertIn(done.returncode, (1, 2))
+        self.assertIn(says, done.stderr)
+
+    def test_options__that_would_open_a_store_to_all_are_refused(self):
+        self.refused("--listen", "0.0.0.0:0", says="--htpasswd")
+        self.refused("--listen", "nowhere", says="cannot listen")
+        self.refused("--cert", "x", says="go together")
+        self.refused("--upstream", "https://x.test", "--read-only", says="--read-only")
+        self.refused("--htpasswd", "/nonexistent", says="cannot read /nonexistent")
+        self.refused("--max-bytes", "many", says="no number")
+
+
+class Elsewhere(Case):
+    def test_tls__serves_by_certificate_and_key(self):
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.folder / "key", "-out", self.folder / "cert")
+        _, name = self.push(data=b"w" * 1000000)
+        self.server.stop()
+        self.server = self.serve("--cert", self.folder / "cert", "--key", self.folder / "key")
+        self.assertEqual(self.server.scheme, "https")
+        c = http.client.HTTPSConnection("127.0.0.1", self.server.port, context=ssl.create_default_context(cafile=self.folder / "cert"), timeout=60)
+        c.request("GET", f"/v2/team/x/blobs/{digest(b'w' * 1000000)}")
+        self.assertEqual(c.getresponse().read(), b"w" * 1000000)
+        c.close()
+
+    def test_read_only__lets_nobody_write(self):
+        self.push()
+        self.server.stop()
+        self.server = self.serve("--read-only")
+        self.ask("GET", "/v2/team/x/manifests/1", want=200)
+        self.ask("HEAD", f"/v2/team/x/blobs/{digest(b'some weights')}", want=200)
+        for method, tail in (("POST", "blobs/uploads/"), ("PUT", "manifests/1"), ("DELETE", "manifests/1")):
+            self.ask(method, f"/v2/team/x/{tail}", b"", 405)
+
+    def test_browser__pages_from_elsewhere_may_not_write(self):
+        self.ask("POST", "/v2/team/x/blobs/uploads/", want=403, Origin="https://elsewhere.test")
+        self.ask("GET", "/v2/", want=200, Origin="https://elsewhere.test")
+
+
+class Limits(Case):
+    options = ("--max-bytes", 1000, "--max-rate", 1000000)
+
+    def test_limits__of_size_hold_for_streams_too(self):
+        where = self.ask("POST", "/v2/team/x/blobs/uploads/", want=202).headers["Location"]
+        self.ask("PATCH", where, b"x" * 1001, 413)
+        self.ask("PATCH", where, iter([b"x" * 600, b"x" * 600]), 413, Transfer_Encoding="chunked")
+        self.ask("PATCH", where, b"x" * 10, 202)
+
+    def test_limits__of_disk_and_rate_refuse_with_a_reason(self):
+        self.server.stop()
+        self.server = self.serve("--min-free", 1 << 60)
+        self.ask("GET", "/v2/", want=200)
+        self.ask("POST", "/v2/team/x/blobs/uploads/", want=507)
+        self.server.stop()
+        self.server = self.serve("--max-rate", 3)
+        self.assertIn(429, [self.ask("GET", "/v2/").status for _ in range(60)])
+
+
+class Itself(Case):
+    options = ("--json",)
+
+    def test_log__is_json_whatever_strangers_send(self):
+        self.push()
+        self.ask("GET", "/v2/%1b%5b2J%0a%22%ff%c2%9b%e2%82%ac/manifests/1", want=400)
+        self.server.stop()
+        lines = [json.loads(line) for line in self.server.log().splitlines()]
+        asked = [line for line in lines if "method" in line]
+        self.assertEqual({line["status"] for line in asked}, {201, 400})
+        self.assertIn("\ufffd\ufffd\ufffd\u20ac", asked[-1]["path"])
+        self.assertEqual([line["bytes_in"] for line in asked if line["method"] == "POST"], [12])
+
+    def test_metrics__count_what_was_answered(self):
+        self.push()
+        self.ask("GET", "/v2/none/manifests/1", want=404)
+        self.ask("GET", f"/v2/team/x/blobs/{digest(b'some weights')}", want=200)
+        deadline, text = time.monotonic() + 60, ""
+        while "mlreg_requests_running 1\n" not in text and time.monotonic() < deadline:  # they count once they have ended
+            text = self.ask("GET", "/metrics", want=200).body.decode()
+        self.assertGreaterEqual(int(re.search(r'mlreg_requests_total\{status="2xx"\} (\d+)', text)[1]), 3)
+        self.assertIn('mlreg_requests_total{status="4xx"} 1\n', text)
+        self.assertIn("mlreg_received_bytes_total %d\n" % (12 + len(self.manifest())), text)
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) mlreg_\w+ .+|mlreg_\w+(\{status="\dxx"\})? \d+)$')
+
+    def test_page__shows_what_is_here_and_runs_nothing(self):
+        self.assertIn(b"Nothing is here yet", self.ask("GET", "/", want=200).body)
+        self.push("v1", annotations={"note": "<script>alert(1)</script>"})
+        answer = self.ask("GET", "/", want=200)
+        self.assertIn(b"team/x:v1", answer.body)
+        self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
+        page = self.ask("GET", "/?repo=team/x&tag=v1", want=200).body.decode()
+        self.assertIn(f"mlreg pull {self.server.host}/team/x:v1", page)
+        self.assertNotIn("<script", page)
+        self.assertIn("&#60;script", page)
+
+    def test_end__finishes_what_runs(self):
+        data = b"x" * 100000
+        where = self.ask("POST", "/v2/team/x/blobs/uploads/", want=202).headers["Location"]
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as s:
+            s.sendall(f"PUT {where}?digest={digest(data)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data[:5])
+            deadline = time.monotonic() + 60
+            while "mlreg_requests_running 2" not in self.ask("GET", "/metrics").body.decode() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            ended = threading.Thread(target=self.server.stop)
+            ended.start()
+            while "stopping" not in self.server.log() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            s.sendall(data[5:])
+            answer = http.client.HTTPResponse(s)
+            answer.begin()
+            self.assertEqual(answer.status, 201)
+            ended.join()
+        self.assertEqual(self.server.process.returncode, 0)
