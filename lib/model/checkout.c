@@ -137,12 +137,12 @@ static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
     do {
         mlr_unpack_done(&f->archive);
         if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
-            rc = mlr_unpack_bring(&f->archive, f->of->place->rt, r, f->layer, &f->of->ground, op, &why);
+            rc = mlr_unpack_bring(&f->archive, f->of->place->rt, &r, f->layer, &f->of->ground, op, &why);
     } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
     mlr_error_move(err, &why);
     if (rc < 0)
         mlr_reader_free(r);
-    else if ((rc = add_names(f, op, err)) == 0 && f->archive.bytes == r)
+    else if ((rc = add_names(f, op, err)) == 0 && r != NULL)
         mlr_counted_rest(r, op);
     return done(f, blame(f, rc, err), from_ms, op, err);
 }

@@ -153,13 +153,18 @@ static int take_layer(struct unpacking *u, size_t i, mlreg_error **err)
     mlr_blob b = { u->repo, d->digest, d->bytes, d->media_type };
     mlr_unpack bytes = MLR_UNPACK_INIT;
     mlr_reader *r = NULL;
+    mlreg_error *why = NULL;
     int rc;
 
-    if ((rc = mlr_counted_open(u->place, &b, u->op, &r, err)) < 0)
-        return rc;
-    if ((rc = mlr_unpack_bring(&bytes, u->place->rt, r, d, &ground, u->op, err)) < 0)
+    do {
+        mlr_unpack_done(&bytes);
+        if ((rc = mlr_counted_open(u->place, &b, u->op, &r, &why)) == 0)
+            rc = mlr_unpack_bring(&bytes, u->place->rt, &r, d, &ground, u->op, &why);
+    } while (mlr_counted_again(u->place, &b, rc, &r, u->op, &why));
+    mlr_error_move(err, &why);
+    if (rc < 0)
         mlr_reader_free(r);
-    else if ((rc = mlr_rootfs_layer(&u->work, bytes.bytes, &u->diff_ids[i], err)) == 0 && bytes.bytes == r)
+    else if ((rc = mlr_rootfs_layer(&u->work, bytes.bytes, &u->diff_ids[i], err)) == 0 && r != NULL)
         mlr_counted_rest(r, u->op);
     mlr_unpack_done(&bytes);
     if (rc == 0)

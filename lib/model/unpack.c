@@ -75,18 +75,19 @@ static int read_back(const mlr_temp *t, const char *name, mlr_reader **out, mlre
     return rc;
 }
 
-int mlr_unpack_bring(mlr_unpack *u, mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_op *op, mlreg_error **err)
+int mlr_unpack_bring(mlr_unpack *u, mlr_runtime *rt, mlr_reader **r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_op *op, mlreg_error **err)
 {
     int rc;
 
-    if (r->trusted) {
-        u->bytes = r;
+    if ((*r)->trusted) {
+        u->bytes = *r;
         return 0;
     }
-    if ((rc = into_file(rt, r, layer, ground, &u->temp, op, err)) < 0 ||
+    if ((rc = into_file(rt, *r, layer, ground, &u->temp, op, err)) < 0 ||
         (rc = read_back(&u->temp, layer->digest.text, &u->bytes, err)) < 0)
         return rc;
-    mlr_reader_free(r);
+    mlr_reader_free(*r);
+    *r = NULL;
     return 0;
 }
 

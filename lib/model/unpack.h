@@ -12,8 +12,8 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer);
 /* One archive: brought first, so that the digest is checked before a byte is decoded; then its names, so that all are known before a file is written; then its files. */
 typedef struct mlr_unpack { mlr_reader *bytes; mlr_temp temp; } mlr_unpack;
 #define MLR_UNPACK_INIT { NULL, MLR_TEMP_INIT }
-/* Takes `r`, on success only. What is not trusted goes into a nameless file on `ground`'s disk. */
-int  mlr_unpack_bring(mlr_unpack *u, mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_op *op, mlreg_error **err);
+/* Takes `*r`, on success only: what is trusted is `bytes` then; else it went into a nameless file on `ground`'s disk, and `*r` is NULL. */
+int  mlr_unpack_bring(mlr_unpack *u, mlr_runtime *rt, mlr_reader **r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_op *op, mlreg_error **err);
 /* Files and directories only: EDENIED for links and devices, ENOTSUP for an image's mark that something is removed. */
 int  mlr_unpack_names(const mlr_unpack *u, mlr_titles *add_to, mlr_op *op, mlreg_error **err);
 /* Files that are there with the same content stay untouched. */
