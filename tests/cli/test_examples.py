@@ -23,8 +23,10 @@ class Programs(Case):
             self.assertNotRegex(text, r'#include "', name)
 
     def test_examples__the_program_knows_the_header_alone(self):
-        for path in (EXAMPLES / "mlreg").glob("*.[ch]"):
-            self.assertNotRegex(path.read_text(), r'#include "(?!cli\.h")', path)
+        for folder, own in ("mlreg", r"cli\.h|\.\./server/options\.h"), ("server", r"serve\.h|options\.h"):
+            for path in (EXAMPLES / folder).glob("*.[ch]"):
+                self.assertNotRegex(path.read_text(), rf'#include "(?!{own})', path)
+                self.assertNotRegex(path.read_text(), r"\bmlr_", path)
 
     def test_examples__say_how_they_are_used(self):
         for name in "pull", "push", "stream", "memory", "variants":
