@@ -92,8 +92,9 @@ class Readme(Case):
 
     def test_readme__names_commands_and_options_that_are(self):
         """Also outside of blocks."""
-        commands = set(re.findall(r"^  mlreg (\w+)", self.mlreg("--help").stdout, re.M))
-        options = set(re.findall(r"--[a-z-]+", "".join(self.mlreg(c, "--help").stdout for c in commands)))
+        listed = re.findall(r"^  mlreg ([a-z]+(?: [a-z]+)*)", self.mlreg("--help").stdout, re.M)
+        commands = {command.split()[0] for command in listed}
+        options = set(re.findall(r"--[a-z-]+", "".join(self.mlreg(*command.split(), "--help").stdout for command in listed)))
         named = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.S))
         self.assertLessEqual({word for text in named for word in re.findall(r"^mlreg ([a-z]+)", text)}, commands)
         self.assertLessEqual({word for text in named for word in re.findall(r"^(--[a-z-]+)", text)}, options)
