@@ -442,7 +442,7 @@ enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root 
 typedef struct mlreg_image_unpack_options {
     uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
     const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
-                                    * name; default: all of it */
+                                    * name; default: all of it. Layers that name another file are not fetched */
 } mlreg_image_unpack_options;
 /** Unpack an image, its layers in order, into a folder: the root file system that a container would see.
  *
@@ -460,6 +460,18 @@ typedef struct mlreg_image_unpack_options {
  *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unpack_options *opts,
         mlreg_op *op, mlreg_error **err);
+/** The files of an image that lie at a path, or match a pattern, as a container would see them; without: those that are
+ * models, by their content (safetensors, gguf, onnx, …) or, where that says nothing, their name.
+ *
+ * The name is the path, and the descriptor that of the layer that holds the file, with the path as its title and the
+ * annotations "io.github.libmlreg.image.bytes" and, where it is known, "io.github.libmlreg.image.format". A plain layer
+ * that names its one file, as mlreg_builder_add_tree with MLREG_LAYER_EACH makes them, is looked at by range and not
+ * verified; every other layer is read to its end, from a registry too. Names that are not UTF-8 are left out.
+ *
+ * @param path  "/models", or a pattern as in mlreg_checkout_options; NULL: models
+ * @return 0; ENOTSUP (no image; an index); EINVAL (a name with ".."); ELIMIT (over 100,000 files); ENOTFOUND; EAUTH;
+ *         EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO; ECANCELLED; EIO. Since 0.1. */
+MLREG_API int mlreg_image_find(mlreg_artifact *a, const char *path, mlreg_op *op, mlreg_list **out, mlreg_error **err);
 
 /* ---- stream ------------------------------------------------------------------------------------------------------
  * One layer's bytes, wherever they are. From a store they are read in place. From a registry the layer is first

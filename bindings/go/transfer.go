@@ -150,3 +150,23 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 		return C.mlreg_go_image_unpack(ca, cdir, cpath, flags, op, e)
 	})
 }
+
+// FindInImage gives the files of an image that lie at a path, or match a
+// pattern; with "" those that are models, by content or name. Each is the
+// descriptor of the layer that holds the file: Title is its path, and the
+// annotations "io.github.libmlreg.image.bytes" and ".format" say what it is.
+//
+// A plain layer that names its one file is looked at by range, every other one
+// is read to its end.
+func (a *Artifact) FindInImage(ctx context.Context, path string) ([]Descriptor, error) {
+	var t texts
+	cpath := t.may("the path", path)
+	if t.err != nil {
+		return nil, t.err
+	}
+	var l *C.mlreg_list
+	err := a.do(ctx, watch{}, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		return C.mlreg_image_find(ca, cpath, op, &l, e)
+	})
+	return descriptors(l), err
+}

@@ -145,5 +145,5 @@ int cmd_index(cli *c);   int cmd_variants(cli *c); int cmd_host(cli *c);
 int cmd_login(cli *c);   int cmd_logout(cli *c);  int cmd_serve(cli *c);
 int cmd_version(cli *c);
 int cmd_image_build(cli *c);   int cmd_image_artifact(cli *c);
-int cmd_image_unpack(cli *c);
+int cmd_image_unpack(cli *c);  int cmd_image_find(cli *c);
 #endif

@@ -1,7 +1,8 @@
-/* api/image.c - an image's file system into a folder. */
+/* api/image.c - an image's file system into a folder, and the files in it. */
 #include "api/door.h"
 
 #include <unistd.h>
+#include "model/find.h"
 #include "model/rootfs.h"
 
 int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unpack_options *opts, mlreg_op *remote, mlreg_error **err)
@@ -16,6 +17,19 @@ int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unp
         return rc;
     mlr_rootfs how = { o.path, geteuid() == 0 && (o.flags & MLREG_UNPACK_ROOTLESS) == 0 };
     rc = mlr_rootfs_unpack(a->session->place, a->repo, a->manifest, dir, &how, op, err);
+    mlr_op_end(op);
+    return rc;
+}
+
+int mlreg_image_find(mlreg_artifact *a, const char *path, mlreg_op *remote, mlreg_list **out, mlreg_error **err)
+{
+    mlr_op *op = NULL;
+    int rc;
+
+    if ((rc = mlr_door_needs(a, "the artifact", err)) < 0 || (rc = mlr_door_session(a->session, err)) < 0 || (rc = mlr_door_needs(out, "out", err)) < 0 ||
+        (rc = mlr_door_begin(remote, &op, err)) < 0)
+        return rc;
+    rc = mlr_find(a->session->place, a->repo, a->manifest, path, op, out, err);
     mlr_op_end(op);
     return rc;
 }

@@ -15,6 +15,9 @@ uint64_t mlr_layer_begin(const mlr_layer *l);  /* of the stream within the blob 
 int64_t mlr_layer_read(mlr_layer *l, void *buf, size_t len, mlr_op *op, mlreg_error **err);
 int64_t mlr_layer_read_at(mlr_layer *l, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err);   /* any number of threads */
 int  mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err);
+/* As the codecs read, whatever it is made of; `v` and `name` live as long as the reader, which needs no freeing. */
+typedef struct mlr_layer_view { mlr_reader reader; mlr_layer *of; } mlr_layer_view;
+mlr_reader *mlr_layer_as_reader(mlr_layer_view *v, mlr_layer *l, const char *name);
 uint64_t mlr_layer_bytes(const mlr_layer *l);
 void mlr_layer_free(mlr_layer *l);
 int  mlr_layer_fd(mlr_place *p, const mlr_blob *b, mlr_op *op, int *fd, mlreg_error **err);           /* ENOTSUP unless the place has verified plain files */

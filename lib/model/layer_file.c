@@ -4,21 +4,24 @@
 #include <string.h>
 #include "codec/tarfile.h"
 
-/* A layer as the codecs read: whatever it is made of. */
-struct view { mlr_reader reader; mlr_layer *of; };
-
 static int64_t view_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
-    return mlr_layer_read_at(((struct view *)r)->of, offset, buf, len, op, err);
+    return mlr_layer_read_at(((mlr_layer_view *)r)->of, offset, buf, len, op, err);
 }
 
 static const mlr_reader_ops view_ops = { .read_at = view_read_at };
 
+mlr_reader *mlr_layer_as_reader(mlr_layer_view *v, mlr_layer *l, const char *name)
+{
+    *v = (mlr_layer_view){ { &view_ops, mlr_layer_bytes(l), -1, false, name }, l };
+    return &v->reader;
+}
+
 static int narrow_to_file(mlr_layer *l, const char *name, mlr_op *op, mlreg_error **err)
 {
-    struct view v = { { &view_ops, mlr_layer_bytes(l), -1, false, name }, l };
+    mlr_layer_view v;
     uint64_t offset, bytes;
-    int rc = mlr_tarfile_find(&v.reader, op, &offset, &bytes, err);
+    int rc = mlr_tarfile_find(mlr_layer_as_reader(&v, l, name), op, &offset, &bytes, err);
 
     return rc < 0 ? rc : mlr_layer_narrow(l, offset, bytes, err);
 }

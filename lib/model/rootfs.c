@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "model/counted.h"
 #include "model/image.h"
+#include "model/modelpack.h"
 #include "model/rootfs_parts.h"
 #include "model/unpack.h"
 
@@ -38,7 +39,7 @@ static int no_image(const mlr_manifest *m, const char *what, const char *type, m
     return mlr_error_hint(err, rc, "the files of an artifact come out by checkout: mlreg pull REF -o DIR");
 }
 
-static int check_kind(const mlr_manifest *m, mlreg_error **err)
+int mlr_rootfs_check(const mlr_manifest *m, mlreg_error **err)
 {
     const char *config = m->config != NULL ? m->config->media_type : "";
     int rc;
@@ -174,15 +175,28 @@ static int take_layer(struct unpacking *u, size_t i, mlreg_error **err)
     return mlr_error_subject(err, rc, d->digest.text);
 }
 
+/* A layer that names its one file need not come where another one is asked for. Of all others it is not known. */
+static bool may_hold(const struct unpacking *u, const mlr_descriptor *layer)
+{
+    const char *named = mlr_descriptor_annotation(layer, MLR_FILEPATH_KEY);
+    mlr_rootfs_name path;
+
+    return u->work.only.text[0] == '\0' || named == NULL || mlr_rootfs_clean(named, &path, NULL) < 0 ||
+           mlr_rootfs_is_below(path.text, u->work.only.text) || mlr_rootfs_is_below(u->work.only.text, path.text);
+}
+
 static int take_layers(struct unpacking *u, mlreg_error **err)
 {
+    const mlr_descriptor *layers = u->manifest->layers;
     int rc = 0;
 
-    mlr_op_count(u->op, MLR_N_BLOBS_TOTAL, (int64_t)u->manifest->n_layers);
     for (size_t i = 0; i < u->manifest->n_layers; i++)
-        mlr_op_count(u->op, MLR_N_BYTES_TOTAL, (int64_t)u->manifest->layers[i].bytes);
+        if (may_hold(u, &layers[i])) {
+            mlr_op_count(u->op, MLR_N_BLOBS_TOTAL, 1);
+            mlr_op_count(u->op, MLR_N_BYTES_TOTAL, (int64_t)layers[i].bytes);
+        }
     for (size_t i = 0; i < u->manifest->n_layers && rc == 0; i++)
-        rc = take_layer(u, i, err);
+        rc = may_hold(u, &layers[i]) ? take_layer(u, i, err) : 0;
     return rc;
 }
 
@@ -273,7 +287,7 @@ int mlr_rootfs_unpack(mlr_place *p, const char *repo, const mlr_manifest *m, con
         .work = { .root = -1, .owners = how->owners, .members_left = MEMBERS_MAX, .bytes_left = BYTES_MAX, .op = op } };
     int rc;
 
-    if ((rc = check_kind(m, err)) == 0 && (rc = mlr_rootfs_clean(how->path != NULL ? how->path : "", &u.work.only, err)) == 0 &&
+    if ((rc = mlr_rootfs_check(m, err)) == 0 && (rc = mlr_rootfs_clean(how->path != NULL ? how->path : "", &u.work.only, err)) == 0 &&
         (rc = find_target(&u, err)) == 0 && (rc = read_config(&u, err)) == 0 && (rc = make_temp(&u, err)) == 0 && (rc = take_layers(&u, err)) == 0)
         rc = publish(&u, err);
     release(&u);

@@ -3,6 +3,8 @@
 #define MLR_MODEL_ROOTFS_H
 #include "place/place.h"
 
+int mlr_rootfs_check(const mlr_manifest *m, mlreg_error **err);   /* ENOTSUP for what is no image */
+
 typedef struct mlr_rootfs {
     const char *path;              /* only what lies there in the image; NULL or "/": all of it */
     bool owners;                   /* owners and set-uid bits as in the image: for root alone */

@@ -20,21 +20,26 @@ class Images(Case):
         source = pathlib.Path(self.dir) / "weights"
         source.mkdir()
         (source / "w.bin").write_bytes(data)
+        (source / "m.gguf").write_bytes(b"GGUF" + data[:100])
         subprocess.run([PROGRAM, "image", "build", "--store", f"{self.dir}/images", "--model", f"{source}:/models", "-t", "image:v1"],
                        check=True, capture_output=True, env={"HOME": str(self.dir)})
         with mlreg.Session(f"{self.dir}/images") as store, store.resolve("image:v1") as image:
-            offset, size = image.file_range(0)
+            number = next(i for i, layer in enumerate(image.layers) if layer.title == "models/w.bin")
+            offset, size = image.file_range(number)
             self.assertEqual((offset % mmap.PAGESIZE, size), (0, len(data)))
-            with image.mmap(0) as mapped:
+            with image.mmap(number) as mapped:
                 self.assertEqual(mapped[:], data)
-            with image.open(0, file=True) as file:
+            with image.open(number, file=True) as file:
                 self.assertEqual(file.read(), data)
             image.unpack_image(f"{self.dir}/rootfs", rootless=True)
             self.assertEqual((pathlib.Path(self.dir) / "rootfs" / "models" / "w.bin").read_bytes(), data)
             with self.assertRaises(mlreg.ExistsError):
                 image.unpack_image(f"{self.dir}/rootfs")
             image.unpack_image(f"{self.dir}/part", path="/models")
-            self.assertEqual(os.listdir(f"{self.dir}/part"), ["w.bin"])
+            self.assertEqual(sorted(os.listdir(f"{self.dir}/part")), ["m.gguf", "w.bin"])
+            self.assertEqual([(f.title, f.annotations["io.github.libmlreg.image.format"], f.annotations["io.github.libmlreg.image.bytes"])
+                              for f in image.find_in_image()], [("models/m.gguf", "gguf", "104")])
+            self.assertEqual([f.title for f in image.find_in_image("/models/w*")], ["models/w.bin"])
 
 
 class Places(Case):

@@ -8,7 +8,7 @@ import unittest
 from bed.house import PROGRAM
 from cli.program import FAILED, OK, USAGE, Case
 
-COMMANDS = ["build", "push", "pull", "copy", "image build", "image artifact", "image unpack", "ls", "tags", "tag", "inspect", "cat", "index", "variants", "host", "rm", "gc", "fsck",
+COMMANDS = ["build", "push", "pull", "copy", "image build", "image artifact", "image unpack", "image find", "ls", "tags", "tag", "inspect", "cat", "index", "variants", "host", "rm", "gc", "fsck",
             "login", "logout", "serve", "version"]
 OTHER = "sha256:" + "0" * 64
 

@@ -251,6 +251,25 @@ class Artifact(Handle):
         with self._use() as a:
             _call.run(lambda o: _c.image_unpack(a, target, options, o), op, progress)
 
+    def find_in_image(self, path: Optional[str] = None, *, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> List[Descriptor]:
+        """The files of an image that lie at a path, or match a pattern; without: those that are models, by content or name.
+
+        Each is the descriptor of the layer that holds the file: ``title`` is its path, and the annotations
+        ``io.github.libmlreg.image.bytes`` and ``.format`` say what it is. A plain layer that names its one file is looked at by
+        range, every other one is read to its end.
+
+        Raises:
+            NotSupportedError: no image, or an index. InvalidError, ProtocolError, DigestError, LimitError, LocalIOError,
+            NotFoundError, AuthError, DeniedError, NetworkError, TimedOutError.
+        """
+        wanted = None if path is None else _c.word(path, "the path")
+        with self._use() as a:
+            raw = _call.run(lambda o: _c.image_find(a, wanted, o), op, progress)
+        try:
+            return [descriptor(_c.list_descriptor(raw, i)) for i in range(_c.list_count(raw))]
+        finally:
+            _c.list_free(raw)
+
     def __repr__(self) -> str:
         return f"<mlreg.Artifact {self.repository}@{self.digest} of {len(self.layers)} layers, {self.size} bytes>"
 

@@ -1,0 +1,223 @@
+/* model/find.c - the files of an image, found by path and by what they are: layer by layer, the later ones over the earlier. */
+#include "model/find.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/utf8.h"
+#include "model/glob.h"
+#include "model/kinds.h"
+#include "model/layer.h"
+#include "model/modelpack.h"
+#include "model/rootfs_parts.h"
+#include "model/unpack.h"
+
+#define HEAD_BYTES   512u
+#define FOUND_MAX    100000u
+#define MEMBERS_MAX  2000000u
+#define WHITEOUT     ".wh."
+#define WHITEOUT_LEN 4u
+#define OPAQUE       ".wh..wh..opq"
+
+struct finding {
+    mlr_place *place;
+    const char *repo;
+    mlr_rootfs_name path;                  /* as it was written, without the slash in front */
+    bool by_kind;
+    mlr_list *found;
+    size_t below;                          /* so many of them are of earlier layers */
+    mlr_op *op;
+};
+struct file { const char *path; uint64_t bytes; uint8_t head[HEAD_BYTES]; size_t head_bytes; };
+
+/* ---- what is wanted ---- */
+
+static bool wanted(const struct finding *x, const struct file *f)
+{
+    if (!x->by_kind)
+        return mlr_rootfs_is_below(f->path, x->path.text) || mlr_glob_match(x->path.text, f->path);
+    return mlr_kind_of(f->path, f->head, f->head_bytes, f->bytes) == MLR_KIND_WEIGHT && mlr_kind_format(f->path, f->head, f->head_bytes) != NULL;
+}
+
+static int too_many(mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_ELIMIT, "the image has more than %u such files", FOUND_MAX);
+
+    return mlr_error_hint(err, rc, "name a part of it: --path '/models/**'");
+}
+
+static int annotate(mlr_descriptor *d, const struct file *f, mlreg_error **err)
+{
+    const char *format = mlr_kind_format(f->path, f->head, f->head_bytes);
+    char bytes[24];
+    int rc;
+
+    snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)f->bytes);
+    if ((rc = mlr_descriptor_annotate(d, MLR_TITLE_KEY, f->path, err)) == 0 && (rc = mlr_descriptor_annotate(d, MLR_FIND_BYTES_KEY, bytes, err)) == 0)
+        rc = mlr_descriptor_annotate(d, MLR_FIND_FORMAT_KEY, format, err);
+    return rc;
+}
+
+static int add(struct finding *x, const struct file *f, const mlr_descriptor *layer, mlreg_error **err)
+{
+    mlr_descriptor d = { 0 };
+    int rc;
+
+    if (!wanted(x, f) || !mlr_utf8_valid(f->path, strlen(f->path)))
+        return 0;
+    if (x->found->n == FOUND_MAX)
+        return too_many(err);
+    if ((rc = mlr_descriptor_copy(layer, &d, err)) == 0 && (rc = annotate(&d, f, err)) == 0)
+        rc = mlr_list_add(x->found, f->path, &d, err);
+    mlr_descriptor_done(&d);
+    return rc;
+}
+
+/* ---- what a layer hides of those below it ---- */
+
+static void take_out(struct finding *x, size_t i)
+{
+    struct mlr_list_item *items = x->found->items;
+
+    mlr_descriptor_done(items[i].descriptor);
+    mlr_free(items[i].descriptor);
+    mlr_free(items[i].name);
+    memmove(items + i, items + i + 1, (--x->found->n - i) * sizeof *items);
+    x->below--;
+}
+
+/* `itself`: the name; `inside`: what lies below it. */
+static void hide(struct finding *x, const char *path, bool itself, bool inside)
+{
+    for (size_t i = x->below; i-- > 0;) {
+        const char *name = x->found->items[i].name;
+
+        if (strcmp(name, path) == 0 ? itself : inside && mlr_rootfs_is_below(name, path))
+            take_out(x, i);
+    }
+}
+
+static void white_out(struct finding *x, mlr_rootfs_name *path, char *name)
+{
+    if (strcmp(name, OPAQUE) == 0) {
+        name[name > path->text ? -1 : 0] = '\0';
+        hide(x, path->text, false, true);
+    } else if (strncmp(name + WHITEOUT_LEN, WHITEOUT, WHITEOUT_LEN) != 0) {
+        memmove(name, name + WHITEOUT_LEN, strlen(name + WHITEOUT_LEN) + 1);
+        hide(x, path->text, true, true);
+    }
+}
+
+/* ---- layers ---- */
+
+static int take_member(struct finding *x, mlr_archive *a, const mlr_member *m, const mlr_descriptor *layer, mlreg_error **err)
+{
+    struct file f = { .bytes = m->bytes };
+    mlr_rootfs_name path;
+    char *slash;
+    int64_t n;
+    int rc = mlr_rootfs_clean(m->name, &path, err);
+
+    if (rc < 0)
+        return rc;
+    slash = strrchr(path.text, '/');
+    if (strncmp(slash != NULL ? slash + 1 : path.text, WHITEOUT, WHITEOUT_LEN) == 0) {
+        white_out(x, &path, slash != NULL ? slash + 1 : path.text);
+        return 0;
+    }
+    hide(x, path.text, true, m->kind != MLR_MEMBER_DIR);
+    if (m->kind != MLR_MEMBER_FILE)
+        return 0;
+    if ((n = mlr_archive_read(a, f.head, sizeof f.head, err)) < 0)
+        return (int)n;
+    f.head_bytes = (size_t)n;
+    f.path = path.text;
+    return add(x, &f, layer, err);
+}
+
+static int read_members(struct finding *x, mlr_reader *bytes, const mlr_descriptor *layer, mlreg_error **err)
+{
+    const mlr_archive_limits limits = { .members = MEMBERS_MAX };
+    mlr_archive *a = NULL;
+    mlr_member m;
+    int rc = mlr_archive_open(bytes, &limits, x->op, &a, err);
+
+    while (rc >= 0 && (rc = mlr_archive_next(a, &m, err)) == 1)
+        rc = take_member(x, a, &m, layer, err);
+    mlr_archive_free(a);
+    return rc;
+}
+
+static int read_whole(struct finding *x, const mlr_blob *b, const mlr_descriptor *layer, mlreg_error **err)
+{
+    const mlr_layer_open whole = { 0 };
+    mlr_layer_view view;
+    mlr_layer *l = NULL;
+    int rc = mlr_layer_open_at(x->place, b, &whole, x->op, &l, err);
+
+    if (rc == 0)
+        rc = read_members(x, mlr_layer_as_reader(&view, l, b->digest.text), layer, err);
+    mlr_layer_free(l);
+    return rc;
+}
+
+/* The file that the layer says it is: its beginning, by range. What is unpacked of it later is checked. */
+static int read_named(struct finding *x, const mlr_blob *b, const mlr_descriptor *layer, const char *named, mlreg_error **err)
+{
+    const mlr_layer_open by_range = { .unverified = true };
+    mlr_rootfs_name path;
+    struct file f = { .path = path.text };
+    mlr_layer *l = NULL;
+    int64_t n = 0;
+    int rc;
+
+    if ((rc = mlr_rootfs_clean(named, &path, err)) == 0 && (rc = mlr_layer_open_file(x->place, b, &by_range, x->op, &l, err)) == 0) {
+        f.bytes = mlr_layer_bytes(l);
+        n = mlr_layer_read_at(l, 0, f.head, f.bytes < sizeof f.head ? (size_t)f.bytes : sizeof f.head, x->op, err);
+        f.head_bytes = n > 0 ? (size_t)n : 0;
+        rc = n < 0 ? (int)n : 0;
+    }
+    mlr_layer_free(l);
+    if (rc < 0)
+        return rc;
+    hide(x, path.text, true, true);
+    return add(x, &f, layer, err);
+}
+
+static int read_layer(struct finding *x, const mlr_descriptor *layer, mlreg_error **err)
+{
+    const char *named = mlr_descriptor_annotation(layer, MLR_FILEPATH_KEY);
+    mlr_blob b = { x->repo, layer->digest, layer->bytes, layer->media_type };
+    mlreg_error *why = NULL;
+    int rc = MLREG_ENOTSUP;
+
+    x->below = x->found->n;
+    if (named != NULL)
+        rc = read_named(x, &b, layer, named, &why);
+    if (rc == MLREG_ENOTSUP) {             /* packed, or more than one file: it has to be read to its end */
+        mlr_error_done(why);
+        why = NULL;
+        rc = read_whole(x, &b, layer, &why);
+    }
+    mlr_error_move(err, &why);
+    return mlr_error_subject(err, mlr_error_at(err, rc, x->place->name), layer->digest.text);
+}
+
+int mlr_find(mlr_place *p, const char *repo, const mlr_manifest *m, const char *path, mlr_op *op, mlr_list **out, mlreg_error **err)
+{
+    struct finding x = { .place = p, .repo = repo, .by_kind = path == NULL, .op = op };
+    int rc;
+
+    if ((rc = mlr_rootfs_check(m, err)) < 0 || (rc = mlr_rootfs_clean(path != NULL ? path : "", &x.path, err)) < 0 || (rc = mlr_list_new(&x.found, err)) < 0)
+        return rc;
+    for (size_t i = 0; i < m->n_layers && rc == 0; i++)
+        rc = read_layer(&x, &m->layers[i], err);
+    if (rc < 0) {
+        mlr_list_free(x.found);
+        return rc;
+    }
+    mlr_list_sort(x.found);
+    *out = x.found;
+    return 0;
+}
