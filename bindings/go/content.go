@@ -128,24 +128,35 @@ func (s *Session) OpenUpload(ctx context.Context, repo, id string) (*Upload, err
 		var u *C.mlreg_upload
 		rc := C.mlreg_upload_open(cs, crepo, cid, op, &u, e)
 		if rc == 0 {
-			s.cb.retain()
-			out = &Upload{id: C.GoString(C.mlreg_upload_id(u))}
-			out.h = newHandle(out, "upload", u, func(u *C.mlreg_upload) {
-				C.mlreg_upload_free(u)
-				s.cb.release()
-			})
+			out = newUpload(u, s.cb)
 		}
 		return rc
 	})
 	return out, err
 }
 
-// ID gives its name, which nobody can guess.
-func (u *Upload) ID() string { return u.id }
+// newUpload takes object over.
+func newUpload(object *C.mlreg_upload, cb *callbacks) *Upload {
+	cb.retain()
+	u := &Upload{id: C.GoString(C.mlreg_upload_id(object))}
+	u.h = newHandle(u, "upload", object, func(object *C.mlreg_upload) {
+		C.mlreg_upload_free(object)
+		cb.release()
+	})
+	return u
+}
+
+// ID gives its name, which nobody can guess; that of a nil upload is "".
+func (u *Upload) ID() string {
+	if u == nil {
+		return ""
+	}
+	return u.id
+}
 
 // Size gives how many bytes it has; 0 once it is closed.
 func (u *Upload) Size() int64 {
-	cu, err := u.h.use()
+	cu, err := u.use()
 	if err != nil {
 		return 0
 	}
@@ -191,7 +202,7 @@ func (u *Upload) Commit(ctx context.Context, digest string) error {
 
 // Cancel closes it and keeps nothing.
 func (u *Upload) Cancel() error {
-	cu, err := u.h.use()
+	cu, err := u.use()
 	if err != nil {
 		return err
 	}
@@ -202,14 +213,28 @@ func (u *Upload) Cancel() error {
 	return u.Close()
 }
 
-// Close lets go of it; what was kept can be gone on with.
+// Close lets go of it; what was kept can be gone on with. The error is always
+// nil.
 func (u *Upload) Close() error {
-	u.h.close()
+	if u != nil && u.h != nil {
+		u.h.close()
+	}
 	return nil
 }
 
+// use gives the C upload, to be followed by u.h.done().
+func (u *Upload) use() (*C.mlreg_upload, error) {
+	if u == nil {
+		return nil, invalid("the upload is nil")
+	}
+	if u.h == nil {
+		return nil, closed("upload")
+	}
+	return u.h.use()
+}
+
 func (u *Upload) do(ctx context.Context, f func(u *C.mlreg_upload, op *C.mlreg_op, e **C.mlreg_error) C.int) error {
-	cu, err := u.h.use()
+	cu, err := u.use()
 	if err != nil {
 		return err
 	}

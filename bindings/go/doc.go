@@ -20,7 +20,9 @@
 //
 // [Artifact.FS] shows an artifact's files as an [io/fs.FS], [Artifact.OpenLayer]
 // reads one as an [io.ReadSeekCloser] and [io.ReaderAt], and a [Builder] makes
-// artifacts. Bytes are checked against their digest before they can be read.
+// artifacts, images that run, and indexes of them for several machines. Bytes
+// are checked against their digest before they can be read. An [Upload] and the
+// calls beside it are for programs that are a registry to others.
 //
 // # Contexts
 //
@@ -37,15 +39,16 @@
 //
 // # Handles
 //
-// [Session], [Artifact], [Stream], [Builder] and [Runtime] own memory and
-// files outside of Go: Close them. Close is safe at any time, from any
+// [Session], [Artifact], [Stream], [Builder], [Upload] and [Runtime] own memory
+// and files outside of Go: Close them. Close is safe at any time, from any
 // goroutine and again: calls in progress finish first, later ones fail with
 // [ErrClosed], and what came from a handle lives on when that is closed. The
 // garbage collector closes what was forgotten, but not soon. A nil handle is an
 // error, not a panic.
 //
 // Any number of goroutines may use a Session, a Runtime, an Artifact and
-// [Stream.ReadAt] at once. A Builder refuses a second call at the same time.
+// [Stream.ReadAt] at once. A Builder refuses a second call at the same time; an
+// Upload's calls wait for each other.
 //
 // # Callbacks
 //

@@ -5,10 +5,13 @@ package mlreg
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,7 +23,9 @@ import (
 //
 // Layers without a title, with one that is no path in the sense of
 // [fs.ValidPath] ("../x", "/etc"), or with one that clashes with a layer before
-// are left out. Archives are files here; [Artifact.Checkout] unpacks them.
+// are left out. A layer that is a plain tar of one file, as images have them, is
+// that file; other archives are files here, and [Artifact.Checkout] unpacks
+// them. The size of what lies in a tar is looked up, once, when it is asked for.
 type FS struct {
 	ctx   context.Context
 	a     *Artifact
@@ -38,6 +43,10 @@ type node struct {
 	layer   int // -1: a folder
 	about   *Descriptor
 	entries []fs.DirEntry // sorted by name
+
+	mu    sync.Mutex
+	sized bool
+	size  int64 // of the file, once it is known
 }
 
 // FS shows the artifact's files. The context rules every opening and reading;
@@ -76,7 +85,7 @@ func (f *FS) put(name string, n *node) {
 		f.put(dir, &node{name: path.Base(dir), layer: -1})
 	}
 	f.nodes[name] = n
-	f.nodes[dir].entries = append(f.nodes[dir].entries, fs.FileInfoToDirEntry(info{n}))
+	f.nodes[dir].entries = append(f.nodes[dir].entries, entry{f, n})
 }
 
 func (f *FS) find(verb, name string) (*node, error) {
@@ -98,11 +107,37 @@ func (f *FS) Open(name string) (fs.File, error) {
 	if n.layer < 0 {
 		return &folder{n: n, path: name}, nil
 	}
-	s, err := f.a.OpenLayer(f.ctx, n.layer, nil)
+	s, err := f.a.OpenLayer(f.ctx, n.layer, &StreamOptions{File: true})
+	if errors.Is(err, ErrNotSupported) { // an archive
+		s, err = f.a.OpenLayer(f.ctx, n.layer, nil)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return &file{s, n}, nil
+}
+
+// info tells of a node; what lies in a tar has to be looked at for its size.
+func (f *FS) info(n *node) (fs.FileInfo, error) {
+	if n.layer < 0 {
+		return info{n, 0}, nil
+	}
+	if !strings.Contains(n.about.MediaType, ".tar") {
+		return info{n, n.about.Size}, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.sized {
+		_, size, err := f.a.FileRange(f.ctx, n.layer)
+		if errors.Is(err, ErrNotSupported) { // an archive
+			size, err = n.about.Size, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		n.size, n.sized = size, true
+	}
+	return info{n, n.size}, nil
 }
 
 // Stat tells of a file without opening it.
@@ -111,7 +146,11 @@ func (f *FS) Stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return info{n}, nil
+	i, err := f.info(n)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	return i, nil
 }
 
 // ReadDir gives what is in a folder, sorted by name.
@@ -141,7 +180,7 @@ func (f *file) Stat() (fs.FileInfo, error) {
 	if err := f.usable(); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: f.n.name, Err: err}
 	}
-	return info{f.n}, nil
+	return info{f.n, f.Size()}, nil
 }
 
 // A folder is open for listing.
@@ -151,7 +190,7 @@ type folder struct {
 	next int
 }
 
-func (f *folder) Stat() (fs.FileInfo, error) { return info{f.n}, nil }
+func (f *folder) Stat() (fs.FileInfo, error) { return info{f.n, 0}, nil }
 func (f *folder) Close() error               { return nil }
 func (f *folder) Read([]byte) (int, error) {
 	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errFolder}
@@ -170,19 +209,28 @@ func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 	return slices.Clone(rest), nil
 }
 
+// An entry of a folder.
+type entry struct {
+	f *FS
+	n *node
+}
+
+func (e entry) Name() string               { return e.n.name }
+func (e entry) IsDir() bool                { return e.n.layer < 0 }
+func (e entry) Type() fs.FileMode          { return info{e.n, 0}.Mode().Type() }
+func (e entry) Info() (fs.FileInfo, error) { return e.f.info(e.n) }
+func (e entry) String() string             { return fs.FormatDirEntry(e) }
+
 // An info is a node as fs.FileInfo.
-type info struct{ n *node }
+type info struct {
+	n    *node
+	size int64
+}
 
 func (i info) Name() string       { return i.n.name }
 func (i info) IsDir() bool        { return i.n.layer < 0 }
 func (i info) ModTime() time.Time { return time.Time{} }
-
-func (i info) Size() int64 {
-	if i.n.about == nil {
-		return 0
-	}
-	return i.n.about.Size
-}
+func (i info) Size() int64        { return i.size }
 
 func (i info) Mode() fs.FileMode {
 	if i.IsDir() {

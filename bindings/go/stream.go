@@ -27,6 +27,11 @@ type StreamOptions struct {
 	// is brought and verified before OpenLayer returns.
 	Unverified bool
 
+	// File reads, of a layer that is a plain tar of one file, as images have
+	// them, that file; Offset and Length count in it. Any other tar is
+	// [ErrNotSupported]; a layer that is none is the file itself.
+	File bool
+
 	Progress         ProgressFunc // while the layer is opened
 	ProgressInterval time.Duration
 }
@@ -96,7 +101,7 @@ func openStream(ctx context.Context, a *C.mlreg_artifact, cb *callbacks, layer i
 	c := &call{ctx: ctx, op: op, progress: opts.Progress}
 	_, err = c.run(cb != nil || opts.Progress != nil, func(e **C.mlreg_error) C.int64_t {
 		var s *C.mlreg_stream
-		rc := C.mlreg_go_stream_open(a, C.size_t(layer), flag(opts.Unverified, C.MLREG_STREAM_UNVERIFIED),
+		rc := C.mlreg_go_stream_open(a, C.size_t(layer), flag(opts.Unverified, C.MLREG_STREAM_UNVERIFIED)|flag(opts.File, C.MLREG_STREAM_FILE),
 			C.uint64_t(opts.Offset), C.uint64_t(opts.Length), op, &s, e)
 		if rc == 0 {
 			C.mlreg_op_on_progress(op, nil, nil, 0)

@@ -21,7 +21,7 @@ type Wish struct {
 
 // wished holds a Wish's strings for the length of a call.
 type wished struct {
-	wanted                                         bool
+	wanted                                          bool
 	platform, variant, accelerator, precision, host *C.char
 }
 

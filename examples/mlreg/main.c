@@ -106,7 +106,7 @@ void usage(FILE *to)
 {
     fprintf(to, "mlreg moves machine-learning models between folders, a local store and OCI registries.\n\n");
     for (const command *cmd = commands; cmd->name != NULL; cmd++)
-        fprintf(to, "  mlreg %s %-*s%s\n", cmd->name, (int)(25 - strlen(cmd->name)), cmd->arguments, cmd->what);
+        fprintf(to, "  mlreg %s %-*s%s\n", cmd->name, (int)(27 - strlen(cmd->name)), cmd->arguments, cmd->what);
     fprintf(to, "\nHow places are written:\n"
                 "  host/repo:tag            a registry's; the first part has a dot or a colon, or is localhost\n"
                 "  NAME:TAG                 the store's; store:host/repo:tag is what a pull from there left in it\n"

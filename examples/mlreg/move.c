@@ -28,7 +28,7 @@ void say_moved(const cli *c, const spot *at, const char *before, const mlreg_art
 
 static const char *past(const char *verb)
 {
-    static const char *const words[][2] = { { "build", "built" }, { "copy", "copied" }, { "push", "pushed" }, { "pull", "pulled" } };
+    static const char *const words[][2] = { { "build", "built" }, { "copy", "copied" }, { "push", "pushed" }, { "pull", "pulled" }, { "unpack", "unpacked" } };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], verb) == 0)

@@ -67,7 +67,7 @@ static void test_builder__unknown_kinds_are_refused(void **state)
     mlreg_builder *b = NULL;
 
     (void)state;
-    api_rc(mlreg_builder_new(s, 1, NULL, &b, &err), MLREG_EINVAL);
+    api_rc(mlreg_builder_new(s, 3, NULL, &b, &err), MLREG_EINVAL);
     api_rc(mlreg_builder_new(s, -1, NULL, &b, &err), MLREG_EINVAL);
     assert_null(b);
     mlreg_session_free(s);

@@ -1,4 +1,4 @@
-"""The four programs of one idea each, run as their heads say; and the main job with the real model."""
+"""The programs of one idea each, run as their heads say; and the main job with the real model."""
 import os
 import pathlib
 import subprocess
@@ -17,17 +17,19 @@ class Programs(Case):
         return done
 
     def test_examples__are_each_under_120_lines_and_know_the_header_alone(self):
-        for name in "pull", "push", "stream", "memory", "variants":
+        for name in "pull", "push", "stream", "memory", "variants", "image":
             text = (EXAMPLES / f"{name}.c").read_text()
             self.assertLess(len(text.splitlines()), 120, name)
             self.assertNotRegex(text, r'#include "', name)
 
-    def test_examples__the_program_knows_the_header_alone(self):
+    def test_examples__the_program_and_its_server_know_the_header_alone(self):
         for path in (EXAMPLES / "mlreg").glob("*.[ch]"):
-            self.assertNotRegex(path.read_text(), r'#include "(?!cli\.h")', path)
+            self.assertNotRegex(path.read_text(), r'#include "(?!cli\.h"|\.\./server/options\.h")', path)
+        for path in (EXAMPLES / "server").glob("*.[ch]"):
+            self.assertNotRegex(path.read_text(), r'#include "(?!serve\.h"|options\.h")', path)
 
     def test_examples__say_how_they_are_used(self):
-        for name in "pull", "push", "stream", "memory", "variants":
+        for name in "pull", "push", "stream", "memory", "variants", "image":
             self.assertIn(f"usage: {name} ", self.example(name, status=USAGE).stderr)
 
     @needs("debian")
@@ -109,6 +111,34 @@ class Programs(Case):
             done = subprocess.run([BUILD / "examples" / "variants", self.store, "m:v1"], stdin=machine, capture_output=True, text=True, env=self.env, timeout=60)
         digest = self.json("inspect", "m:cuda")["digest"]
         self.assertEqual(done.stdout, f"cuda: chosen\ncpu: fits\n{digest}\n", done.stderr)
+
+    def image_in(self, place, refs):
+        """An image on scratch, and one on that."""
+        app = self.work / "app"
+        app.mkdir(exist_ok=True)
+        (app / "serve.py").write_text("print(1)\n")
+        folder = self.model("tiny")
+        base = self.example("image", place, "scratch", folder, "app", refs[0]).stdout.strip()
+        made = self.example("image", place, refs[0], folder, "app", refs[1]).stdout.strip()
+        self.assertIn("none", self.example("image", place, refs[0] + "-none", folder, "app", refs[1], status=FAILED).stderr)
+        return folder, base, made
+
+    def test_examples__image(self):
+        folder, base, made = self.image_in("models", ["svc:base", "svc:v1"])
+        seen = self.json("inspect", "svc:v1", "--store", "models")
+        self.assertEqual(seen["digest"], made)
+        self.assertEqual(len(seen["layers"]), 2 * len(self.json("inspect", f"svc@{base}", "--store", "models")["layers"]))
+        self.assertEqual({key: seen["config"]["config"][key] for key in ("WorkingDir", "Entrypoint", "Env")},
+                         {"WorkingDir": "/app", "Entrypoint": ["python3", "serve.py"], "Env": ["MODEL=/models"]})
+        self.mlreg("image", "unpack", "svc:v1", "root", "--store", "models")
+        self.assertEqual((self.work / "root/app/serve.py").read_text(), "print(1)\n")
+        self.assertSameFiles(folder, self.work / "root/models")
+
+    @needs("debian")
+    def test_examples__image_in_a_registry(self):
+        there = self.registry("debian")
+        _, _, made = self.image_in(there.url, [f"{there.part}/svc:base", f"{there.part}/svc:v1"])
+        self.assertEqual(self.json("inspect", there.ref("svc:v1"))["digest"], made)
 
     def test_examples__kubernetes_manifests_are_valid(self):
         """By Kubernetes' own schemas, misspelt fields included; and what they run, our program takes."""

@@ -92,8 +92,9 @@ class Readme(Case):
 
     def test_readme__names_commands_and_options_that_are(self):
         """Also outside of blocks."""
-        commands = set(re.findall(r"^  mlreg (\w+)", self.mlreg("--help").stdout, re.M))
-        options = set(re.findall(r"--[a-z-]+", "".join(self.mlreg(c, "--help").stdout for c in commands)))
+        listed = re.findall(r"^  mlreg ([a-z]+(?: [a-z]+)*)", self.mlreg("--help").stdout, re.M)
+        commands = {command.split()[0] for command in listed}
+        options = set(re.findall(r"--[a-z-]+", "".join(self.mlreg(*command.split(), "--help").stdout for command in listed)))
         named = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.S))
         self.assertLessEqual({word for text in named for word in re.findall(r"^mlreg ([a-z]+)", text)}, commands)
         self.assertLessEqual({word for text in named for word in re.findall(r"^(--[a-z-]+)", text)}, options)
@@ -185,17 +186,18 @@ class Readme(Case):
 
     @unittest.skipUnless(shutil.which("docker-registry"), "docker-registry is not here: run tests/bed/install")
     def test_readme__quickstart(self):
-        """It shows its commands, finds the files the same, moves one file alone, and leaves nothing but build/mlreg."""
+        """It shows its commands, finds the files the same, moves one file alone, has a service out of an image answer, and leaves nothing but build/mlreg."""
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         scratch = self.work / "scratch"
         scratch.mkdir()
         began = time.monotonic()
         said = run(ROOT / block("examples/quickstart").strip(), env={**self.env, "PATH": os.environ["PATH"], "XDG_CACHE_HOME": cache, "TMPDIR": str(scratch)}).stdout
         self.assertLess(time.monotonic() - began, 600)
-        for shown in "$ mlreg build ./minilm -t minilm:v1", "$ mlreg push minilm:v1 ", "$ diff -r ./minilm ./out":
+        for shown in "$ mlreg build ./minilm -t minilm:v1", "$ mlreg push minilm:v1 ", "$ diff -r ./minilm ./out", "\nunpacked service:v1\n", "\nnearness ":
             self.assertIn(shown, said)
         self.assertRegex(said, r"all \d+ files are the same")
         self.assertRegex(said, r"\n  \d+(\.\d)? kB moved, 9\d(\.\d)? MB there already\n")
+        self.assertRegex(said.partition("# Change one line of the script")[2], r"pushed .*service:v2\n.*\n  \d+(\.\d)? kB moved, 9\d(\.\d)? MB there already\n")
         self.assertNotIn("\033", said)
         self.assertEqual(list(scratch.iterdir()), [])
         self.assertTrue(os.access(ROOT / "build" / "mlreg", os.X_OK))

@@ -17,6 +17,7 @@ from . import _c
 from ._artifact import Artifact, Descriptor
 from ._builder import Builder
 from ._call import BlobStats, Op, Stats
+from ._content import Upload
 from ._errors import (AuthError, BusyError, CancelledError, DeniedError, DigestError, Error, ExistsError, InvalidError, LimitError,
                       LocalIOError, NetworkError, NoMemoryError, NotFoundError, NotSupportedError, PolicyError, ProtocolError,
                       StateError, StructError, TimedOutError)
@@ -31,5 +32,5 @@ __all__ = [
     "Artifact", "AuthError", "BlobStats", "Builder", "BusyError", "Can", "CancelledError", "DeniedError", "Descriptor", "DigestError", "Error",
     "ExistsError", "GcReport", "InvalidError", "Layer", "LimitError", "LocalIOError", "Name", "NetworkError", "NoMemoryError",
     "NotFoundError", "NotSupportedError", "Op", "PolicyError", "ProtocolError", "Runtime", "Session", "StateError", "Stats",
-    "StructError", "TimedOutError", "Variant", "Wish", "__version__", "default_store", "host", "load", "progress", "pull", "push",
+    "StructError", "TimedOutError", "Upload", "Variant", "Wish", "__version__", "default_store", "host", "load", "progress", "pull", "push",
 ]

@@ -172,18 +172,38 @@ class Artifact(Handle):
                 return 0, self.layers[self._number(layer)].size
             return int(offset), int(size)
 
+    def _mapped(self, layer: Union[int, str], access: int) -> Tuple[mmap.mmap, int, int]:
+        """A mapping from the page on in which the file of a layer begins; where that is in it, and the file's size."""
+        fd = self.fd(layer)
+        try:
+            offset, size = self.file_range(layer)
+            if size == 0:                                  # for mmap 0 is "all there is": of a tar more than the file
+                raise ValueError(f"layer {layer!r} is empty: there is nothing to map")
+            within = offset % mmap.ALLOCATIONGRANULARITY
+            return mmap.mmap(fd, within + size, access=access, offset=offset - within), within, size
+        finally:
+            os.close(fd)
+
+    def view(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> memoryview:
+        """A layer of a store as memory: mapped as by :meth:`mmap`, wherever in a tar its file begins.
+
+        Raises:
+            ValueError: the layer is empty. NotSupportedError: it lies in no store: copy it into one.
+        """
+        mapped, within, size = self._mapped(layer, access)
+        return memoryview(mapped)[within:within + size]
+
     def mmap(self, layer: Union[int, str], access: int = mmap.ACCESS_READ) -> mmap.mmap:
         """A layer of a store, mapped: nothing is copied. Of a plain tar of one file, as images have them, the file is mapped.
 
         Raises:
             ValueError: the layer is empty, or its file begins at no page. NotSupportedError: it lies in no store: copy it into one.
         """
-        fd = self.fd(layer)
-        try:
-            offset, size = self.file_range(layer)
-            return mmap.mmap(fd, size, access=access, offset=offset)
-        finally:
-            os.close(fd)
+        mapped, within, _ = self._mapped(layer, access)
+        if within:
+            mapped.close()
+            raise ValueError(f"the file in layer {layer!r} begins at no page: read it with open(…, file=True)")
+        return mapped
 
     def checkout(self, folder: Path, *, include: Optional[Iterable[str]] = None, exclude: Optional[Iterable[str]] = None,
                  op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:

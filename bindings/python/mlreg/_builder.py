@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Union
 
-from . import _c, _call
+from . import _c, _call, _errors
 from ._artifact import Artifact, Path
 from ._handle import Handle
 
@@ -40,8 +40,16 @@ def _lend(data: Any) -> Any:
     return _c.Source(bytes=buffer.bytes, user=number, read_at=_READ_AT, release=_RELEASE)
 
 
-BUILDER_KINDS = ("artifact", "image", "index")             # by the numbers that C has for them
-_PACKS = {None: 0, "gzip": 1 << 1, "zstd": 1 << 2}
+# by the numbers that C has for them
+BUILDER_KINDS: Mapping[Optional[str], int] = {"artifact": 0, "image": 1, "index": 2}
+_PACKS: Mapping[Optional[str], int] = {None: 0, "gzip": 1 << 1, "zstd": 1 << 2}
+
+
+def choice(numbers: Mapping[Optional[str], int], word: Optional[str], what: str) -> int:
+    """The number that a word stands for."""
+    if word not in numbers:
+        raise _errors.make(-2, f"{what} is one of {', '.join(map(repr, numbers))}, not {word!r}")
+    return numbers[word]
 
 
 class Builder(Handle):
@@ -81,7 +89,7 @@ class Builder(Handle):
     @staticmethod
     def _layer(media_type: Optional[str], title: Optional[str], tar: bool = False, pack: Optional[str] = None,
                each: bool = False) -> Any:
-        return _c.LayerOptions(flags=int(tar) | _PACKS[pack] | int(each) << 3,
+        return _c.LayerOptions(flags=int(tar) | choice(_PACKS, pack, "pack") | int(each) << 3,
                                media_type=None if media_type is None else _c.word(media_type, "media_type"),
                                title=None if title is None else _c.word(title, "a title"))
 
@@ -114,12 +122,16 @@ class Builder(Handle):
             _c.builder_set_base(b, a)
         return self
 
-    def add_layer_of(self, artifact: Artifact, layer: int, *, title: Optional[str] = None, media_type: Optional[str] = None,
+    def add_layer_of(self, artifact: Artifact, layer: Union[int, str], *, title: Optional[str] = None, media_type: Optional[str] = None,
                      tar: bool = False, pack: Optional[str] = None) -> "Builder":
-        """Adds a layer that an artifact has already, not read again where that is possible; a file is wrapped in a tar for an image."""
+        """Adds a layer that an artifact has already, by number or title, not read again where that is possible.
+
+        For an image, or with `tar`, a file is wrapped in a tar; a tar is taken as it is. `title` None: its own.
+        InvalidError: a packed tar of which nobody says what is inside.
+        """
         options = self._layer(media_type, title, tar, pack)
         with self._use() as b, artifact._use() as a:
-            _c.builder_add_layer_of(b, options, a, layer)
+            _c.builder_add_layer_of(b, options, a, artifact._number(layer))
         return self
 
     def add_pip(self, requirements: Path, *, target: Optional[str] = None, python: Optional[str] = None,
@@ -137,7 +149,7 @@ class Builder(Handle):
         more, n_args = _c.words(args, "an argument")
         texts = {name: _c.word(text, name) for name, text in
                  (("target", target), ("python", python), ("python_version", python_version)) if text is not None}
-        options, where = _c.PipOptions(flags=_PACKS[pack], args=more, n_args=n_args, **texts), _c.path(requirements, "the requirements")
+        options, where = _c.PipOptions(flags=choice(_PACKS, pack, "pack"), args=more, n_args=n_args, **texts), _c.path(requirements, "the requirements")
         self._run(lambda b, o: _c.builder_add_pip(b, options, where, o), op)
         return self
 
@@ -168,18 +180,20 @@ class Builder(Handle):
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self
 
-    def add_bytes(self, data: Any, title: str, *, media_type: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
+    def add_bytes(self, data: Any, title: str, *, media_type: Optional[str] = None, tar: bool = False, pack: Optional[str] = None,
+                  op: Optional[_call.Op] = None) -> "Builder":
         """Adds memory as one layer: bytes, memoryview, mmap, a contiguous numpy array. It must not change before commit.
 
         The bytes alone are kept, neither shape nor type of an array.
 
         Args:
             title: the file's path in the artifact.
+            tar, pack: as in :meth:`add_tree`.
 
         Raises:
             TypeError, BufferError: no contiguous buffer. InvalidError: a title that is no safe path.
         """
-        options = self._layer(media_type, title)
+        options = self._layer(media_type, title, tar, pack)
         with self._use():                                 # a closed one takes nothing that it would have to give back
             source = _lend(data)
             self._run(lambda b, o: _c.builder_add_source(b, options, source, o), op)

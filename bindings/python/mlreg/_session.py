@@ -5,17 +5,17 @@ import ctypes
 import enum
 import json
 import os
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _c, _call, _errors
 from ._artifact import Artifact, Descriptor, Path, descriptor
-from ._builder import BUILDER_KINDS, Builder
+from ._builder import BUILDER_KINDS, Builder, choice
+from ._content import Content
 from ._handle import Handle
 
 CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
 MOVE_TAG, REFERRERS, ALL_VARIANTS = 1, 2, 4
 LOG_LEVELS = ("error", "warning", "info", "debug")
-T = TypeVar("T")
 
 Credentials = Union[None, str, Tuple[str, str]]
 Auth = Callable[[str, str], Credentials]
@@ -156,7 +156,7 @@ def _answer(a: Any, credentials: Credentials) -> int:
     return int(_c.auth_set_basic(a, _c.word(name, "a name"), _c.word(secret, "a password")))
 
 
-class Session(Handle):
+class Session(Content):
     """One open place that holds artifacts. Opening a registry does not yet talk to it.
 
     Any number of threads may use one at once. In a forked child it is opened again when first used, ``memory:`` excepted.
@@ -210,10 +210,6 @@ class Session(Handle):
     def location(self) -> str:
         """As it was given."""
         return self._where.decode("utf-8", "surrogateescape")
-
-    def _run(self, call: Callable[[Any, Any], T], op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> T:
-        with self._use() as s:
-            return _call.run(lambda o: call(s, o), op, progress)
 
     @property
     def can(self) -> Can:
@@ -318,11 +314,11 @@ class Session(Handle):
             return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
 
     def build(self, artifact_type: Optional[str] = None, *, kind: str = "artifact") -> Builder:
-        """Begins a manifest here: of an "artifact", or of an "image" that can be run.
+        """Begins a manifest here: of an "artifact", of an "image" that can be run, or of an "index" of others.
 
-        `artifact_type` None: of an image none, else a ModelPack, whose config is filled from its files.
+        `artifact_type` None: of an artifact a ModelPack, whose config is filled from its files; of others none.
         """
-        number, named = BUILDER_KINDS.index(kind), None if artifact_type is None else _c.word(artifact_type, "artifact_type")
+        number, named = choice(BUILDER_KINDS, kind, "a kind"), None if artifact_type is None else _c.word(artifact_type, "artifact_type")
         with self._use() as s:
             return Builder(_c.builder_new(s, number, named), self)
 

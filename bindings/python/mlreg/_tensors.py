@@ -25,21 +25,21 @@ def _wrong(file: str, why: str) -> _errors.Error:
     return _errors.make(-12, f"{file} is no safetensors file: {why}")
 
 
-def map_layer(model: Artifact, file: str) -> mmap.mmap:
+def map_layer(model: Artifact, file: str) -> memoryview:
     """The file, mapped; an empty one cannot be."""
-    if file in model.files and model.layers[model.files[file]].size == 0:
+    if file in model.files and model.file_range(file)[1] == 0:
         raise _wrong(file, "it is empty")
-    return model.mmap(file, ACCESS)
+    return model.view(file, ACCESS)
 
 
-def _header(mapped: mmap.mmap, file: str) -> Tuple[Dict[str, Any], int]:
+def _header(mapped: memoryview, file: str) -> Tuple[Dict[str, Any], int]:
     if len(mapped) < 8:
         raise _wrong(file, f"it has {len(mapped)} bytes")
     size = int.from_bytes(mapped[:8], "little")
     if size > min(HEADER_MAX_BYTES, len(mapped) - 8):
         raise _wrong(file, f"its header is said to have {size} bytes")
     try:
-        parsed = json.loads(mapped[8:8 + size].decode("utf-8"))
+        parsed = json.loads(bytes(mapped[8:8 + size]).decode("utf-8"))
     except ValueError as why:
         raise _wrong(file, f"its header is no JSON ({why})") from None
     if not isinstance(parsed, dict):
@@ -88,10 +88,10 @@ def _maker() -> Maker:
     return _with_numpy(numpy)
 
 
-def read(mapped: mmap.mmap, file: str) -> Dict[str, Any]:
+def read(mapped: memoryview, file: str) -> Dict[str, Any]:
     """Every tensor of the file; each keeps the mapping alive."""
     make, (header, start) = _maker(), _header(mapped, file)
-    view = memoryview(mapped)[start:]
+    view = mapped[start:]
     found: Dict[str, Any] = {}
     for name, entry in header.items():
         if name == "__metadata__":
