@@ -261,7 +261,8 @@ static void wait_for_the_end(server *s, struct MHD_Daemon *daemon, const sigset_
     uint64_t asked_ms;
     int signal = 0;
 
-    sigwait(ends, &signal);
+    while (sigwait(ends, &signal) != 0)
+        continue;
     atomic_store(&s->stopping, true);
     log_line(s, "info", "stopping: %lld requests are finished first", atomic_load(&s->metrics.running));
     MHD_quiesce_daemon(daemon);

@@ -141,7 +141,8 @@ class Itself(Case):
         lines = [json.loads(line) for line in self.server.log().splitlines()]
         asked = [line for line in lines if "method" in line]
         self.assertEqual({line["status"] for line in asked}, {201, 400})
-        self.assertIn("\ufffd\ufffd\ufffd\u20ac", asked[-1]["path"])
+        # A line is written when its connection is done, so two of them may change places.
+        self.assertTrue(any("\ufffd\ufffd\ufffd\u20ac" in line["path"] for line in asked), asked)
         self.assertEqual([line["bytes_in"] for line in asked if line["method"] == "POST"], [12])
 
     def test_metrics__count_what_was_answered(self):

@@ -31,5 +31,5 @@ class Readme(Case):
             self.assertEqual(server.stop(), 0)
 
     def test_readme__its_tools_are_there(self):
-        for tool in re.findall(r"`(tests/serve/\w+)`", (ROOT / "README.md").read_text()):
+        for tool in re.findall(r"`(tests/(?:serve|bench)/\w+)`", (ROOT / "README.md").read_text()):
             self.assertTrue((ROOT / tool).stat().st_mode & 0o100, tool)
