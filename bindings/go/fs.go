@@ -25,7 +25,7 @@ import (
 // [fs.ValidPath] ("../x", "/etc"), or with one that clashes with a layer before
 // are left out. A layer that is a plain tar of one file, as images have them, is
 // that file; other archives are files here, and [Artifact.Checkout] unpacks
-// them. The size of what lies in a tar is looked up, once, when it is asked for.
+// them. Which of them a tar is, and the size, is looked up when it is asked for.
 type FS struct {
 	ctx   context.Context
 	a     *Artifact
@@ -44,9 +44,10 @@ type node struct {
 	about   *Descriptor
 	entries []fs.DirEntry // sorted by name
 
-	mu    sync.Mutex
-	sized bool
-	size  int64 // of the file, once it is known
+	mu      sync.Mutex // guards what follows, of a layer that may be a tar
+	looked  bool
+	archive bool // no tar of one file
+	size    int64
 }
 
 // FS shows the artifact's files. The context rules every opening and reading;
@@ -107,37 +108,49 @@ func (f *FS) Open(name string) (fs.File, error) {
 	if n.layer < 0 {
 		return &folder{n: n, path: name}, nil
 	}
-	s, err := f.a.OpenLayer(f.ctx, n.layer, &StreamOptions{File: true})
-	if errors.Is(err, ErrNotSupported) { // an archive
-		s, err = f.a.OpenLayer(f.ctx, n.layer, nil)
+	archive, _, err := f.look(n)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	s, err := f.a.OpenLayer(f.ctx, n.layer, &StreamOptions{File: !archive})
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return &file{s, n}, nil
 }
 
-// info tells of a node; what lies in a tar has to be looked at for its size.
+// look finds out whether a layer is an archive, and how long the file is else.
+// Of a tar the headers are read, once: to open it first would bring all of it.
+func (f *FS) look(n *node) (archive bool, size int64, err error) {
+	if !strings.Contains(n.about.MediaType, ".tar") {
+		return false, n.about.Size, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.looked {
+		_, size, err := f.a.FileRange(f.ctx, n.layer)
+		n.archive = errors.Is(err, ErrNotSupported)
+		if n.archive {
+			size, err = n.about.Size, nil
+		}
+		if err != nil {
+			return false, 0, err
+		}
+		n.size, n.looked = size, true
+	}
+	return n.archive, n.size, nil
+}
+
+// info tells of a node.
 func (f *FS) info(n *node) (fs.FileInfo, error) {
 	if n.layer < 0 {
 		return info{n, 0}, nil
 	}
-	if !strings.Contains(n.about.MediaType, ".tar") {
-		return info{n, n.about.Size}, nil
+	_, size, err := f.look(n)
+	if err != nil {
+		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.sized {
-		_, size, err := f.a.FileRange(f.ctx, n.layer)
-		if errors.Is(err, ErrNotSupported) { // an archive
-			size, err = n.about.Size, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		n.size, n.sized = size, true
-	}
-	return info{n, n.size}, nil
+	return info{n, size}, nil
 }
 
 // Stat tells of a file without opening it.
