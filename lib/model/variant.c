@@ -51,7 +51,7 @@ bool mlr_variant_is_plain(const mlr_variant *v)
     return needs_none && v->cpu == NULL && v->compute == NULL;
 }
 
-const char *mlr_variant_kind(const char *name, size_t len)
+const char *mlr_variant_known_kind(const char *name, size_t len)
 {
     static const struct { const char *said, *kind; } known[] = { { "cuda", "cuda" }, { "nvidia", "cuda" }, { "rocm", "rocm" }, { "amd", "rocm" },
         { "hip", "rocm" }, { "none", "none" }, { "cpu", "none" } };
@@ -59,7 +59,14 @@ const char *mlr_variant_kind(const char *name, size_t len)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strlen(known[i].said) == len && strncmp(known[i].said, name, len) == 0)
             return known[i].kind;
-    return name;
+    return NULL;
+}
+
+const char *mlr_variant_kind(const char *name, size_t len)
+{
+    const char *known = mlr_variant_known_kind(name, len);
+
+    return known != NULL ? known : name;
 }
 
 /* ---- writing ---- */
@@ -67,10 +74,7 @@ const char *mlr_variant_kind(const char *name, size_t len)
 /* A name begins with what it is for: "cuda", "cuda-12.4", "rocm-mi300". NULL: it does not say. */
 static const char *kind_by_name(const char *name)
 {
-    size_t n = strcspn(name, "-._0123456789");
-    const char *kind = mlr_variant_kind(name, n);
-
-    return kind != name ? kind : NULL;
+    return mlr_variant_known_kind(name, strcspn(name, "-._0123456789"));
 }
 
 static bool is_name(const char *name)

@@ -23,7 +23,8 @@ bool mlr_variant_is_plain(const mlr_variant *v);
 int  mlr_variant_read_kitops(const mlr_descriptor *entry, mlr_variant *v, mlreg_error **err);
 
 /* "nvidia" and "cuda", "amd", "hip" and "rocm", "cpu" and "none" are one each. Borrowed. */
-const char *mlr_variant_kind(const char *name, size_t len);
+const char *mlr_variant_known_kind(const char *name, size_t len);   /* NULL: none of these */
+const char *mlr_variant_kind(const char *name, size_t len);         /* `name` itself if it is none of these */
 /* EINVAL for what no machine could ever be held against. */
 int  mlr_variant_check(const mlreg_variant_options *o, mlreg_error **err);
 int  mlr_variant_check_platform(const char *platform, mlreg_error **err);

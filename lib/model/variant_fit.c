@@ -143,9 +143,12 @@ static bool is_listed(const char *list, const char *kind)
 {
     size_t n;
 
-    for (const char *at = list; (n = word(&at)) > 0; at += n)
-        if (is_same(mlr_variant_kind(at, n), mlr_variant_kind(at, n) == at ? n : strlen(mlr_variant_kind(at, n)), kind, strlen(kind)))
+    for (const char *at = list; (n = word(&at)) > 0; at += n) {
+        const char *known = mlr_variant_known_kind(at, n);
+
+        if (is_same(known != NULL ? known : at, known != NULL ? strlen(known) : n, kind, strlen(kind)))
             return true;
+    }
     return false;
 }
 

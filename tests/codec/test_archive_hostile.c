@@ -1,6 +1,8 @@
 /* tests/codec/test_archive_hostile.c - broken archives, bombs, what else goes wrong: errors, nothing worse. */
 #include "codec/archive.h"
 
+#include <stdatomic.h>
+
 #include "bed/failing_alloc.h"
 #include "codec/archive_fixture.h"
 
@@ -91,11 +93,10 @@ static void test_archive__stops_when_cancelled(void **state)
 }
 
 /* A call that only passes over a member looks as often as one that reads it. */
-static int cancel_at_once(mlreg_op *op, void *user)
+static int cancel_once_open(mlreg_op *op, void *user)
 {
     (void)op;
-    (void)user;
-    return 1;
+    return atomic_load((atomic_int *)user);
 }
 
 static void test_archive__stops_when_cancelled_on_the_way(void **state)
@@ -105,16 +106,18 @@ static void test_archive__stops_when_cancelled_on_the_way(void **state)
     struct opened            o;
     mlreg_op                *remote;
     mlr_op                  *op;
+    atomic_int               is_open = 0;
 
     (void)state;
     bed_tar_header(&head, '0', "zeros", NULL, 4096 * MIB);
     bed_compress(&packed, "zstd", head.data, head.len);
     bed_compress_zeros(&packed, "zstd", 4096 * MIB);
     assert_int_equal(mlr_remote_new(&remote, NULL), 0);
-    mlr_remote_on_progress(remote, cancel_at_once, NULL, 50);
+    mlr_remote_on_progress(remote, cancel_once_open, &is_open, 50);
     assert_int_equal(mlr_op_begin(remote, &op, NULL), 0);
     assert_int_equal(open_bytes(&o, &packed, &none, op), 0);
     assert_next(&o, MLR_MEMBER_FILE, "zeros", NULL);
+    atomic_store(&is_open, 1);
     assert_int_equal(mlr_archive_next(o.archive, &o.member, &o.err), MLREG_ECANCELLED);
     done(&o);
     mlr_op_end(op);

@@ -454,6 +454,25 @@ static void test_variant__reads_what_it_wrote_and_takes_the_kind_from_the_name(v
     mlr_descriptor_done(&d);
 }
 
+/* A linker may make one of two equal literals: the caller's "cuda" and ours. */
+static void test_variant__takes_the_kind_from_a_name_that_lies_where_the_kind_does(void **state)
+{
+    const char *name = mlr_variant_kind("nvidia", 6);
+    mlreg_variant_options o = { .name = name };
+    mlr_descriptor d;
+    mlr_digest digest;
+    mlr_variant v;
+
+    (void)state;
+    mlr_digest_of("x", 1, &digest);
+    bed_assert_rc(mlr_descriptor_make(MLR_TYPE_MANIFEST, &digest, 1, &d, &err), 0);
+    bed_assert_rc(mlr_variant_annotate(&o, &d, &err), 0);
+    bed_assert_rc(mlr_variant_read(&d, &v, &err), 0);
+    assert_non_null(v.accelerator);
+    assert_string_equal(v.accelerator, "cuda");
+    mlr_descriptor_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_variant__where_nothing_fits_all_are_listed_with_what_is_missing),
         cmocka_unit_test(test_variant__refuses_what_no_machine_could_be_held_against),
         cmocka_unit_test(test_variant__reads_what_it_wrote_and_takes_the_kind_from_the_name),
+        cmocka_unit_test(test_variant__takes_the_kind_from_a_name_that_lies_where_the_kind_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
