@@ -50,11 +50,16 @@ static void part_close(part *p)
 
 typedef struct image { part base, model; pair from_model; } image;
 
+static uint32_t packing(const cli *c)
+{
+    return (c->gzip ? MLREG_LAYER_GZIP : 0) | (c->zstd ? MLREG_LAYER_ZSTD : 0);
+}
+
 static void begin_layer(const cli *c, mlreg_layer_options *o, const char *path)
 {
     MLREG_INIT(*o);
     o->title = path;
-    o->flags = (c->gzip ? MLREG_LAYER_GZIP : 0) | (c->zstd ? MLREG_LAYER_ZSTD : 0);
+    o->flags = packing(c);
 }
 
 /* A tar stays the blob that it is, at the path inside; a file is wrapped, below `path`. */
@@ -80,7 +85,7 @@ static int add_pip(const cli *c, mlreg_builder *b, mlreg_op *op, mlreg_error **e
     mlreg_pip_options o;
 
     MLREG_INIT(o);
-    o.flags = (c->gzip ? MLREG_LAYER_GZIP : 0) | (c->zstd ? MLREG_LAYER_ZSTD : 0);
+    o.flags = packing(c);
     return mlreg_builder_add_pip(b, &o, c->pip, op, err);
 }
 

@@ -3,21 +3,6 @@
 
 #include <string.h>
 
-static bool is_digest(const char *ref)
-{
-    return strchr(ref, ':') != NULL;
-}
-
-typedef struct name { char text[NAME_MAX_BYTES + 2 * REF_MAX_BYTES]; } name;
-
-static name name_of(const request *r, const char *ref)
-{
-    name n;
-
-    snprintf(n.text, sizeof n.text, "%s%c%s", r->repo, is_digest(ref) ? '@' : ':', ref);
-    return n;
-}
-
 static const char *digest_of(const mlreg_artifact *a)
 {
     return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
@@ -29,7 +14,7 @@ void manifest_end(request *r)
     mlreg_error *err = NULL;
 
     upstream_refresh(r->s, r->repo, r->ref);
-    if (mlreg_session_resolve(r->s->store, name_of(r, r->ref).text, NULL, NULL, &a, &err) < 0) {
+    if (mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, &err) < 0) {
         answer_failure(r, err, "MANIFEST_UNKNOWN");
         return;
     }
@@ -77,21 +62,21 @@ static int keep_old(request *r, char old[REF_MAX_BYTES], mlreg_error **err)
     mlreg_artifact *a = NULL;
     const char *json;
     size_t len;
-    int rc = mlreg_session_resolve(r->s->store, name_of(r, r->ref).text, NULL, NULL, &a, NULL);
+    int rc = mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, NULL);
 
     old[0] = '\0';
     if (rc < 0)
-        return rc == MLREG_ENOTFOUND ? 0 : mlreg_session_resolve(r->s->store, name_of(r, r->ref).text, NULL, NULL, &a, err);
+        return rc == MLREG_ENOTFOUND ? 0 : mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, err);
     snprintf(old, REF_MAX_BYTES, "%s", digest_of(a));
     json = mlreg_artifact_json(a, &len);
-    rc = mlreg_session_put(r->s->store, name_of(r, old).text, NULL, json, len, NULL, NULL, NULL, err);
+    rc = mlreg_session_put(r->s->store, name_of(r->repo, old).text, NULL, json, len, NULL, NULL, NULL, err);
     mlreg_artifact_free(a);
     return rc;
 }
 
 static int put(request *r, const char *type, const mlreg_copy_options *o, mlreg_artifact **out, mlreg_error **err)
 {
-    return mlreg_session_put(r->s->store, name_of(r, r->ref).text, type, r->body.data != NULL ? r->body.data : "", r->body.len, o, NULL, out, err);
+    return mlreg_session_put(r->s->store, name_of(r->repo, r->ref).text, type, r->body.data != NULL ? r->body.data : "", r->body.len, o, NULL, out, err);
 }
 
 /* First as if the tag were free; then off what it names now, which others may change meanwhile. */
@@ -155,7 +140,7 @@ void manifest_delete_end(request *r)
     char old[REF_MAX_BYTES];
 
     /* A tag that goes leaves its manifest. */
-    if ((!is_digest(r->ref) && keep_old(r, old, &err) < 0) || mlreg_session_delete(r->s->store, name_of(r, r->ref).text, NULL, &err) < 0)
+    if ((!is_digest(r->ref) && keep_old(r, old, &err) < 0) || mlreg_session_delete(r->s->store, name_of(r->repo, r->ref).text, NULL, &err) < 0)
         answer_failure(r, err, "MANIFEST_UNKNOWN");
     else
         answer_empty(r, MHD_HTTP_ACCEPTED, NULL);

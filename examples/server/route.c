@@ -30,6 +30,19 @@ static const route fixed[] = {
     { NULL, NULL, MAY_NOTHING, NULL, NULL, NULL },
 };
 
+bool is_digest(const char *ref)
+{
+    return strchr(ref, ':') != NULL;
+}
+
+full_name name_of(const char *repo, const char *ref)
+{
+    full_name n;
+
+    snprintf(n.text, sizeof n.text, "%s%c%s", repo, is_digest(ref) ? '@' : ':', ref);
+    return n;
+}
+
 void ping_end(request *r)
 {
     text t = { NULL, 0, 0, false };

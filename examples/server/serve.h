@@ -69,6 +69,10 @@ struct request {
 };
 const char *request_header(const request *r, const char *name);
 const char *request_argument(const request *r, const char *name);
+/* "repo:tag" or "repo@sha256:…", as the library takes it. */
+typedef struct full_name { char text[NAME_MAX_BYTES + 2 * REF_MAX_BYTES]; } full_name;
+full_name name_of(const char *repo, const char *ref);
+bool is_digest(const char *ref);
 bool request_is(const request *r, const char *method);
 
 /* ---- answer.c ---- */

@@ -8,7 +8,7 @@
 #define SLOTS    256
 
 /* One at a time for each name, or for two names that share a slot: whoever comes later finds it done. */
-static struct slot { pthread_mutex_t lock; uint64_t at_ms; char name[NAME_MAX_BYTES + REF_MAX_BYTES + 2]; } slots[SLOTS];
+static struct slot { pthread_mutex_t lock; uint64_t at_ms; full_name name; } slots[SLOTS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void make_slots(void)
@@ -50,20 +50,19 @@ static void bring(server *s, const char *name)
 
 void upstream_refresh(server *s, const char *repo, const char *ref)
 {
-    bool by_digest = strchr(ref, ':') != NULL;
-    char name[NAME_MAX_BYTES + REF_MAX_BYTES + 2];
+    full_name name;
     struct slot *slot;
 
     if (s->upstream == NULL)
         return;
-    snprintf(name, sizeof name, "%s%c%s", repo, by_digest ? '@' : ':', ref);
-    if (by_digest && is_there(s, name))
+    name = name_of(repo, ref);
+    if (is_digest(ref) && is_there(s, name.text))
         return;
-    slot = slot_of(name);
+    slot = slot_of(name.text);
     pthread_mutex_lock(&slot->lock);
-    if (strcmp(slot->name, name) != 0 || now_ms() - slot->at_ms > FRESH_MS) {
-        bring(s, name);
-        strcpy(slot->name, name);
+    if (strcmp(slot->name.text, name.text) != 0 || now_ms() - slot->at_ms > FRESH_MS) {
+        bring(s, name.text);
+        slot->name = name;
         slot->at_ms = now_ms();
     }
     pthread_mutex_unlock(&slot->lock);
