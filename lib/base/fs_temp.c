@@ -100,6 +100,27 @@ int mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, mlr
     return open_at(t, dir, ".", shown, mode, err);
 }
 
+int mlr_temp_adopt(mlr_temp *t, int *fd, const char *path, const char *dir, unsigned mode, mlreg_error **err)
+{
+    mlr_temp    new = MLR_TEMP_INIT;
+    struct stat st;
+    int         rc;
+
+    if ((rc = mlr_fs_stat_fd(*fd, path, &st, err)) < 0 || (rc = mlr_fs_set_mode(*fd, st.st_mode & mode & 0777, path, err)) < 0)
+        return rc;
+    new.path = mlr_strdup(path);
+    new.dir = mlr_strdup(dir);
+    if (new.path == NULL || new.dir == NULL) {
+        mlr_free(new.path);
+        mlr_free(new.dir);
+        return mlr_error_nomem(err);
+    }
+    new.fd = *fd;
+    *fd = -1;
+    *t = new;
+    return 0;
+}
+
 /* ---- publishing ---- */
 
 static int link_nameless(const mlr_temp *t, const char *path)

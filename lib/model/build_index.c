@@ -130,8 +130,7 @@ int mlr_build_add_children_of(mlr_build *b, mlr_place *from, const char *repo, c
 
 static bool is_image_config(const mlr_descriptor *config)
 {
-    return config != NULL && (strcmp(config->media_type, "application/vnd.oci.image.config.v1+json") == 0 ||
-        strcmp(config->media_type, "application/vnd.docker.container.image.v1+json") == 0);
+    return config != NULL && mlr_image_config_type(config->media_type);
 }
 
 static int make_entry(const mlr_manifest *m, const mlreg_variant_options *o, struct child *c, mlreg_error **err)
@@ -219,12 +218,10 @@ static int read_platform(const mlr_json *config, struct child *c, mlreg_error **
 {
     const char *os = mlr_json_string(mlr_json_get(config, "os")), *arch = mlr_json_string(mlr_json_get(config, "architecture"));
     const char *variant = mlr_json_string(mlr_json_get(config, "variant"));
-    bool has_variant = variant != NULL && variant[0] != '\0';
 
     if (os == NULL || arch == NULL || os[0] == '\0' || arch[0] == '\0')
         return 0;
-    c->entry.platform = mlr_asprintf("%s/%s%s%s", os, arch, has_variant ? "/" : "", has_variant ? variant : "");
-    return c->entry.platform == NULL ? mlr_error_nomem(err) : 0;
+    return mlr_descriptor_set_platform(&c->entry, os, arch, variant, err);
 }
 
 /* An image says in its config what it runs on. */

@@ -16,9 +16,6 @@
 #define HEAD_BYTES   512u
 #define FOUND_MAX    100000u
 #define MEMBERS_MAX  2000000u
-#define WHITEOUT     ".wh."
-#define WHITEOUT_LEN 4u
-#define OPAQUE       ".wh..wh..opq"
 
 struct finding {
     mlr_place *place;
@@ -100,11 +97,11 @@ static void hide(struct finding *x, const char *path, bool itself, bool inside)
 
 static void white_out(struct finding *x, mlr_rootfs_name *path, char *name)
 {
-    if (strcmp(name, OPAQUE) == 0) {
+    if (strcmp(name, MLR_OPAQUE) == 0) {
         name[name > path->text ? -1 : 0] = '\0';
         hide(x, path->text, false, true);
-    } else if (strncmp(name + WHITEOUT_LEN, WHITEOUT, WHITEOUT_LEN) != 0) {
-        memmove(name, name + WHITEOUT_LEN, strlen(name + WHITEOUT_LEN) + 1);
+    } else if (strncmp(name + MLR_WHITEOUT_LEN, MLR_WHITEOUT, MLR_WHITEOUT_LEN) != 0) {
+        memmove(name, name + MLR_WHITEOUT_LEN, strlen(name + MLR_WHITEOUT_LEN) + 1);
         hide(x, path->text, true, true);
     }
 }
@@ -122,7 +119,7 @@ static int take_member(struct finding *x, mlr_archive *a, const mlr_member *m, c
     if (rc < 0)
         return rc;
     slash = strrchr(path.text, '/');
-    if (strncmp(slash != NULL ? slash + 1 : path.text, WHITEOUT, WHITEOUT_LEN) == 0) {
+    if (strncmp(slash != NULL ? slash + 1 : path.text, MLR_WHITEOUT, MLR_WHITEOUT_LEN) == 0) {
         white_out(x, &path, slash != NULL ? slash + 1 : path.text);
         return 0;
     }

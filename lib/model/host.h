@@ -24,6 +24,8 @@ typedef struct mlr_host_roots {
     const char *nvml;                /* the library to load; "": none */
 } mlr_host_roots;
 int  mlr_host_find(const mlr_host_roots *roots, mlr_host *out, mlreg_error **err);
+/* As OCI writes what uname says: "x86_64" is "amd64"; what is not known stays as it is. *variant: NULL if there is none. */
+const char *mlr_host_architecture(const char *machine, const char **variant);
 /* This machine, looked at when first asked for and never again. Borrowed for ever. */
 int  mlr_host_this(const mlr_host **host, const char **json, mlreg_error **err);
 

@@ -9,8 +9,20 @@
 
 static const struct { const char *machine, *arch, *variant; } known[] = {
     { "x86_64", "amd64", NULL }, { "aarch64", "arm64", "v8" }, { "armv7l", "arm", "v7" }, { "armv6l", "arm", "v6" }, { "i686", "386", NULL },
-    { "ppc64le", "ppc64le", NULL }, { "s390x", "s390x", NULL }, { "riscv64", "riscv64", NULL }, { "loongarch64", "loong64", NULL },
+    { "i386", "386", NULL }, { "ppc64le", "ppc64le", NULL }, { "s390x", "s390x", NULL }, { "riscv64", "riscv64", NULL },
+    { "loongarch64", "loong64", NULL },
 };
+
+const char *mlr_host_architecture(const char *machine, const char **variant)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].machine, machine) == 0) {
+            *variant = known[i].variant;
+            return known[i].arch;
+        }
+    *variant = NULL;
+    return machine;
+}
 
 static bool has(const char *features, const char *name, size_t n)
 {
@@ -48,13 +60,8 @@ static const char *level(const char *features)
 
 static int set_arch(const char *machine, mlr_host *h, mlreg_error **err)
 {
-    const char *arch = machine, *variant = NULL;
+    const char *variant, *arch = mlr_host_architecture(machine, &variant);
 
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].machine, machine) == 0) {
-            arch = known[i].arch;
-            variant = known[i].variant;
-        }
     if (strcmp(arch, "amd64") == 0 && h->cpu[0] != '\0')
         variant = level(h->cpu);
     if ((h->arch = mlr_strdup(arch)) == NULL || (variant != NULL && (h->arch_variant = mlr_strdup(variant)) == NULL))

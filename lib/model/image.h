@@ -30,7 +30,6 @@ typedef struct mlr_image_layer { const mlr_digest *diff_id; const char *made_by;
 int  mlr_image_config(const mlr_image *i, const mlr_image_layer *layers, size_t n, int64_t epoch_s, mlr_buf *out, mlreg_error **err);
 /* The OCI type of a layer that an image may have, docker's ones as what they are; NULL: it may not. */
 const char *mlr_image_layer_type(const char *media_type);
-bool mlr_image_layer_is_foreign(const char *media_type);   /* must not be put into other registries */
 bool mlr_image_config_type(const char *media_type);
 /* All diff_ids of the image with this config, `n_layers` of them: EPROTO where it lies. */
 int  mlr_image_diff_ids(const char *config, size_t len, size_t n_layers, mlr_digest *out, mlreg_error **err);

@@ -8,17 +8,17 @@
 
 /* ---- types ---- */
 
-static const struct { const char *type, *as; bool foreign; } types[] = {
-    { MLR_TYPE_LAYER_TAR, MLR_TYPE_LAYER_TAR, false },
-    { MLR_TYPE_LAYER_TAR "+gzip", MLR_TYPE_LAYER_TAR "+gzip", false },
-    { MLR_TYPE_LAYER_TAR "+zstd", MLR_TYPE_LAYER_TAR "+zstd", false },
-    { "application/vnd.docker.image.rootfs.diff.tar", MLR_TYPE_LAYER_TAR, false },
-    { "application/vnd.docker.image.rootfs.diff.tar.gzip", MLR_TYPE_LAYER_TAR "+gzip", false },
-    { "application/vnd.docker.image.rootfs.diff.tar.zstd", MLR_TYPE_LAYER_TAR "+zstd", false },
-    { "application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar", true },
-    { "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", true },
-    { "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", true },
-    { "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", true },
+static const struct { const char *type, *as; } types[] = {
+    { MLR_TYPE_LAYER_TAR, MLR_TYPE_LAYER_TAR },
+    { MLR_TYPE_LAYER_TAR "+gzip", MLR_TYPE_LAYER_TAR "+gzip" },
+    { MLR_TYPE_LAYER_TAR "+zstd", MLR_TYPE_LAYER_TAR "+zstd" },
+    { "application/vnd.docker.image.rootfs.diff.tar", MLR_TYPE_LAYER_TAR },
+    { "application/vnd.docker.image.rootfs.diff.tar.gzip", MLR_TYPE_LAYER_TAR "+gzip" },
+    { "application/vnd.docker.image.rootfs.diff.tar.zstd", MLR_TYPE_LAYER_TAR "+zstd" },
+    { "application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar" },
+    { "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" },
+    { "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd" },
+    { "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" },
 };
 
 const char *mlr_image_layer_type(const char *media_type)
@@ -27,14 +27,6 @@ const char *mlr_image_layer_type(const char *media_type)
         if (strcmp(types[i].type, media_type) == 0)
             return types[i].as;
     return NULL;
-}
-
-bool mlr_image_layer_is_foreign(const char *media_type)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].type, media_type) == 0)
-            return types[i].foreign;
-    return false;
 }
 
 bool mlr_image_config_type(const char *media_type)

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "model/host.h"
 
 /* ---- how it is run ---- */
 
@@ -115,27 +116,17 @@ static int put_run(mlr_json_out *o, const mlr_image *i, mlreg_error **err)
 
 /* ---- what it is for ---- */
 
-/* As Go names architectures, which is what OCI says. */
-static const char *host_architecture(struct utsname *u)
+static const char *own_architecture(struct utsname *u)
 {
-    static const struct { const char *machine, *name; } known[] = {
-        { "x86_64", "amd64" }, { "aarch64", "arm64" }, { "arm64", "arm64" }, { "i686", "386" }, { "i386", "386" },
-        { "armv7l", "arm" }, { "armv6l", "arm" }, { "riscv64", "riscv64" }, { "ppc64le", "ppc64le" }, { "s390x", "s390x" },
-        { "loongarch64", "loong64" },
-    };
+    const char *variant;
 
-    if (uname(u) < 0)
-        return "unknown";
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(u->machine, known[i].machine) == 0)
-            return known[i].name;
-    return u->machine;
+    return uname(u) < 0 ? "unknown" : mlr_host_architecture(u->machine, &variant);
 }
 
 const char *mlr_image_foreign_platform(const mlr_image *i)
 {
     struct utsname u;
-    const char *machine = host_architecture(&u), *slash = i->platform != NULL ? strchr(i->platform, '/') : NULL;
+    const char *machine = own_architecture(&u), *slash = i->platform != NULL ? strchr(i->platform, '/') : NULL;
     size_t len = strlen(machine);
 
     if (slash == NULL || (strncmp(slash + 1, machine, len) == 0 && (slash[1 + len] == '\0' || slash[1 + len] == '/')))
@@ -150,7 +141,7 @@ static void put_platform(mlr_json_out *o, const mlr_image *i)
     struct utsname u;
 
     if (at == NULL) {
-        mlr_json_put_string(o, "architecture", host_architecture(&u));
+        mlr_json_put_string(o, "architecture", own_architecture(&u));
         mlr_json_put_string(o, "os", "linux");
         return;
     }

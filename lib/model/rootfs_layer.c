@@ -7,9 +7,6 @@
 #include "base/fs.h"
 
 #define PIECE_BYTES  (256u << 10)
-#define WHITEOUT     ".wh."
-#define WHITEOUT_LEN 4u
-#define OPAQUE       ".wh..wh..opq"
 
 struct layering {
     mlr_rootfs_work *work;
@@ -59,10 +56,10 @@ static int white_out(struct layering *x, const char *path, const char *name, mlr
     struct spot s = { .dir = -1 };
     int rc = open_spot(x, path, false, &s, &why);
 
-    if (rc == 0 && strcmp(name, OPAQUE) == 0)
+    if (rc == 0 && strcmp(name, MLR_OPAQUE) == 0)
         rc = mlr_inside_empty(s.dir, path, is_own, &x->own, &why);
     else if (rc == 0)
-        rc = mlr_inside_remove(s.dir, name + WHITEOUT_LEN, path, is_own, &x->own, &why);
+        rc = mlr_inside_remove(s.dir, name + MLR_WHITEOUT_LEN, path, is_own, &x->own, &why);
     mlr_fs_close(s.dir);
     return unless_missing(rc, &why, err);
 }
@@ -82,8 +79,8 @@ static bool concerns(const mlr_rootfs_work *w, const char *path, const char *nam
 
     memcpy(target.text, path, parent);
     target.text[parent] = '\0';
-    if (strcmp(name, OPAQUE) != 0)
-        memcpy(target.text + parent, name + WHITEOUT_LEN, strlen(name + WHITEOUT_LEN) + 1);
+    if (strcmp(name, MLR_OPAQUE) != 0)
+        memcpy(target.text + parent, name + MLR_WHITEOUT_LEN, strlen(name + MLR_WHITEOUT_LEN) + 1);
     else if (parent > 0)
         target.text[parent - 1] = '\0';
     return mlr_rootfs_is_below(target.text, w->only.text) || mlr_rootfs_is_below(w->only.text, target.text);
@@ -91,11 +88,11 @@ static bool concerns(const mlr_rootfs_work *w, const char *path, const char *nam
 
 static int take_whiteout(struct layering *x, const char *path, const char *name, mlreg_error **err)
 {
-    const char *removed = name + WHITEOUT_LEN;
+    const char *removed = name + MLR_WHITEOUT_LEN;
 
     if (removed[0] == '\0' || strcmp(removed, ".") == 0 || strcmp(removed, "..") == 0)
         return refuse_whiteout(path, err);
-    if (strcmp(name, OPAQUE) != 0 && strncmp(removed, WHITEOUT, WHITEOUT_LEN) == 0)
+    if (strcmp(name, MLR_OPAQUE) != 0 && strncmp(removed, MLR_WHITEOUT, MLR_WHITEOUT_LEN) == 0)
         return 0;                  /* aufs' own notes */
     return concerns(x->work, path, name) ? white_out(x, path, name, err) : 0;
 }
@@ -233,7 +230,7 @@ static int take(struct layering *x, const mlr_member *m, mlreg_error **err)
         return rc;
     slash = strrchr(path.text, '/');
     name = slash != NULL ? slash + 1 : path.text;
-    if (strncmp(name, WHITEOUT, WHITEOUT_LEN) == 0)
+    if (strncmp(name, MLR_WHITEOUT, MLR_WHITEOUT_LEN) == 0)
         return take_whiteout(x, path.text, name, err);
     if (m->kind == MLR_MEMBER_OTHER && !m->is_fifo)
         return 0;                  /* a device opens the machine, not the image; a runtime makes those that are needed */

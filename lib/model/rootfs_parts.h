@@ -6,6 +6,11 @@
 #include "codec/archive.h"
 #include "model/rootfs.h"
 
+/* How a layer says that something below it is gone. OCI image-spec 1.1, "Whiteouts". */
+#define MLR_WHITEOUT     ".wh."
+#define MLR_WHITEOUT_LEN 4u
+#define MLR_OPAQUE       ".wh..wh..opq"
+
 /* ---- rootfs_paths.c: names ---- */
 
 typedef struct mlr_rootfs_name { char text[MLR_BENEATH_PATH_MAX_BYTES + 1]; } mlr_rootfs_name;   /* relative; "": the root */

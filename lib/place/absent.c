@@ -19,6 +19,17 @@ void mlr_absent_done(mlr_absent *a)
     *a = (mlr_absent){ NULL, NULL };
 }
 
+/* 1 */
+static int set(const char *location, const char *repo, mlr_absent *out, mlreg_error **err)
+{
+    out->location = mlr_strdup(location);
+    out->repo = mlr_strdup(repo);
+    if (out->location != NULL && out->repo != NULL)
+        return 1;
+    mlr_absent_done(out);
+    return mlr_error_nomem(err);
+}
+
 /* ---- the files ---- */
 
 static char *name_of(const mlr_digest *d)
@@ -57,14 +68,7 @@ static int take(const mlr_json *j, mlr_absent *out, mlreg_error **err)
 {
     const char *location = mlr_json_string(mlr_json_get(j, "location")), *repo = mlr_json_string(mlr_json_get(j, "repository"));
 
-    if (location == NULL || repo == NULL)
-        return 0;
-    out->location = mlr_strdup(location);
-    out->repo = mlr_strdup(repo);
-    if (out->location != NULL && out->repo != NULL)
-        return 1;
-    mlr_absent_done(out);
-    return mlr_error_nomem(err);
+    return location == NULL || repo == NULL ? 0 : set(location, repo, out, err);
 }
 
 /* A file that is torn is as good as none: the blob is missing then. */
@@ -140,14 +144,7 @@ int mlr_absent_of(const mlr_place *p, const char *repo, mlr_absent *out, mlreg_e
 {
     const char *location = p->ops->location != NULL ? p->ops->location(p) : NULL;
 
-    if (location == NULL)
-        return 0;
-    out->location = mlr_strdup(location);
-    out->repo = mlr_strdup(repo);
-    if (out->location != NULL && out->repo != NULL)
-        return 1;
-    mlr_absent_done(out);
-    return mlr_error_nomem(err);
+    return location == NULL ? 0 : set(location, repo, out, err);
 }
 
 /* Whoever wrote "http://" was allowed to. */

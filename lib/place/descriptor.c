@@ -114,20 +114,26 @@ static int read_urls(const mlr_json *v, const char *what, mlr_descriptor *d, mlr
     return 0;
 }
 
+int mlr_descriptor_set_platform(mlr_descriptor *d, const char *os, const char *arch, const char *variant, mlreg_error **err)
+{
+    bool has_variant = variant != NULL && variant[0] != 0;
+
+    d->platform = mlr_asprintf("%s/%s%s%s", os, arch, has_variant ? "/" : "", has_variant ? variant : "");
+    return d->platform == NULL ? mlr_error_nomem(err) : 0;
+}
+
 static int read_platform(const mlr_json *v, const char *what, mlr_descriptor *d, mlreg_error **err)
 {
     const mlr_json *p = mlr_json_get(v, "platform");
     const char     *os = mlr_json_string(mlr_json_get(p, "os"));
     const char     *arch = mlr_json_string(mlr_json_get(p, "architecture"));
     const char     *variant = mlr_json_string(mlr_json_get(p, "variant"));
-    bool            has_variant = variant != NULL && variant[0] != 0;
 
     if (p != NULL && mlr_json_type_of(p) != MLR_JSON_OBJECT && mlr_json_type_of(p) != MLR_JSON_NULL)
         return refuse(err, what, "platform is no object");
     if (os == NULL || arch == NULL)
         return 0;
-    d->platform = mlr_asprintf("%s/%s%s%s", os, arch, has_variant ? "/" : "", has_variant ? variant : "");
-    return d->platform == NULL ? mlr_error_nomem(err) : 0;
+    return mlr_descriptor_set_platform(d, os, arch, variant, err);
 }
 
 /* Content that is carried along must be the content that is named: another tool may use it in place of the blob. */

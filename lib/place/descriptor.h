@@ -21,6 +21,7 @@ int  mlr_descriptor_read(const mlr_json *v, const char *what, mlr_descriptor *ou
 int  mlr_descriptor_read_annotations(const mlr_json *v, const char *what, mlr_descriptor *d, mlreg_error **err);
 /* EINVAL for what no descriptor may have as media or artifact type: empty, over 255 bytes, not printable ASCII. `what` is for the message. */
 int  mlr_descriptor_check_type(const char *type, const char *what, mlreg_error **err);
+int  mlr_descriptor_set_platform(mlr_descriptor *d, const char *os, const char *arch, const char *variant, mlreg_error **err);   /* where none is set; variant NULL or "": none */
 int  mlr_descriptor_make(const char *media_type, const mlr_digest *digest, uint64_t bytes, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_copy(const mlr_descriptor *d, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_annotate(mlr_descriptor *d, const char *key, const char *value, mlreg_error **err);   /* replaces; value NULL removes; `raw` is dropped */

@@ -222,7 +222,6 @@ int mlr_incoming_finish(mlr_incoming *in, const mlr_digest *want, unsigned mode,
 {
     mlr_sha256  hash = in->hash;
     mlr_digest  got;
-    mlr_temp    t = MLR_TEMP_INIT;
     struct stat st;
     int         rc;
 
@@ -232,21 +231,9 @@ int mlr_incoming_finish(mlr_incoming *in, const mlr_digest *want, unsigned mode,
     if ((uint64_t)st.st_size != in->hash.bytes) /* a write that failed half-way */
         return mlr_error_set(err, MLREG_EIO, "%s has %llu bytes, not %llu", in->path, (unsigned long long)st.st_size,
                              (unsigned long long)in->hash.bytes);
-    /* What the process's umask forbids stays forbidden. */
-    if ((rc = mlr_fs_set_mode(in->fd, st.st_mode & mode & 0777, in->path, err)) < 0)
-        return rc;
-    t.path = mlr_strdup(in->path);
-    t.dir = mlr_strdup(in->dir);
-    if (t.path == NULL || t.dir == NULL) {
-        mlr_free(t.path);
-        mlr_free(t.dir);
-        return mlr_error_nomem(err);
-    }
-    t.fd = in->fd;
-    in->fd = -1;
-    in->spoilt = true; /* what is left of it is the journal */
-    *out = t;
-    return 0;
+    if ((rc = mlr_temp_adopt(out, &in->fd, in->path, in->dir, mode, err)) == 0)
+        in->spoilt = true; /* what is left of it is the journal */
+    return rc;
 }
 
 void mlr_incoming_spoil(mlr_incoming *in)

@@ -289,26 +289,11 @@ static void remove_journal(mlr_partial *p)
 
 int mlr_partial_finish(mlr_partial *p, unsigned mode, mlr_temp *out, mlreg_error **err)
 {
-    mlr_temp    t = MLR_TEMP_INIT;
-    struct stat st;
-    int         rc;
+    int rc = mlr_temp_adopt(out, &p->fd, p->path, p->dir, mode, err);
 
-    /* What the process's umask forbids stays forbidden. */
-    if ((rc = mlr_fs_stat_fd(p->fd, p->path, &st, err)) < 0 ||
-        (rc = mlr_fs_set_mode(p->fd, st.st_mode & mode & 0777, p->path, err)) < 0)
-        return rc;
-    t.path = mlr_strdup(p->path);
-    t.dir = mlr_strdup(p->dir);
-    if (t.path == NULL || t.dir == NULL) {
-        mlr_free(t.path);
-        mlr_free(t.dir);
-        return mlr_error_nomem(err);
-    }
-    t.fd = p->fd;
-    p->fd = -1;
-    remove_journal(p);
-    *out = t;
-    return 0;
+    if (rc == 0)
+        remove_journal(p);
+    return rc;
 }
 
 void mlr_partial_spoil(mlr_partial *p)
