@@ -680,8 +680,8 @@ MLREG_API void mlreg_builder_free(mlreg_builder *b);
 /** Look whether a repository has a blob, and how long it is.
  *
  * In a store that may be written to, what was found, mounted or uploaded is from then on safe from gc, in whatever
- * process, as content of a copy in progress is: until a manifest that names it is put, mlreg_session_release, or the
- * session's end.
+ * process, as content of a copy in progress is: until a manifest that names it is put into that repository,
+ * mlreg_session_release, or the session's end.
  *
  * @param bytes  its size; NULL if not wanted
  * @return 0; ENOTFOUND; ENOTSUP (no store, layout or memory; a digest that is not sha256); EPROTO, EBUSY, ECANCELLED,
@@ -699,8 +699,8 @@ MLREG_API int mlreg_session_blob_fd(mlreg_session *s, const char *repo, const ch
 MLREG_API int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, const char *from,
         mlreg_op *op, mlreg_error **err);
 /** A blob that was found, mounted or uploaded is waited for no longer: gc may take it if nothing names it. One release
- * for each; too many are no error. Codes: EDENIED (read only), EIO. Since 0.1. */
-MLREG_API int mlreg_session_release(mlreg_session *s, const char *digest, mlreg_error **err);
+ * for each, in the same repository; too many are no error. Codes: EDENIED (read only), EIO. Since 0.1. */
+MLREG_API int mlreg_session_release(mlreg_session *s, const char *repo, const char *digest, mlreg_error **err);
 /** Put a manifest or index, byte for byte. All that it names must be there, but for layers with URLs and its subject.
  *
  * @param ref         "repo:tag", "repo@sha256:<hex>" (which it must then have), or "repo"

@@ -87,7 +87,7 @@ func everyCall(ctx context.Context, s *Session, a *Artifact, st *Stream, b *Buil
 		put("AddChildrenOf", b.AddChildrenOf(a))
 		put("AddChild", b.AddChild(a, Variant{Name: "cpu"}))
 		put("RemoveChild", b.RemoveChild("cpu"))
-		put("Release", s.Release("sha256:"))
+		put("Release", s.Release("team/x", "sha256:"))
 	}
 	put("AddPip", b.AddPip(ctx, "/none", PipOptions{}))
 	put("AddTree", b.AddTree(ctx, "/", nil))

@@ -64,14 +64,14 @@ func (s *Session) Mount(ctx context.Context, repo, digest, from string) error {
 
 // Release says that a blob that was found, mounted or uploaded is waited for no
 // longer: [Session.GC] may take it if nothing names it.
-func (s *Session) Release(digest string) error {
+func (s *Session) Release(repo, digest string) error {
 	var t texts
-	cdigest := t.need("the digest", digest)
+	crepo, cdigest := t.need("the repository", repo), t.need("the digest", digest)
 	if t.err != nil {
 		return t.err
 	}
 	return s.do(context.Background(), watch{}, func(cs *C.mlreg_session, _ *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_session_release(cs, cdigest, e)
+		return C.mlreg_session_release(cs, crepo, cdigest, e)
 	})
 }
 

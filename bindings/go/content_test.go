@@ -110,7 +110,7 @@ func TestContentIsFoundMountedReadAndNamed(t *testing.T) {
 	if text := must[[]byte](t)(io.ReadAll(f)); string(text) != "{}" {
 		t.Fatalf("%q", text)
 	}
-	ok(t, s.Release(digest))
+	ok(t, s.Release("team/x", digest))
 	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"%s","size":2},"layers":[]}`, digest)
 	a := must[*Artifact](t)(s.Put(bg, "team/y:1", []byte(manifest), nil))
 	defer a.Close()

@@ -81,7 +81,7 @@ void blob_end(request *r)
 
     /* Whoever asks by HEAD may be about to push a manifest that names it. */
     if (request_is(r, "HEAD") && access_may(r, r->repo, MAY_WRITE) && mlreg_session_blob(r->s->store, r->repo, r->ref, NULL, &size, NULL) == 0)
-        holds_add(r->s, r->ref);
+        holds_add(r->s, r->repo, r->ref);
     if (mlreg_session_blob_fd(r->s->store, r->repo, r->ref, NULL, &fd, &size, &err) < 0) {
         if (mlreg_error_code(err) == MLREG_EINVAL)
             answer_error(r, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", mlreg_error_message(err), NULL);

@@ -10,7 +10,7 @@
 
 struct holds {
     pthread_mutex_t lock;             /* guards all below */
-    struct { char digest[72]; uint64_t until_ms; } *ring;
+    struct hold { char *repo, digest[72]; uint64_t until_ms; } *ring;
     size_t first, n;
 };
 
@@ -30,20 +30,22 @@ void holds_free(holds *h)
 {
     if (h == NULL)
         return;
+    for (; h->n > 0; h->n--)
+        free(h->ring[(h->first + h->n - 1) % HOLDS_MAX].repo);
     pthread_mutex_destroy(&h->lock);
     free(h->ring);
     free(h);
 }
 
 /* Takes out the first, if it is due or in the way. */
-static bool take_due(holds *h, uint64_t now, char digest[72])
+static bool take_due(holds *h, uint64_t now, struct hold *out)
 {
     bool due;
 
     pthread_mutex_lock(&h->lock);
     due = h->n > 0 && (h->n == HOLDS_MAX || h->ring[h->first].until_ms <= now);
     if (due) {
-        memcpy(digest, h->ring[h->first].digest, 72);
+        *out = h->ring[h->first];
         h->first = (h->first + 1) % HOLDS_MAX;
         h->n--;
     }
@@ -51,21 +53,29 @@ static bool take_due(holds *h, uint64_t now, char digest[72])
     return due;
 }
 
-void holds_add(server *s, const char *digest)
+/* One that finds no room stays held until the server ends. */
+static void keep(holds *h, struct hold *new)
 {
-    holds *h = s->holds;
-    uint64_t now = now_ms();
-    char due[72];
-
-    while (take_due(h, now, due))
-        mlreg_session_release(s->store, due, NULL);
-    if (s->options->read_only)
-        return;
     pthread_mutex_lock(&h->lock);
     if (h->n < HOLDS_MAX) {
-        size_t at = (h->first + h->n++) % HOLDS_MAX;
-        snprintf(h->ring[at].digest, sizeof h->ring[at].digest, "%s", digest);
-        h->ring[at].until_ms = now + HOLD_MS;
+        h->ring[(h->first + h->n++) % HOLDS_MAX] = *new;
+        new->repo = NULL;
     }
     pthread_mutex_unlock(&h->lock);
+}
+
+void holds_add(server *s, const char *repo, const char *digest)
+{
+    uint64_t now = now_ms();
+    struct hold due, new = { NULL, "", now + HOLD_MS };
+
+    while (take_due(s->holds, now, &due)) {
+        mlreg_session_release(s->store, due.repo, due.digest, NULL);
+        free(due.repo);
+    }
+    if (s->options->read_only || (new.repo = strdup(repo)) == NULL)
+        return;
+    snprintf(new.digest, sizeof new.digest, "%s", digest);
+    keep(s->holds, &new);
+    free(new.repo);
 }

@@ -119,7 +119,7 @@ struct rates *rates_new(void);
 void rates_free(struct rates *rates);
 holds *holds_new(void);
 void holds_free(holds *h);
-void holds_add(server *s, const char *digest);   /* the store holds it for us: released after a while */
+void holds_add(server *s, const char *repo, const char *digest);   /* the store holds it for us: released after a while */
 /* Brings what `ref` names from upstream, if there is one and the store lacks it or it may have moved. */
 void upstream_refresh(server *s, const char *repo, const char *ref);
 uint64_t now_ms(void);

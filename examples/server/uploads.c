@@ -51,7 +51,7 @@ static bool mount(request *r)
     if (digest == NULL || from == NULL || !access_may(r, from, MAY_READ) ||
         mlreg_session_mount(r->s->store, r->repo, digest, from, NULL, NULL) < 0)
         return false;
-    holds_add(r->s, digest);
+    holds_add(r->s, r->repo, digest);
     answer_created(r, digest);
     return true;
 }
@@ -104,7 +104,7 @@ static void finish(request *r, const char *digest)
     mlreg_error *err = NULL;
 
     if (mlreg_upload_commit(r->upload, digest, NULL, &err) == 0) {
-        holds_add(r->s, digest);
+        holds_add(r->s, r->repo, digest);
         answer_created(r, digest);
         return;
     }

@@ -75,14 +75,15 @@ int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, 
     return mlr_error_subject(err, rc, digest);
 }
 
-int mlreg_session_release(mlreg_session *s, const char *digest, mlreg_error **err)
+int mlreg_session_release(mlreg_session *s, const char *repo, const char *digest, mlreg_error **err)
 {
     mlr_digest d;
     int rc;
 
-    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(digest, "digest", err)) < 0 || (rc = mlr_digest_parse(digest, &d, err)) < 0)
+    if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(repo, "repo", err)) < 0 || (rc = mlr_door_needs(digest, "digest", err)) < 0 ||
+        (rc = mlr_digest_parse(digest, &d, err)) < 0)
         return rc;
-    return mlr_error_subject(err, mlr_place_release(s->place, &d, err), digest);
+    return mlr_error_subject(err, mlr_place_release(s->place, repo, &d, err), digest);
 }
 
 /* ---- manifests ---- */

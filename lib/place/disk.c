@@ -361,8 +361,8 @@ int mlr_disk_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_
     return rc;
 }
 
-int mlr_disk_release(mlr_place *p, const mlr_digest *d, mlreg_error **err)
+int mlr_disk_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err)
 {
     const mlr_disk *disk = (const mlr_disk *)p;
-    return mlr_inflight_release(disk->inflight, d, err);
+    return mlr_inflight_release(disk->inflight, repo, d, err);
 }

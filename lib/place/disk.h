@@ -46,6 +46,6 @@ int  mlr_disk_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *o
 int  mlr_disk_gather(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err);
 int  mlr_disk_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err);
 int  mlr_disk_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
-int  mlr_disk_release(mlr_place *p, const mlr_digest *d, mlreg_error **err);
+int  mlr_disk_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);
 int  mlr_disk_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);
 #endif

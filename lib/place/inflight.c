@@ -21,7 +21,8 @@
 struct mlr_inflight {
     char           *dir, *gate;
     pthread_mutex_t lock;  /* guards all below, and the order of lines in the file: held while one is written */
-    mlr_digestmap   held;  /* how often */
+    mlr_digestmap   held;  /* how often, in all repositories' names */
+    mlr_digestmap   names; /* how often in one repository's, by claim_of */
     size_t          live;  /* digests held at least once */
     char           *path;  /* NULL: no file now */
     int             fd;
@@ -41,11 +42,17 @@ int mlr_inflight_new(const char *dir, const char *gate, mlr_inflight **out, mlre
         return mlr_error_nomem(err);
     }
     pthread_mutex_init(&l->lock, NULL);
-    l->held = (mlr_digestmap)MLR_DIGESTMAP_INIT;
+    l->held = l->names = (mlr_digestmap)MLR_DIGESTMAP_INIT;
     l->fd = -1;
     l->alive = (mlr_lock)MLR_LOCK_INIT;
     *out = l;
     return 0;
+}
+
+static void forget(mlr_inflight *l)
+{
+    mlr_digestmap_done(&l->held);
+    mlr_digestmap_done(&l->names);
 }
 
 /* Removed before its lock goes: nobody shall find notes that look like a dead one's. */
@@ -67,7 +74,7 @@ void mlr_inflight_free(mlr_inflight *l)
         return;
     close_file(l);
     pthread_mutex_destroy(&l->lock);
-    mlr_digestmap_done(&l->held);
+    forget(l);
     mlr_free(l->dir);
     mlr_free(l->gate);
     mlr_free(l);
@@ -163,48 +170,68 @@ static int write_line(mlr_inflight *l, char sign, const mlr_digest *d, mlreg_err
     return rc;
 }
 
-static int hold(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+/* Content under a repository's name, as a key. */
+static mlr_digest claim_of(const char *repo, const mlr_digest *d)
 {
-    uint64_t *times = mlr_digestmap_add(&l->held, d, err);
-    int       rc = times != NULL ? 0 : MLREG_ENOMEM;
+    mlr_sha256 s;
+    mlr_digest claim;
+
+    mlr_sha256_init(&s);
+    mlr_sha256_update(&s, d->text, MLR_DIGEST_TEXT);
+    mlr_sha256_update(&s, repo, strlen(repo));
+    mlr_digest_final(&s, &claim);
+    return claim;
+}
+
+static int hold(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err)
+{
+    mlr_digest claim = claim_of(repo, d);
+    uint64_t  *times = mlr_digestmap_add(&l->held, d, err), *named = NULL;
+    int        rc = times != NULL && (named = mlr_digestmap_add(&l->names, &claim, err)) != NULL ? 0 : MLREG_ENOMEM;
 
     if (rc == 0 && *times == 0 && (rc = open_file(l, err)) == 0 && (rc = write_line(l, '+', d, err)) == 0)
         l->live++;
-    if (rc == 0)
+    if (rc == 0) {
         ++*times;
+        ++*named;
+    }
     return rc;
 }
 
-int mlr_inflight_hold(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+int mlr_inflight_hold(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err)
 {
     int rc;
 
     pthread_mutex_lock(&l->lock);
-    rc = hold(l, d, err);
+    rc = hold(l, repo, d, err);
     pthread_mutex_unlock(&l->lock);
     return rc;
 }
 
-static int release(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+static int release(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err)
 {
-    uint64_t *times = mlr_digestmap_find(&l->held, d);
-    int       rc = 0;
+    mlr_digest claim = claim_of(repo, d);
+    uint64_t  *named = mlr_digestmap_find(&l->names, &claim), *times = mlr_digestmap_find(&l->held, d);
+    int        rc = 0;
 
-    if (times == NULL || *times == 0)
+    if (named == NULL || *named == 0 || times == NULL)
         return 0;
     if (*times == 1 && l->live > 1 && (rc = write_line(l, '-', d, err)) < 0)
         return rc;
-    if (--*times == 0 && --l->live == 0)
+    --*named;
+    if (--*times == 0 && --l->live == 0) {
         close_file(l);
+        forget(l);
+    }
     return 0;
 }
 
-int mlr_inflight_release(mlr_inflight *l, const mlr_digest *d, mlreg_error **err)
+int mlr_inflight_release(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err)
 {
     int rc;
 
     pthread_mutex_lock(&l->lock);
-    rc = release(l, d, err);
+    rc = release(l, repo, d, err);
     pthread_mutex_unlock(&l->lock);
     return rc;
 }

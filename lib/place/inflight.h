@@ -12,9 +12,10 @@ typedef struct mlr_inflight mlr_inflight;      /* of one open place; any thread 
 int  mlr_inflight_new(const char *dir, const char *gate, mlr_inflight **out, mlreg_error **err);
 void mlr_inflight_free(mlr_inflight *l);       /* and with it all that was held; NULL is fine */
 int  mlr_inflight_enter(mlr_inflight *l, mlr_op *op, mlr_lock *gate, mlreg_error **err);   /* EBUSY after a minute */
-/* Inside the gate. Held as often as released: two copies may need the same content. */
-int  mlr_inflight_hold(mlr_inflight *l, const mlr_digest *d, mlreg_error **err);
-int  mlr_inflight_release(mlr_inflight *l, const mlr_digest *d, mlreg_error **err);        /* not held is fine */
+/* Inside the gate. In the name of a repository ("" in a layout of its own), for its manifests protect what they name in it alone; as often as
+ * released: two copies may need the same content. */
+int  mlr_inflight_hold(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err);
+int  mlr_inflight_release(mlr_inflight *l, const char *repo, const mlr_digest *d, mlreg_error **err);      /* not held is fine */
 
 /* For gc, with the gate held: all that anybody holds, into `out`. Notes of the dead are removed. */
 int  mlr_inflight_collect(const char *dir, mlr_op *op, mlr_digestmap *out, mlreg_error **err);

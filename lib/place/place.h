@@ -42,7 +42,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     /* A blob that comes in pieces, from whoever asks us as a registry; all or none of the three. */
     int (*incoming)(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err);
     int (*arrive)(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
-    int (*release)(mlr_place *p, const mlr_digest *d, mlreg_error **err);   /* nobody here needs it any more: gc decides */
+    int (*release)(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);   /* nobody here needs it any more: gc decides */
     uint64_t (*max_blob)(const mlr_place *p);   /* bytes that a blob may have, as far as is known; NULL: any number */
     /* Blobs that are not here by design, place/absent.h; NULL: no record of that is kept. */
     int (*absent_note)(mlr_place *p, const mlr_blob *b, const struct mlr_absent *where, mlreg_error **err);
@@ -90,7 +90,7 @@ int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader 
 int mlr_place_blob_find(mlr_place *p, const char *repo, const mlr_digest *d, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* as open, where its size is not known yet */
 int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err);     /* id NULL: a new one */
 int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
-int mlr_place_release(mlr_place *p, const mlr_digest *d, mlreg_error **err);
+int mlr_place_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */
 /* To be called when what a reader gave turned out not to be the blob: 1 where it may be right elsewhere, so open it again; else 0. */
 int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op);

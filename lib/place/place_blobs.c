@@ -177,12 +177,12 @@ int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr
     return mlr_error_at(err, p->ops->arrive(p, repo, in, d, op, err), p->name);
 }
 
-int mlr_place_release(mlr_place *p, const mlr_digest *d, mlreg_error **err)
+int mlr_place_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err)
 {
     int rc = mlr_place_check_writable(p, err);
 
-    if (rc == 0 && p->ops->release != NULL)
-        rc = p->ops->release(p, d, err);
+    if (rc == 0 && (rc = mlr_place_check_repo(repo, err)) == 0 && p->ops->release != NULL)
+        rc = p->ops->release(p, repo, d, err);
     return mlr_error_at(err, rc, p->name);
 }
 

@@ -36,8 +36,8 @@ static int hold_and_look(const mlr_repodir *r, const mlr_digest *d, uint64_t byt
 
     if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
-    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = look(r, d, bytes, err)) <= 0)
-        mlr_inflight_release(r->inflight, d, NULL);
+    if ((rc = mlr_inflight_hold(r->inflight, r->name, d, err)) == 0 && (rc = look(r, d, bytes, err)) <= 0)
+        mlr_inflight_release(r->inflight, r->name, d, NULL);
     mlr_lock_drop(&gate);
     return rc;
 }
@@ -112,8 +112,8 @@ static int hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t 
 
     if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
-    if ((rc = mlr_inflight_hold(r->inflight, d, err)) == 0 && (rc = publish(r, d, bytes, t, op, err)) < 0)
-        mlr_inflight_release(r->inflight, d, NULL);
+    if ((rc = mlr_inflight_hold(r->inflight, r->name, d, err)) == 0 && (rc = publish(r, d, bytes, t, op, err)) < 0)
+        mlr_inflight_release(r->inflight, r->name, d, NULL);
     mlr_lock_drop(&gate);
     return rc;
 }
@@ -123,7 +123,7 @@ static int enlist(const mlr_repodir *r, const mlr_repoblobs_whole *b, mlreg_erro
     const mlr_folder *into = r->pool != NULL ? r->pool : &r->own;
     int               rc;
 
-    if ((rc = mlr_inflight_hold(r->inflight, b->digest, err)) == 0 &&
+    if ((rc = mlr_inflight_hold(r->inflight, r->name, b->digest, err)) == 0 &&
         (rc = mlr_blobdir_enlist(into, b->digest, b->bytes, b->temp, err)) == 0 && r->pool != NULL)
         rc = mlr_blobdir_link(r->pool, &r->own, b->digest, b->bytes, SHARED_MODE, err);
     return rc;

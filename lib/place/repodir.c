@@ -160,12 +160,12 @@ static int put_manifest(void *user, mlr_index *x, mlr_op *op, mlreg_error **err)
 }
 
 /* The index names them now. A failure keeps them held until the session ends, which is harmless. */
-static void release_parts(mlr_inflight *l, const mlr_manifest *m)
+static void release_parts(const mlr_repodir *r, const mlr_manifest *m)
 {
     if (m->config != NULL)
-        mlr_inflight_release(l, &m->config->digest, NULL);
+        mlr_inflight_release(r->inflight, r->name, &m->config->digest, NULL);
     for (size_t i = 0; i < m->n_layers; i++)
-        mlr_inflight_release(l, &m->layers[i].digest, NULL);
+        mlr_inflight_release(r->inflight, r->name, &m->layers[i].digest, NULL);
 }
 
 int mlr_repodir_manifest_write(const mlr_repodir *r, const mlr_ref *ref, const mlr_tag_rule *rule,
@@ -180,7 +180,7 @@ int mlr_repodir_manifest_write(const mlr_repodir *r, const mlr_ref *ref, const m
         (rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
     if ((rc = mlr_indexfile_change(&file, true, put_manifest, &w, op, err)) == 0)
-        release_parts(r->inflight, m);
+        release_parts(r, m);
     mlr_lock_drop(&gate);
     return rc;
 }

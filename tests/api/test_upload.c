@@ -231,12 +231,12 @@ static void test_blob__is_safe_from_gc_until_it_is_released(void **state)
     put_blob(b.s, "team/x", "some weights");
     assert_int_equal(collect(other), 0);
     assert_int_equal(has(b.s, "team/x", digest), 0);          /* held once more */
-    api_rc(mlreg_session_release(b.s, digest, &err), 0);
+    api_rc(mlreg_session_release(b.s, "team/x", digest, &err), 0);
     assert_int_equal(collect(other), 0);
     assert_int_equal(has(other, "team/x", digest), 0);
-    api_rc(mlreg_session_release(other, digest, &err), 0);
-    api_rc(mlreg_session_release(b.s, digest, &err), 0);
-    api_rc(mlreg_session_release(b.s, digest, &err), 0);      /* too many are no error */
+    api_rc(mlreg_session_release(other, "team/x", digest, &err), 0);
+    api_rc(mlreg_session_release(b.s, "team/x", digest, &err), 0);
+    api_rc(mlreg_session_release(b.s, "team/x", digest, &err), 0);      /* too many are no error */
     assert_int_equal(collect(other), 0);
     assert_int_equal(has(b.s, "team/x", digest), MLREG_ENOTFOUND);
     mlreg_session_free(other);
@@ -305,6 +305,25 @@ static void test_put__keeps_every_byte_and_names_it(void **state)
     end(&b);
 }
 
+/* Two repositories wait for the same blob; what becomes of one is nothing to the other. */
+static void test_put__leaves_held_what_others_wait_for(void **state)
+{
+    bed b = begin();
+    mlreg_session *other = api_open(bed_at(b.dir, "store"), 0);
+    const char *json;
+
+    (void)state;
+    put_blob(b.s, "team/x", "{}");
+    put_blob(b.s, "team/y", "{}");
+    json = manifest_of("{}", "");
+    api_rc(put(b.s, "team/y:1", NULL, json, 0, &err), 0);
+    api_rc(put(b.s, "team/y:2", NULL, json, 0, &err), 0);
+    assert_int_equal(collect(other), 0);
+    api_rc(put(b.s, "team/x:1", NULL, json, 0, &err), 0);
+    mlreg_session_free(other);
+    end(&b);
+}
+
 static void test_put__referrers_may_come_before_their_subject(void **state)
 {
     bed b = begin();
@@ -335,7 +354,7 @@ static void test_content__elsewhere_is_not_supported_and_read_only_is_denied(voi
     api_rc(mlreg_upload_open(memory, "team/x", NULL, NULL, &u, &err), MLREG_ENOTSUP);
     api_rc(mlreg_upload_open(reader, "team/x", NULL, NULL, &u, &err), MLREG_EDENIED);
     api_rc(mlreg_session_mount(reader, "team/y", digest_of("{}"), "team/x", NULL, &err), MLREG_EDENIED);
-    api_rc(mlreg_session_release(reader, digest_of("{}"), &err), MLREG_EDENIED);
+    api_rc(mlreg_session_release(reader, "team/x", digest_of("{}"), &err), MLREG_EDENIED);
     api_rc(put(reader, "team/x:1", TYPE, manifest_of("{}", ""), 0, &err), MLREG_EDENIED);
     api_rc(mlreg_session_blob_fd(reader, "team/x", digest_of("{}"), NULL, &fd, NULL, &err), 0);
     close(fd);
@@ -362,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_blob__is_safe_from_gc_until_it_is_released),
         cmocka_unit_test(test_mount__shares_a_blob_that_the_other_repository_has),
         cmocka_unit_test(test_put__keeps_every_byte_and_names_it),
+        cmocka_unit_test(test_put__leaves_held_what_others_wait_for),
         cmocka_unit_test(test_put__referrers_may_come_before_their_subject),
         cmocka_unit_test(test_content__elsewhere_is_not_supported_and_read_only_is_denied),
     };

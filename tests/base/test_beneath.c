@@ -297,7 +297,7 @@ static void test_beneath__the_longest_path_works_and_no_longer_one(void **state)
     top[255] = '\0';
     /* Too deep for nftw's paths: taken apart from the top, one directory moved up at a time. */
     for (int i = 0; i < 15; i++) {
-        char moved[16];
+        char moved[24];
         int  dir = openat(f->root, top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         snprintf(moved, sizeof moved, "level-%d", i);

@@ -101,7 +101,7 @@ class Blobs(Case):
             upload.write(b"lone")
             upload.commit(digest_of(b"lone"))
         self.assertEqual(self.store.gc(grace_ms=0).blobs, 0)
-        self.store.release(digest_of(b"lone"))
+        self.store.release("team/x", digest_of(b"lone"))
         self.assertEqual(self.store.gc(grace_ms=0).blobs, 1)
         self.assertRaises(mlreg.NotFoundError, self.store.blob, "team/x", digest_of(b"lone"))
         self.assertRaises(mlreg.NotFoundError, self.store.open_blob, "team/x", digest_of(b"lone"))

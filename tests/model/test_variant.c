@@ -25,7 +25,7 @@ static mlr_manifest *index_of(const entry *e, size_t n)
 
     assert_int_equal(mlr_buf_puts(&json, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_INDEX "\",\"manifests\":[", NULL), 0);
     for (size_t i = 0; i < n; i++) {
-        char text[16], os[32] = "", arch[32] = "", variant[32] = "";
+        char text[24], os[32] = "", arch[32] = "", variant[32] = "";
         mlr_digest d;
 
         snprintf(text, sizeof text, "%zu", i);

@@ -50,13 +50,13 @@ static mlr_digest digest_of(int n)
 static void hold(mlr_inflight *l, int n)
 {
     mlr_digest d = digest_of(n);
-    bed_assert_rc(mlr_inflight_hold(l, &d, &err), 0);
+    bed_assert_rc(mlr_inflight_hold(l, "team/x", &d, &err), 0);
 }
 
 static void release(mlr_inflight *l, int n)
 {
     mlr_digest d = digest_of(n);
-    bed_assert_rc(mlr_inflight_release(l, &d, &err), 0);
+    bed_assert_rc(mlr_inflight_release(l, "team/x", &d, &err), 0);
 }
 
 /* How many of the digests 0 .. 9 anybody holds, as bits. */
@@ -101,6 +101,19 @@ static void test_inflight__is_held_until_released_as_often(void **state)
     assert_int_equal(held(f), 0x8);
 }
 
+static void test_inflight__is_held_for_each_repository_apart(void **state)
+{
+    fixture   *f = *state;
+    mlr_digest d = digest_of(1);
+    hold(f->l, 1);
+    bed_assert_rc(mlr_inflight_hold(f->l, "team/y", &d, &err), 0);
+    for (int i = 0; i < 3; i++)
+        bed_assert_rc(mlr_inflight_release(f->l, "team/y", &d, &err), 0);
+    assert_int_equal(held(f), 0x2);
+    release(f->l, 1);
+    assert_int_equal(held(f), 0);
+}
+
 static void test_inflight__several_sessions_hold_together(void **state)
 {
     fixture      *f = *state;
@@ -124,7 +137,7 @@ static void test_inflight__the_dead_hold_nothing(void **state)
     if (child == 0) {
         mlr_inflight *l = NULL;
         mlr_digest    d = digest_of(4);
-        if (mlr_inflight_new(f->dir, bed_at(f->dir, "gate"), &l, NULL) == 0 && mlr_inflight_hold(l, &d, NULL) == 0)
+        if (mlr_inflight_new(f->dir, bed_at(f->dir, "gate"), &l, NULL) == 0 && mlr_inflight_hold(l, "team/x", &d, NULL) == 0)
             raise(SIGKILL);
         _exit(1);
     }
@@ -171,7 +184,7 @@ static void test_inflight__no_fault_forgets_what_is_held(void **state)
         mlr_digest d = digest_of(2);
         hold(f->l, 1);
         fs_fault_arm(n, 0, ENOSPC);
-        int rc = mlr_inflight_hold(f->l, &d, NULL);
+        int rc = mlr_inflight_hold(f->l, "team/x", &d, NULL);
         fired = fs_fault_disarm();
         assert_int_equal(rc, fired ? MLREG_EIO : 0);
         assert_int_equal(held(f), rc == 0 ? 0x6 : 0x2);
@@ -186,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIR(test_inflight__nothing_is_written_before_the_first_hold),
         IN_DIR(test_inflight__is_held_until_released_as_often),
+        IN_DIR(test_inflight__is_held_for_each_repository_apart),
         IN_DIR(test_inflight__several_sessions_hold_together),
         IN_DIR(test_inflight__the_dead_hold_nothing),
         IN_DIR(test_inflight__a_forked_child_leaves_it_to_its_parent),

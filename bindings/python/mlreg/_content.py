@@ -76,8 +76,8 @@ class Content(Handle):
     def blob(self, repository: str, digest: str, *, op: Optional[_call.Op] = None) -> int:
         """The size of a blob of a repository, in bytes.
 
-        In a store that may be written to it is from then on safe from :meth:`Session.gc`, until a manifest that names it is put,
-        :meth:`release`, or the session's end.
+        In a store that may be written to it is from then on safe from :meth:`Session.gc`, until a manifest that names it is put
+        into that repository, :meth:`release`, or the session's end.
 
         Raises:
             NotFoundError, NotSupportedError (no store, layout or memory), BusyError, LocalIOError, ProtocolError.
@@ -104,10 +104,10 @@ class Content(Handle):
         repo, name, source = _c.word(repository, "a repository"), _c.word(digest, "a digest"), _c.word(from_, "a repository")
         self._run(lambda s, o: _c.session_mount(s, repo, name, source, o), op)
 
-    def release(self, digest: str) -> None:
+    def release(self, repository: str, digest: str) -> None:
         """A blob that was found, mounted or uploaded is waited for no longer: gc may take it if nothing names it."""
         with self._use() as s:
-            _c.session_release(s, _c.word(digest, "a digest"))
+            _c.session_release(s, _c.word(repository, "a repository"), _c.word(digest, "a digest"))
 
     def put(self, ref: str, manifest: Any, *, media_type: Optional[str] = None, move: bool = False,
             expect_digest: Optional[str] = None, op: Optional[_call.Op] = None) -> Artifact:
