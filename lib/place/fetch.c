@@ -22,6 +22,7 @@ void mlr_fetch_fail(mlr_fetch_state *f, int rc, mlreg_error **err)
         mlr_error_move(&f->err, err);
     }
     pthread_cond_broadcast(&f->changed);
+    pthread_cond_broadcast(&f->nearer);
     pthread_cond_broadcast(&f->news);
     pthread_mutex_unlock(&f->lock);
     mlr_op_cancel(f->op);
@@ -83,11 +84,9 @@ static int make_queues(mlr_fetch_state *f, mlreg_error **err)
 
     if ((rc = mlr_queue_new(n, &f->empty, err)) < 0 || (rc = mlr_queue_new(n, &f->full, err)) < 0)
         return rc;
-    for (size_t i = 0; i < MLR_FETCH_CHUNKS; i++) {
-        f->chunks[i].data = f->room + i * MLR_CHUNK_BYTES;
-        mlr_queue_put(f->empty, &f->chunks[i], NULL, NULL);
-    }
-    return 0;
+    for (size_t i = 0; rc == 0 && i < MLR_FETCH_CHUNKS; i++)
+        rc = mlr_fetch_chunk_more(f, err);
+    return rc;
 }
 
 static unsigned connections_of(const mlr_fetch_state *f)
@@ -103,8 +102,7 @@ static int make_parts(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
 
     if ((rc = mlr_op_child(op, &f->op, err)) < 0 || (rc = mlr_slabs_init(&f->slabs, f->reader->bytes, err)) < 0)
         return rc;
-    if ((f->room = mlr_alloc(ROOM_BYTES)) == NULL ||
-        (f->sums = mlr_alloc_array(f->slabs.n, sizeof *f->sums)) == NULL ||
+    if ((f->sums = mlr_alloc_array(f->slabs.n, sizeof *f->sums)) == NULL ||
         (f->whole = mlr_alloc_array(f->slabs.n, sizeof *f->whole)) == NULL)
         return mlr_error_nomem(err);
     if ((rc = make_queues(f, err)) < 0 || (rc = mlr_group_new(f->rt, f->op, 2, &f->workers, err)) < 0 ||
@@ -156,7 +154,7 @@ static int watch(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
         if (rc == 0)
             rc = note_slabs(f, err);
         if (rc == 0 && mlr_clock_ms() - looked_ms >= LOOK_MS) {
-            mlr_fetch_lines_adjust(f);
+            mlr_fetch_width_adjust(f);
             looked_ms = mlr_clock_ms();
         }
     }
@@ -202,17 +200,17 @@ static void release(mlr_fetch_state *f)
 {
     mlr_group_free(f->lines_group);
     mlr_group_free(f->workers);
-    mlr_fetch_lines_done(f);
+    mlr_fetch_width_done(f);
     mlr_queue_free(f->empty);
     mlr_queue_free(f->full);
     mlr_slabs_done(&f->slabs);
     mlr_free(f->whole);
     mlr_free(f->sums);
-    mlr_free(f->room);
     if (f->op != NULL)
         mlr_op_end(f->op);
     mlr_error_done(f->err);
     pthread_cond_destroy(&f->news);
+    pthread_cond_destroy(&f->nearer);
     pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     mlr_free(f);
@@ -235,6 +233,7 @@ static int side_by_side(mlr_runtime *rt, mlr_reader *r, int fd, const char *name
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
     pthread_cond_init(&f->news, NULL);
+    pthread_cond_init(&f->nearer, NULL);
     if ((rc = make_parts(f, op, err)) == 0 && (rc = move_all(f, op, err)) == 1 &&
         (rc = mlr_reader_unchanged(r, err)) == 0) {
         mlr_digest_final(&f->hash, out);

@@ -10,7 +10,7 @@ struct mlr_partial;
 /* All of `r` into the file, which is empty but for what `p` knows to be there, and its digest. A blob of two slabs or more that can be
  * read over several connections begins with one; others come when they make it faster, and fetch the lowest slabs that nobody has
  * begun. What arrives in turn is hashed while it is hot; what arrives ahead of it is read back later. `p` (may be NULL) hears of
- * every slab. Memory: 2 MiB of the runtime's budget, and 768 KiB for each connection beyond the first, if that is to be had.
+ * every slab. Memory: 2 MiB of the runtime's budget, and 640 KiB for each connection beyond the first, if that is to be had.
  * Codes as mlr_intake. */
 int mlr_fetch(mlr_runtime *rt, mlr_reader *r, int fd, const char *name, struct mlr_partial *p, mlr_op *op, mlr_digest *out,
         mlreg_error **err);

@@ -163,8 +163,10 @@ static int hash_all(mlr_fetch_state *f, void *room, mlr_op *op, mlreg_error **er
 
     pthread_mutex_lock(&f->lock);
     while (rc == 0 && f->hashed < f->slabs.bytes)
-        if ((rc = hash_some(f, room, op, err)) == 0 && f->hashed % MLR_SLAB_BYTES == 0)
+        if ((rc = hash_some(f, room, op, err)) == 0 && f->hashed % MLR_SLAB_BYTES == 0) {
             f->midstate = f->hash;
+            pthread_cond_broadcast(&f->nearer);
+        }
     f->is_done = rc == 0;
     pthread_cond_broadcast(&f->changed);
     pthread_cond_broadcast(&f->news);

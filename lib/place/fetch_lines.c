@@ -4,14 +4,26 @@
 #include "base/error.h"
 #include "place/fetch_parts.h"
 
-#define TWIN_BYTES     (MLR_FETCH_TWIN_CHUNKS * MLR_CHUNK_BYTES)
-#define LINE_BYTES     (TWIN_BYTES + MLR_CHUNK_BYTES)   /* with what the transport keeps for a connection */
-#define ASK_SHARE      25       /* a request's bytes take so many times what it takes to answer */
-#define SLABS_MAX      16       /* of one request, where there are several connections */
-#define SLOW           4        /* times slower than the middle one: replaced */
-#define SLOW_AFTER_MS  1000
+#define ASK_SHARE   8           /* a request's bytes take so many times what it takes to answer … */
+#define ASK_SHARE_AHEAD 25      /* … where enough is there to be hashed meanwhile */
+#define SLABS_MAX   16          /* of one request, where there are several connections */
+#define AHEAD_SLABS 8           /* of what is hashed, besides one for each connection */
 
 /* ---- what one fetches next ---- */
+
+static size_t slabs_hashed(const mlr_fetch_state *f)
+{
+    return (size_t)(f->hashed / MLR_SLAB_BYTES);
+}
+
+/* How many times longer than an answer takes a request shall be. Whoever hashes goes through the runs in turn, and waits for the end of
+ * one that is longer than those beside it: so as long as connections are added all are short. */
+static unsigned ask_share(const mlr_fetch_state *f)
+{
+    if (f->slabs.n_whole - slabs_hashed(f) >= f->n_live)
+        return ASK_SHARE_AHEAD;
+    return f->width.state == MLR_WIDTH_SETTLED ? ASK_SHARE : 0;
+}
 
 /* Long enough for its waiting not to count, and short enough for all to end together. */
 static size_t slabs_at_once(const mlr_fetch_state *f)
@@ -20,15 +32,39 @@ static size_t slabs_at_once(const mlr_fetch_state *f)
 
     if (f->n_live == 1)
         return SIZE_MAX;
-    n = 1 + (uint64_t)((double)(f->seen.ask_ms * ASK_SHARE) * f->line_rate / (double)MLR_SLAB_BYTES);
+    n = 1 + (uint64_t)((double)(f->seen.ask_ms * ask_share(f)) * f->line_rate / (double)MLR_SLAB_BYTES);
     n = n < SLABS_MAX ? n : SLABS_MAX;
-    left /= 2 * f->n_live;
+    left /= 8 * f->n_live;
     return (size_t)(n < left ? n : left > 0 ? left : 1);
+}
+
+/* More would only take the processor from who hashes. */
+static bool is_far_ahead(mlr_fetch_state *f)
+{
+    size_t low = mlr_slabs_lowest(&f->slabs);
+
+    return f->n_live > 1 && low < f->slabs.n && low >= slabs_hashed(f) + f->n_live + AHEAD_SLABS;
+}
+
+static int wait_for_hash(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
+{
+    uint64_t from_ms = mlr_clock_ms();
+    int      rc = mlr_work_wait(&f->nearer, &f->lock, op, err);
+
+    f->seen.held_ms += mlr_clock_ms() - from_ms;
+    return rc;
 }
 
 static bool is_first(const mlr_line *l)
 {
     return l == &l->of->lines[0];
+}
+
+static int start_run(mlr_line *l)
+{
+    l->bytes = 0;
+    l->since_ms = mlr_clock_ms();
+    return 1;
 }
 
 /* 1: l->run; 0: there is nothing left that it could do. The first stays for what others may leave undone. */
@@ -38,13 +74,13 @@ static int next_run(mlr_line *l, mlr_op *op, mlreg_error **err)
     int              rc = 0;
 
     pthread_mutex_lock(&f->lock);
-    l->bytes = 0;
-    l->since_ms = mlr_clock_ms();
     while (rc == 0 && f->slabs.n_whole < f->slabs.n) {
         if (!is_first(l) && f->n_live > f->width.n)
             break;
-        if (mlr_slabs_take(&f->slabs, &l->run, slabs_at_once(f)))
-            rc = 1;
+        if (is_far_ahead(f))
+            rc = wait_for_hash(f, op, err);
+        else if (mlr_slabs_take(&f->slabs, &l->run, slabs_at_once(f)))
+            rc = start_run(l);
         else if (is_first(l))
             rc = mlr_work_wait(&f->changed, &f->lock, op, err);
         else
@@ -221,6 +257,7 @@ static int run_twin(void *line, mlr_op *op, mlreg_error **err)
 
     (void)err;
     mlr_reader_free(l->reader);
+    mlr_fetch_chunk_less(f);
     pthread_mutex_lock(&f->lock);
     l->reader = NULL;
     l->is_live = false;
@@ -259,121 +296,7 @@ int mlr_fetch_lines_begin(mlr_fetch_state *f, mlreg_error **err)
     return rc;
 }
 
-/* ---- more and fewer ---- */
-
-static int bring_chunks(mlr_fetch_state *f, size_t i)
+int mlr_fetch_lines_twin(mlr_fetch_state *f, mlr_line *l, mlreg_error **err)
 {
-    mlr_line *l = &f->lines[i];
-
-    if (l->room != NULL)
-        return 0;
-    if (!mlr_runtime_memory_try(f->rt, LINE_BYTES))
-        return -1;
-    if ((l->room = mlr_alloc(TWIN_BYTES)) == NULL) {
-        mlr_runtime_memory_give(f->rt, LINE_BYTES);
-        return -1;
-    }
-    for (size_t k = 0; k < MLR_FETCH_TWIN_CHUNKS; k++) {
-        mlr_chunk *c = &f->chunks[MLR_FETCH_CHUNKS + i * MLR_FETCH_TWIN_CHUNKS + k];
-
-        c->data = l->room + k * MLR_CHUNK_BYTES;
-        mlr_queue_put(f->empty, c, NULL, NULL);     /* it has room for all that there ever are */
-    }
-    return 0;
-}
-
-static bool add_one(mlr_fetch_state *f)
-{
-    size_t    i = 1;
-    mlr_line *l;
-
-    while (i < MLR_RUNS_MAX && f->lines[i].is_live)
-        i++;
-    if (i == MLR_RUNS_MAX || !mlr_runtime_connection_spare(f->rt) || bring_chunks(f, i) < 0)
-        return false;
-    l = &f->lines[i];
-    if (mlr_reader_twin(f->reader, &l->reader, NULL) < 0) {
-        f->width.most = f->n_live;
-        return false;
-    }
-    if (begin(f, l, run_twin, NULL) == 0)
-        return true;
-    mlr_reader_free(l->reader);
-    l->reader = NULL;
-    return false;
-}
-
-static double rate_of(const mlr_line *l, uint64_t now_ms)
-{
-    return (double)l->bytes / (double)(now_ms - l->since_ms + 1);
-}
-
-static bool has_run_long(const mlr_line *l, uint64_t now_ms)
-{
-    return l->is_live && l->run.is_taken && now_ms - l->since_ms >= SLOW_AFTER_MS;
-}
-
-/* Half of those that have been through a run were slower than it; 0: too few have. */
-static double middle_rate(const mlr_fetch_state *f)
-{
-    double rates[MLR_RUNS_MAX];
-    size_t n = 0;
-
-    for (size_t i = 0; i < MLR_RUNS_MAX; i++)
-        if (f->lines[i].usual > 0) {
-            size_t k = n++;
-            for (; k > 0 && rates[k - 1] > f->lines[i].usual; k--)
-                rates[k] = rates[k - 1];
-            rates[k] = f->lines[i].usual;
-        }
-    return n > 0 ? rates[n / 2] : 0;
-}
-
-/* What a slow one has left goes to others, and it itself to another connection. */
-static void replace_slow(mlr_fetch_state *f)
-{
-    uint64_t now_ms = mlr_clock_ms();
-    double   middle = middle_rate(f);
-
-    for (size_t i = 0; i < MLR_RUNS_MAX && f->n_live > 1; i++) {
-        mlr_line *l = &f->lines[i];
-
-        if (!has_run_long(l, now_ms))
-            continue;
-        if (rate_of(l, now_ms) * SLOW < middle) {
-            l->is_stopped = true;
-            mlr_slabs_drop(&f->slabs, &l->run);
-            mlr_op_cancel(l->op);
-        } else if (now_ms - l->since_ms >= 2 * SLOW_AFTER_MS) {
-            l->since_ms = now_ms;               /* what it did long ago does not excuse it */
-            l->bytes = 0;
-        }
-    }
-}
-
-void mlr_fetch_lines_adjust(mlr_fetch_state *f)
-{
-    f->seen.ms = mlr_clock_ms();
-    mlr_width_look(&f->width, &f->seen);
-    while (f->n_live < f->width.n && mlr_slabs_can_help(&f->slabs))
-        if (!add_one(f)) {
-            mlr_width_limited(&f->width, f->n_live);
-            break;
-        }
-    replace_slow(f);
-}
-
-void mlr_fetch_lines_done(mlr_fetch_state *f)
-{
-    for (size_t i = 0; i < MLR_RUNS_MAX; i++) {
-        mlr_line *l = &f->lines[i];
-
-        if (i > 0)
-            mlr_reader_free(l->reader);
-        if (l->op != NULL)
-            mlr_op_end(l->op);
-        if (l->room != NULL)
-            mlr_runtime_memory_give(f->rt, LINE_BYTES);
-        mlr_free(l->room);
-    }
+    return begin(f, l, run_twin, err);
 }

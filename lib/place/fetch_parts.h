@@ -7,7 +7,6 @@
 #include "place/width.h"
 
 #define MLR_FETCH_CHUNKS    8             /* of the first connection: how far ahead of disk and hash it may be */
-#define MLR_FETCH_TWIN_CHUNKS 2           /* that each other brings along */
 
 typedef struct mlr_chunk {
     uint64_t offset;
@@ -26,7 +25,6 @@ typedef struct mlr_line {
     double      usual;                    /* bytes per ms of its last whole run; 0: none yet */
     bool        is_live;                  /* on a thread */
     bool        is_stopped;               /* its run was taken away: what it reads on is nobody's */
-    uint8_t    *room;                     /* of the chunks it brought along */
 } mlr_line;
 
 typedef struct mlr_fetch {
@@ -40,6 +38,7 @@ typedef struct mlr_fetch {
     mlr_group   *lines_group, *workers;
     pthread_mutex_t lock;                 /* guards all below */
     pthread_cond_t  changed;              /* to workers and connections */
+    pthread_cond_t  nearer;               /* to connections that are far ahead: a slab is hashed */
     pthread_cond_t  news;                 /* to the one that watches: a slab is whole, it is over */
     mlr_slabs    slabs;
     uint64_t    *sums;                    /* of each slab as far as it is there, for the journal */
@@ -56,8 +55,8 @@ typedef struct mlr_fetch {
     bool         is_done;
     int          rc;                      /* the first failure */
     mlreg_error *err;
-    mlr_chunk    chunks[MLR_FETCH_CHUNKS + MLR_FETCH_TWIN_CHUNKS * MLR_RUNS_MAX];
-    uint8_t     *room;                    /* of the first chunks */
+    mlr_chunk    chunks[MLR_FETCH_CHUNKS + MLR_RUNS_MAX];   /* those without data are not there */
+    unsigned     n_brought;               /* by connections */
 } mlr_fetch_state;
 
 /* fetch.c: keeps the first failure and stops everything else. */
@@ -65,8 +64,13 @@ void mlr_fetch_fail(mlr_fetch_state *f, int rc, mlreg_error **err);
 
 /* fetch_lines.c */
 int  mlr_fetch_lines_begin(mlr_fetch_state *f, mlreg_error **err);   /* the first */
-void mlr_fetch_lines_adjust(mlr_fetch_state *f);                     /* now and then, with the lock: more, fewer, one replaced */
-void mlr_fetch_lines_done(mlr_fetch_state *f);                       /* none runs any more */
+int  mlr_fetch_lines_twin(mlr_fetch_state *f, mlr_line *l, mlreg_error **err);      /* another, with its reader; with the lock */
+
+/* fetch_width.c */
+int  mlr_fetch_chunk_more(mlr_fetch_state *f, mlreg_error **err);
+void mlr_fetch_chunk_less(mlr_fetch_state *f);                       /* for one that a connection brought along; waits for it */
+void mlr_fetch_width_adjust(mlr_fetch_state *f);                     /* now and then, with the lock: more, fewer, one replaced */
+void mlr_fetch_width_done(mlr_fetch_state *f);                       /* none runs any more */
 
 /* fetch_flow.c: the two workers. */
 int  mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err);

@@ -55,7 +55,7 @@ void mlr_slabs_have(mlr_slabs *s, size_t i)
 
 /* ---- runs ---- */
 
-static size_t lowest_free(mlr_slabs *s)
+size_t mlr_slabs_lowest(mlr_slabs *s)
 {
     while (s->low < s->n && s->slabs[s->low].is_taken)
         s->low++;
@@ -88,7 +88,7 @@ static mlr_run *longest_run(const mlr_slabs *s)
 
 bool mlr_slabs_can_help(mlr_slabs *s)
 {
-    return s->n_runs < MLR_RUNS_MAX && (lowest_free(s) < s->n || longest_run(s) != NULL);
+    return s->n_runs < MLR_RUNS_MAX && (mlr_slabs_lowest(s) < s->n || longest_run(s) != NULL);
 }
 
 /* The one with most to do keeps the nearer half of it, or `most` slabs. */
@@ -112,9 +112,9 @@ bool mlr_slabs_take(mlr_slabs *s, mlr_run *r, size_t most)
     assert(!r->is_taken && most > 0);
     if (s->n_runs == MLR_RUNS_MAX)
         return false;
-    if (lowest_free(s) == s->n)
+    if (mlr_slabs_lowest(s) == s->n)
         relieve(s, most);
-    if ((first = lowest_free(s)) == s->n)
+    if ((first = mlr_slabs_lowest(s)) == s->n)
         return false;
     for (i = first; i < s->n && i - first < most && !s->slabs[i].is_taken; i++) {
         if (i > first && s->slabs[i].received > 0)

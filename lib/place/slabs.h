@@ -29,6 +29,7 @@ void mlr_slabs_have(mlr_slabs *s, size_t i);                  /* it is there alr
 /* The lowest slabs that are free, at most `most` in a row. Where none is, part of the longest run is taken from whoever has it.
  * False: nobody can be helped. */
 bool mlr_slabs_take(mlr_slabs *s, mlr_run *r, size_t most);
+size_t mlr_slabs_lowest(mlr_slabs *s);                        /* that is free; n: none is */
 bool mlr_slabs_can_help(mlr_slabs *s);                        /* one more could be given a run */
 size_t mlr_slabs_next(const mlr_slabs *s, const mlr_run *r);  /* the length of its next chunk; 0: the run is over, or is no longer its own */
 void mlr_slabs_advance(mlr_slabs *s, mlr_run *r, size_t len); /* that chunk has been received, and is going to be put */

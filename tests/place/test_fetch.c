@@ -30,10 +30,16 @@ static struct {
     int          first_says;         /* what the first one's reads fail with … */
     uint64_t     first_fails_at;     /* … from there on; 0: never */
     bool         second_stands_still;
+    uint64_t     endless;            /* so long instead, and each of its chunks made of one letter; 0: `bytes` */
     unsigned     second_is_deaf;     /* so many reads later it waits to be stopped, and brings its bytes all the same; 0: never */
 } far_away;
 
 struct tap { mlr_reader reader; unsigned number; };
+
+static int letter_at(uint64_t offset)
+{
+    return 'a' + (int)(offset / MLR_CHUNK_BYTES % 23);
+}
 
 static int64_t tap_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
@@ -52,7 +58,10 @@ static int64_t tap_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len
     } else if (mlr_op_sleep(op, far_away.ms_per_chunk, err) < 0) {
         return MLREG_ECANCELLED;
     }
-    memcpy(buf, bytes + offset, len);
+    if (far_away.endless > 0)
+        memset(buf, letter_at(offset), len);
+    else
+        memcpy(buf, bytes + offset, len);
     far_away.read += len;
     return (int64_t)len;
 }
@@ -78,7 +87,7 @@ static int tap_new(unsigned number, mlr_reader **out)
 
     if (t == NULL)
         return MLREG_ENOMEM;
-    *t = (struct tap){ { &ops, BYTES, -1, false, "the tap" }, number };
+    *t = (struct tap){ { &ops, far_away.endless > 0 ? far_away.endless : BYTES, -1, false, "the tap" }, number };
     *out = &t->reader;
     return 0;
 }
@@ -242,6 +251,41 @@ static void test_fetch__fails_when_the_disk_does(void **state)
     assert_non_null(strstr(f->err->message, "cannot write blob"));
 }
 
+static mlr_digest digest_of_endless(void)
+{
+    uint8_t   *chunk = malloc(MLR_CHUNK_BYTES);
+    mlr_sha256 s;
+    mlr_digest d;
+
+    mlr_sha256_init(&s);
+    for (uint64_t at = 0; at < far_away.endless; at += MLR_CHUNK_BYTES) {
+        memset(chunk, letter_at(at), MLR_CHUNK_BYTES);
+        mlr_sha256_update(&s, chunk, MLR_CHUNK_BYTES);
+    }
+    free(chunk);
+    mlr_digest_final(&s, &d);
+    return d;
+}
+
+/* More slabs than connections may be ahead of what is hashed. */
+static void test_fetch__is_whole_when_connections_outrun_the_hash(void **state)
+{
+    fixture   *f = *state;
+    mlr_limits limits = { .connections = 4 };
+    mlr_digest got;
+
+    mlr_runtime_unref(f->rt);
+    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
+    mlr_reader_free(f->r);
+    far_away.endless = 24 * MLR_SLAB_BYTES;
+    far_away.ms_per_chunk = 2;
+    assert_int_equal(tap_new(0, &f->r), 0);
+    assert_int_equal(mlr_fetch(f->rt, f->r, f->fd, "blob", NULL, f->op, &got, &f->err), 0);
+    assert_string_equal(got.text, digest_of_endless().text);
+    assert_true(far_away.n_twins > 0);
+    assert_true(far_away.read >= far_away.endless);
+}
+
 static int cancel_soon(void *op, mlr_op *own, mlreg_error **err)
 {
     int rc = mlr_op_sleep(own, 150, err);
@@ -320,6 +364,7 @@ int main(void)
         fetch_test(test_fetch__leaves_nothing_undone_when_one_is_stopped_between_two_reads),
         fetch_test(test_fetch__fails_with_what_the_first_says),
         fetch_test(test_fetch__fails_when_the_disk_does),
+        fetch_test(test_fetch__is_whole_when_connections_outrun_the_hash),
         fetch_test(test_fetch__ends_when_cancelled),
         fetch_test(test_fetch__fetches_no_slab_again_that_was_there),
         fetch_test(test_fetch__without_threads_reads_in_order),
