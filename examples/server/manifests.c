@@ -8,16 +8,8 @@ static const char *digest_of(const mlreg_artifact *a)
     return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
 }
 
-void manifest_end(request *r)
+void manifest_answer(request *r, const mlreg_artifact *a)
 {
-    mlreg_artifact *a = NULL;
-    mlreg_error *err = NULL;
-
-    upstream_refresh(r->s, r->repo, r->ref);
-    if (mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, &err) < 0) {
-        answer_failure(r, err, "MANIFEST_UNKNOWN");
-        return;
-    }
     if (!answer_unchanged(r, digest_of(a))) {
         const mlreg_descriptor *self = mlreg_artifact_at(a, MLREG_PART_SELF, 0);
         char etag[REF_MAX_BYTES + 3];
@@ -30,6 +22,19 @@ void manifest_end(request *r)
         text_add(&t, json, len);
         answer_text(r, MHD_HTTP_OK, mlreg_descriptor_media_type(self), &t, headers);
     }
+}
+
+void manifest_end(request *r)
+{
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+
+    if (upstream_answers_manifest(r))
+        return;
+    if (mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, &err) < 0)
+        answer_failure(r, err, "MANIFEST_UNKNOWN");
+    else
+        manifest_answer(r, a);
     mlreg_artifact_free(a);
 }
 
