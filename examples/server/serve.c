@@ -10,7 +10,9 @@
 
 #define CONNECTIONS_DEFAULT 512
 #define IDLE_S              60          /* without one byte */
-#define CONNECTION_BYTES    (128u << 10)   /* what one may hold: its headers, and the piece of a body at hand */
+/* What one may hold: its headers, and in half of it the piece of a body at hand. The larger the pieces of those that upload, the more of
+ * them are hashed side by side, and the less often anybody is woken. */
+#define CONNECTION_BYTES    (512u << 10)
 #define STACK_BYTES         (512u << 10)
 #define DRAIN_MAX_BYTES     (1u << 20)  /* of a body that nobody wants; more costs the connection */
 #define FINISH_MS           60000u      /* for what runs when the end is asked for */
