@@ -64,9 +64,11 @@ static void *run(void *user)
     full_name from = name_of(b->repo, digest_of(b));
     mlreg_copy_options o;
     mlreg_error *err = NULL;
+    char old[REF_MAX_BYTES];
 
     MLREG_INIT(o);
     o.flags = MLREG_COPY_MOVE_TAG;
+    (void)manifest_keep_old(b->of->s, b->repo, &b->name, old, NULL); /* an index that is here in part cannot be put again */
     mlreg_copy(b->of->from, from.text, b->of->s->store, b->name.text, &o, b->op, NULL, &err);
     ended(b, err);
     return NULL;

@@ -103,6 +103,8 @@ void upload_drop(request *r);           /* the connection broke: what came is ke
 void manifest_body(request *r, const char *data, size_t len);
 void manifest_end(request *r);
 void manifest_answer(request *r, const mlreg_artifact *a);
+/* What a tag names stays known by its digest when the tag goes elsewhere: whoever is pulling it goes on. Gives that digest, "" for none. */
+int  manifest_keep_old(server *s, const char *repo, const full_name *tag, char old[REF_MAX_BYTES], mlreg_error **err);
 void manifest_put_end(request *r);
 void manifest_delete_end(request *r);
 void tags_end(request *r);

@@ -200,6 +200,22 @@ class Upstream(Case):
         away = self.near.ask("GET", "/v2/team/x/manifests/2")
         self.assertEqual((away.status, away.code()), (502, "UNAVAILABLE"))
 
+    def test_upstream__that_moves_a_tag_leaves_what_it_named(self):
+        _, old = self.push()
+        self.near.ask("GET", "/v2/team/x/manifests/1")
+        wait_until(lambda: self.near.ask("GET", "/v2/team/x/tags/list").status == 200)
+        _, new = self.push(data=b"other weights")
+        self.near.stop()    # what it was told a moment ago goes too
+        self.near.start()
+        self.assertEqual(self.near.ask("GET", "/v2/team/x/manifests/1").headers["Docker-Content-Digest"], new)
+        index = self.near.store / "team" / "x" / "index.json"
+        wait_until(lambda: new in index.read_text())
+        self.server.stop()
+        run(PROGRAM, "--store", self.near.store, "gc", "--grace", "0")
+        for name in (old, new):
+            self.assertEqual(self.near.ask("GET", f"/v2/team/x/manifests/{name}").status, 200)
+        self.assertEqual(self.near.ask("GET", f"/v2/team/x/blobs/{digest(b'some weights')}").body, b"some weights")
+
     def test_upstream__over_tls_is_believed_with_its_ca_alone(self):
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1",
             "-keyout", self.folder / "key.pem", "-out", self.folder / "cert.pem")
