@@ -67,7 +67,8 @@ class Page(Store):
 @unittest.skipUnless(CHROMIUM, "no chromium is here, which takes 220 MB: `tests/soak page` installs it and runs this")
 class Browser(Store):
     def test_browser__shows_every_page_without_an_error_or_a_request_elsewhere(self):
-        for path, shown in (("/", "team/x:v1"), (self.to("v1"), "Lineage"), (self.to("all"), "Variants"), (self.to(self.report), "refers to"), (self.to("v2"), "It is not there")):
+        for path, shown in (("/", "team/x:v1"), (self.to("v1"), "Lineage"), (self.to("all"), "Variants"), (self.to(self.report), "refers to"),
+                            (self.to("v2"), "It is not there")):
             dom, said, asked = self.browse(f"http://{self.server.host}{path}")
             self.assertIn(shown, dom, path)
             self.assertNotIn("CONSOLE", said, path)
