@@ -76,8 +76,9 @@ void answer_failure(request *r, mlreg_error *err, const char *unknown)
 
     while (failures[i].code != 0 && failures[i].code != mlreg_error_code(err))
         i++;
-    /* What a stranger may read says nothing of our paths. */
-    if (failures[i].status == 500) {
+    if (failures[i].status == 404 && r->why.data != NULL) {
+        answer_error(r, MHD_HTTP_BAD_GATEWAY, "UNAVAILABLE", r->why.data, NULL);
+    } else if (failures[i].status == 500) { /* what a stranger may read says nothing of our paths */
         log_line(r->s, "error", "%s", mlreg_error_message(err));
         answer_error(r, 500, failures[i].name, mlreg_strerror(mlreg_error_code(err)), NULL);
     } else {

@@ -73,6 +73,19 @@ static void send_span(request *r, int fd, uint64_t size)
     answer(r, s.is_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, MHD_create_response_from_fd_at_offset64(s.bytes, fd, s.first), headers);
 }
 
+static int open_blob(request *r, int *fd, uint64_t *size, mlreg_error **err)
+{
+    uint64_t seen = 0;
+    int rc;
+
+    do {
+        mlreg_error_free(*err);
+        *err = NULL;
+        rc = mlreg_session_blob_fd(r->s->store, r->repo, r->ref, NULL, fd, size, err);
+    } while (rc == MLREG_ENOTFOUND && upstream_brings_blob(r, &seen));
+    return rc;
+}
+
 void blob_end(request *r)
 {
     mlreg_error *err = NULL;
@@ -82,7 +95,7 @@ void blob_end(request *r)
     /* Whoever asks by HEAD may be about to push a manifest that names it. */
     if (request_is(r, "HEAD") && access_may(r, r->repo, MAY_WRITE) && mlreg_session_blob(r->s->store, r->repo, r->ref, NULL, &size, NULL) == 0)
         holds_add(r->s, r->repo, r->ref);
-    if (mlreg_session_blob_fd(r->s->store, r->repo, r->ref, NULL, &fd, &size, &err) < 0) {
+    if (open_blob(r, &fd, &size, &err) < 0) {
         if (mlreg_error_code(err) == MLREG_EINVAL)
             answer_error(r, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", mlreg_error_message(err), NULL);
         answer_failure(r, err, "BLOB_UNKNOWN");

@@ -8,16 +8,8 @@ static const char *digest_of(const mlreg_artifact *a)
     return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
 }
 
-void manifest_end(request *r)
+void manifest_answer(request *r, const mlreg_artifact *a)
 {
-    mlreg_artifact *a = NULL;
-    mlreg_error *err = NULL;
-
-    upstream_refresh(r->s, r->repo, r->ref);
-    if (mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, &err) < 0) {
-        answer_failure(r, err, "MANIFEST_UNKNOWN");
-        return;
-    }
     if (!answer_unchanged(r, digest_of(a))) {
         const mlreg_descriptor *self = mlreg_artifact_at(a, MLREG_PART_SELF, 0);
         char etag[REF_MAX_BYTES + 3];
@@ -30,6 +22,19 @@ void manifest_end(request *r)
         text_add(&t, json, len);
         answer_text(r, MHD_HTTP_OK, mlreg_descriptor_media_type(self), &t, headers);
     }
+}
+
+void manifest_end(request *r)
+{
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+
+    if (upstream_answers_manifest(r))
+        return;
+    if (mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, &err) < 0)
+        answer_failure(r, err, "MANIFEST_UNKNOWN");
+    else
+        manifest_answer(r, a);
     mlreg_artifact_free(a);
 }
 
@@ -56,20 +61,19 @@ static const char *media_type(const request *r, char room[256])
     return room;
 }
 
-/* What a tag names stays known by its digest when the tag goes elsewhere: whoever is pulling it goes on. Gives that digest, "" for none. */
-static int keep_old(request *r, char old[REF_MAX_BYTES], mlreg_error **err)
+int manifest_keep_old(server *s, const char *repo, const full_name *tag, char old[REF_MAX_BYTES], mlreg_error **err)
 {
     mlreg_artifact *a = NULL;
     const char *json;
     size_t len;
-    int rc = mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, NULL);
+    int rc = mlreg_session_resolve(s->store, tag->text, NULL, NULL, &a, NULL);
 
     old[0] = '\0';
     if (rc < 0)
-        return rc == MLREG_ENOTFOUND ? 0 : mlreg_session_resolve(r->s->store, name_of(r->repo, r->ref).text, NULL, NULL, &a, err);
+        return rc == MLREG_ENOTFOUND ? 0 : mlreg_session_resolve(s->store, tag->text, NULL, NULL, &a, err);
     snprintf(old, REF_MAX_BYTES, "%s", digest_of(a));
     json = mlreg_artifact_json(a, &len);
-    rc = mlreg_session_put(r->s->store, name_of(r->repo, old).text, NULL, json, len, NULL, NULL, NULL, err);
+    rc = mlreg_session_put(s->store, name_of(repo, old).text, NULL, json, len, NULL, NULL, NULL, err);
     mlreg_artifact_free(a);
     return rc;
 }
@@ -83,6 +87,7 @@ static int put(request *r, const char *type, const mlreg_copy_options *o, mlreg_
 static int put_moving(request *r, const char *type, mlreg_artifact **out, mlreg_error **err)
 {
     enum { TRIES = 100 };
+    const full_name name = name_of(r->repo, r->ref);
     mlreg_error *why = NULL;
     int rc = put(r, type, NULL, out, &why);
 
@@ -93,7 +98,7 @@ static int put_moving(request *r, const char *type, mlreg_artifact **out, mlreg_
         MLREG_INIT(o);
         mlreg_error_free(why);
         why = NULL;
-        if ((rc = keep_old(r, old, &why)) < 0)
+        if ((rc = manifest_keep_old(r->s, r->repo, &name, old, &why)) < 0)
             continue;
         o.flags = old[0] != '\0' ? MLREG_COPY_MOVE_TAG : 0;
         o.expect_digest = old[0] != '\0' ? old : NULL;
@@ -136,11 +141,12 @@ void manifest_put_end(request *r)
 
 void manifest_delete_end(request *r)
 {
+    const full_name name = name_of(r->repo, r->ref);
     mlreg_error *err = NULL;
     char old[REF_MAX_BYTES];
 
     /* A tag that goes leaves its manifest. */
-    if ((!is_digest(r->ref) && keep_old(r, old, &err) < 0) || mlreg_session_delete(r->s->store, name_of(r->repo, r->ref).text, NULL, &err) < 0)
+    if ((!is_digest(r->ref) && manifest_keep_old(r->s, r->repo, &name, old, &err) < 0) || mlreg_session_delete(r->s->store, name.text, NULL, &err) < 0)
         answer_failure(r, err, "MANIFEST_UNKNOWN");
     else
         answer_empty(r, MHD_HTTP_ACCEPTED, NULL);

@@ -1,5 +1,5 @@
 /* page.c - the page for people: what is here, how large, and how to pull it. No script, nothing from elsewhere. */
-#include "serve.h"
+#include "page.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static const char head[] =
     "</style></head><body><h1><a href=\"/\">mlreg</a></h1>";
 static const char foot[] = "</body></html>\n";
 
-static void put_size(text *t, uint64_t bytes)
+void page_put_size(text *t, uint64_t bytes)
 {
     static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
     double n = (double)bytes;
@@ -32,86 +32,22 @@ static uint64_t bytes_of(const mlreg_artifact *a)
     return n;
 }
 
-static const char *host_of(const request *r)
+void page_put_host(text *t, const request *r)
 {
     const char *host = request_header(r, "Host");
 
-    return host != NULL ? host : "this-host";
+    text_html(t, host != NULL ? host : "this-host");
 }
 
-/* ---- one tag ---- */
-
-static void put_parts(text *t, const mlreg_artifact *a, int part, const char *title)
+void page_put_link(text *t, const char *repo, const char *ref, const char *shown)
 {
-    size_t n = mlreg_artifact_count(a, part);
-
-    if (n == 0)
-        return;
-    text_printf(t, "<h3>%s</h3><table><tr><th>name<th>size<th>media type<th>digest</tr>", title);
-    for (size_t i = 0; i < n; i++) {
-        const mlreg_descriptor *d = mlreg_artifact_at(a, part, i);
-        const char *name = mlreg_descriptor_title(d) != NULL ? mlreg_descriptor_title(d) : mlreg_descriptor_platform(d);
-        text_put(t, "<tr><td>");
-        text_html(t, name);
-        text_put(t, "<td>");
-        put_size(t, mlreg_descriptor_bytes(d));
-        text_put(t, "<td>");
-        text_html(t, mlreg_descriptor_media_type(d));
-        text_put(t, "<td><code>");
-        text_html(t, mlreg_descriptor_digest(d));
-        text_put(t, "</code></tr>");
-    }
-    text_put(t, "</table>");
-}
-
-/* Annotations say where it comes from, among other things. */
-static void put_annotations(text *t, const mlreg_artifact *a)
-{
-    const mlreg_descriptor *self = mlreg_artifact_at(a, MLREG_PART_SELF, 0);
-    const char *key, *value;
-
-    if (mlreg_descriptor_annotation_at(self, 0, &key, &value) < 0)
-        return;
-    text_put(t, "<h3>Annotations</h3><table>");
-    for (size_t i = 0; mlreg_descriptor_annotation_at(self, i, &key, &value) == 0; i++) {
-        text_put(t, "<tr><th>");
-        text_html(t, key);
-        text_put(t, "<td>");
-        text_html(t, value);
-        text_put(t, "</tr>");
-    }
-    text_put(t, "</table>");
-}
-
-static void put_tag(text *t, const request *r, const char *repo, const char *tag)
-{
-    mlreg_artifact *a = NULL;
-    char name[NAME_MAX_BYTES + REF_MAX_BYTES + 2];
-
-    snprintf(name, sizeof name, "%s:%s", repo, tag);
-    text_put(t, "<h2>");
-    text_html(t, name);
-    text_put(t, "</h2>");
-    if (mlreg_session_resolve(r->s->store, name, NULL, NULL, &a, NULL) < 0) {
-        text_put(t, "<p>It is not there.</p>");
-        return;
-    }
-    text_put(t, "<pre>mlreg pull ");
-    text_html(t, host_of(r));
-    text_put(t, "/");
-    text_html(t, name);
-    text_put(t, "\nmlreg pull ");
-    text_html(t, host_of(r));
-    text_put(t, "/");
+    text_put(t, "<a href=\"/?repo=");
     text_html(t, repo);
-    text_put(t, "@");
-    text_html(t, mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
-    text_put(t, "</pre>");
-    put_parts(t, a, MLREG_PART_LAYER, "Layers");
-    put_parts(t, a, MLREG_PART_CHILD, "Variants");
-    put_parts(t, a, MLREG_PART_SUBJECT, "Refers to");
-    put_annotations(t, a);
-    mlreg_artifact_free(a);
+    text_put(t, "&amp;tag=");
+    text_html(t, ref);
+    text_put(t, "\">");
+    text_html(t, shown);
+    text_put(t, "</a>");
 }
 
 /* ---- all of them ---- */
@@ -119,19 +55,14 @@ static void put_tag(text *t, const request *r, const char *repo, const char *tag
 static void put_row(text *t, const request *r, const char *repo, const char *tag)
 {
     mlreg_artifact *a = NULL;
-    char name[NAME_MAX_BYTES + REF_MAX_BYTES + 2];
+    full_name name = name_of(repo, tag);
 
-    snprintf(name, sizeof name, "%s:%s", repo, tag);
-    if (mlreg_session_resolve(r->s->store, name, NULL, NULL, &a, NULL) < 0)
+    if (mlreg_session_resolve(r->s->store, name.text, NULL, NULL, &a, NULL) < 0)
         return;
-    text_put(t, "<tr><td><a href=\"/?repo=");
-    text_html(t, repo);
-    text_put(t, "&amp;tag=");
-    text_html(t, tag);
-    text_put(t, "\">");
-    text_html(t, name);
-    text_put(t, "</a><td>");
-    put_size(t, bytes_of(a));
+    text_put(t, "<tr><td>");
+    page_put_link(t, repo, tag, name.text);
+    text_put(t, "<td>");
+    page_put_size(t, bytes_of(a));
     text_printf(t, "<td>%zu<td><code>", mlreg_artifact_count(a, MLREG_PART_LAYER) + mlreg_artifact_count(a, MLREG_PART_CHILD));
     text_html(t, mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
     text_put(t, "</code></tr>");
@@ -159,7 +90,7 @@ static void put_all(text *t, const request *r)
     text_put(t, "</table>");
     if (mlreg_list_count(repos) == 0) {
         text_put(t, "<p>Nothing is here yet:</p><pre>mlreg push ./my-model ");
-        text_html(t, host_of(r));
+        page_put_host(t, r);
         text_put(t, "/my-model:v1</pre>");
     }
     mlreg_list_free(repos);
@@ -173,7 +104,7 @@ void page_end(request *r)
 
     text_put(&t, head);
     if (repo != NULL && tag != NULL && strlen(repo) <= NAME_MAX_BYTES && strlen(tag) < REF_MAX_BYTES && access_may(r, repo, MAY_READ))
-        put_tag(&t, r, repo, tag);
+        page_put_artifact(&t, r, repo, tag);
     else
         put_all(&t, r);
     text_put(&t, foot);

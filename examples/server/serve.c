@@ -10,7 +10,9 @@
 
 #define CONNECTIONS_DEFAULT 512
 #define IDLE_S              60          /* without one byte */
-#define CONNECTION_BYTES    (128u << 10)   /* what one may hold: its headers, and the piece of a body at hand */
+/* What one may hold: its headers, and in half of it the piece of a body at hand. The larger the pieces of those that upload, the more of
+ * them are hashed side by side, and the less often anybody is woken. */
+#define CONNECTION_BYTES    (512u << 10)
 #define STACK_BYTES         (512u << 10)
 #define DRAIN_MAX_BYTES     (1u << 20)  /* of a body that nobody wants; more costs the connection */
 #define FINISH_MS           60000u      /* for what runs when the end is asked for */
@@ -132,6 +134,7 @@ static void completed(void *user, struct MHD_Connection *c, void **state, enum M
     if (r->early != NULL)
         MHD_destroy_response(r->early);
     text_done(&r->body);
+    text_done(&r->why);
     free(r->url);
     free(r);
     *state = NULL;
@@ -231,11 +234,7 @@ static int open_places(server *s)
     o.flags = s->options->read_only ? MLREG_OPEN_READONLY : MLREG_OPEN_CREATE;
     if (mlreg_session_open(s->options->store, &o, &s->store, &err) < 0)
         return fail_open(err);
-    o.flags = s->options->plain_http ? MLREG_OPEN_PLAIN_HTTP : 0;
-    o.ca_file = s->options->ca_file;
-    if (s->options->upstream != NULL && mlreg_session_open(s->options->upstream, &o, &s->upstream, &err) < 0)
-        return fail_open(err);
-    return 0;
+    return s->options->upstream == NULL || upstream_open(s, &err) == 0 ? 0 : fail_open(err);
 }
 
 static int check_options(const serve_options *o, const struct addrinfo *at)
@@ -268,6 +267,7 @@ static void wait_for_the_end(server *s, struct MHD_Daemon *daemon, const sigset_
     MHD_quiesce_daemon(daemon);
     for (asked_ms = now_ms(); atomic_load(&s->metrics.running) > 0 && now_ms() - asked_ms < FINISH_MS;)
         nanosleep(&pause, NULL);
+    upstream_stop(s->upstream);
 }
 
 /* The threads of the daemon are born with the signals blocked: they come to sigwait. */
@@ -311,7 +311,7 @@ int serve(const serve_options *o)
         status = 1;
     if (status == 0 && (status = open_places(&s)) == 0)
         status = run(&s, at, cert, key);
-    mlreg_session_free(s.upstream);
+    upstream_free(s.upstream);
     mlreg_session_free(s.store);
     rates_free(s.rates);
     holds_free(s.holds);

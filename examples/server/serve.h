@@ -16,6 +16,7 @@
 
 typedef struct access access_rules;     /* who may do what */
 typedef struct holds holds;             /* blobs that a push may still name */
+typedef struct upstream upstream;       /* where what is missing comes from */
 typedef struct metrics {
     atomic_ullong requests[6];          /* by the first digit of the status; 0: none was sent */
     atomic_ullong bytes_in, bytes_out;
@@ -24,7 +25,8 @@ typedef struct metrics {
 
 typedef struct server {
     const serve_options *options;
-    mlreg_session *store, *upstream;    /* upstream: NULL if there is none */
+    mlreg_session *store;
+    upstream *upstream;                 /* NULL: there is none */
     access_rules *access;
     holds *holds;
     struct rates *rates;
@@ -61,6 +63,7 @@ struct request {
     char user[64];                      /* "-": nobody in particular */
     mlreg_upload *upload;
     text body;
+    text why;                           /* what is not here could not be brought from upstream, for this */
     uint64_t bytes_in, bytes_out, begun_ms;
     uint64_t unwanted;                  /* of bytes_in, those that came after the refusal */
     unsigned status;                    /* of the answer; 0: there is none yet */
@@ -99,6 +102,9 @@ void upload_cancel_end(request *r);
 void upload_drop(request *r);           /* the connection broke: what came is kept */
 void manifest_body(request *r, const char *data, size_t len);
 void manifest_end(request *r);
+void manifest_answer(request *r, const mlreg_artifact *a);
+/* What a tag names stays known by its digest when the tag goes elsewhere: whoever is pulling it goes on. Gives that digest, "" for none. */
+int  manifest_keep_old(server *s, const char *repo, const full_name *tag, char old[REF_MAX_BYTES], mlreg_error **err);
 void manifest_put_end(request *r);
 void manifest_delete_end(request *r);
 void tags_end(request *r);
@@ -120,8 +126,14 @@ void rates_free(struct rates *rates);
 holds *holds_new(void);
 void holds_free(holds *h);
 void holds_add(server *s, const char *repo, const char *digest);   /* the store holds it for us: released after a while */
-/* Brings what `ref` names from upstream, if there is one and the store lacks it or it may have moved. */
-void upstream_refresh(server *s, const char *repo, const char *ref);
+int  upstream_open(server *s, mlreg_error **err);
+void upstream_stop(upstream *u);        /* what is on its way is cancelled; the next server goes on with it */
+void upstream_free(upstream *u);
+/* What the store lacks, or what may have moved, is begun to be brought. True: it is on its way, and its manifest was answered; else what
+ * the store has counts, and where that is nothing r->why, if it says anything. */
+bool upstream_answers_manifest(request *r);
+/* Of a blob that was not in the store: waits, if it is on its way. True: look again; then *seen, which begins at 0, is to be given back. */
+bool upstream_brings_blob(request *r, uint64_t *seen);
 uint64_t now_ms(void);
 void log_line(const server *s, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void log_request(const request *r);

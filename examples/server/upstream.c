@@ -1,69 +1,129 @@
-/* upstream.c - pull-through: what the store lacks is brought from another registry, verified and kept. */
-#include "serve.h"
+/* upstream.c - pull-through: what the store lacks, or may have moved, is looked up in another registry. */
+#include "upstream.h"
 
-#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FRESH_MS 10000u               /* a tag that was looked up so recently is not asked for again */
-#define SLOTS    256
+#define FRESH_MS   10000u             /* a name that was looked up so recently is not asked for again */
+#define CONNECT_MS 3000u
 
-/* One at a time for each name, or for two names that share a slot: whoever comes later finds it done. */
-static struct slot { pthread_mutex_t lock; uint64_t at_ms; full_name name; } slots[SLOTS];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void make_slots(void)
+static int open_sessions(upstream *u, mlreg_error **err)
 {
+    const serve_options *served = u->s->options;
+    mlreg_session_options o;
+    int rc;
+
+    MLREG_INIT(o);
+    o.flags = served->plain_http ? MLREG_OPEN_PLAIN_HTTP : 0;
+    o.ca_file = served->ca_file;
+    if ((rc = mlreg_session_open(served->upstream, &o, &u->from, err)) < 0)
+        return rc;
+    o.connect_timeout_ms = CONNECT_MS;
+    o.max_retries = 1;
+    return mlreg_session_open(served->upstream, &o, &u->asked, err);
+}
+
+int upstream_open(server *s, mlreg_error **err)
+{
+    upstream *u = calloc(1, sizeof *u);
+
+    if (u == NULL)
+        return MLREG_ENOMEM;
+    u->s = s;
     for (size_t i = 0; i < SLOTS; i++)
-        pthread_mutex_init(&slots[i].lock, NULL);
+        pthread_mutex_init(&u->slots[i].lock, NULL);
+    for (size_t i = 0; i < BRINGS_MAX; i++)
+        u->all[i].of = u;
+    pthread_mutex_init(&u->lock, NULL);
+    pthread_cond_init(&u->changed, NULL);
+    s->upstream = u;
+    return open_sessions(u, err);
 }
 
-static struct slot *slot_of(const char *name)
+void upstream_stop(upstream *u)
 {
-    size_t hash = 5381;
-
-    pthread_once(&once, make_slots);
-    for (const char *s = name; *s != '\0'; s++)
-        hash = hash * 33 + (unsigned char)*s;
-    return &slots[hash % SLOTS];
+    if (u != NULL)
+        bring_stop(u);
 }
 
-static bool is_there(server *s, const char *name)
+void upstream_free(upstream *u)
+{
+    if (u == NULL)
+        return;
+    for (size_t i = 0; i < SLOTS; i++) {
+        text_done(&u->slots[i].why);
+        pthread_mutex_destroy(&u->slots[i].lock);
+    }
+    pthread_cond_destroy(&u->changed);
+    pthread_mutex_destroy(&u->lock);
+    mlreg_session_free(u->asked);
+    mlreg_session_free(u->from);
+    free(u);
+}
+
+/* Whether the store has it; with a digest: at that one. */
+static bool is_there(const server *s, const full_name *name, const char *digest)
 {
     mlreg_artifact *a = NULL;
-    bool is = mlreg_session_resolve(s->store, name, NULL, NULL, &a, NULL) == 0;
+    bool is = mlreg_session_resolve(s->store, name->text, NULL, NULL, &a, NULL) == 0 &&
+        (digest == NULL || strcmp(mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)), digest) == 0);
 
     mlreg_artifact_free(a);
     return is;
 }
 
-static void bring(server *s, const char *name)
+/* One at a time for each name, or for two names that share a slot: whoever comes later finds it done. */
+static struct slot *slot_of(upstream *u, const full_name *name)
 {
-    mlreg_copy_options o;
-    mlreg_error *err = NULL;
+    size_t hash = 5381;
 
-    MLREG_INIT(o);
-    o.flags = MLREG_COPY_MOVE_TAG;
-    if (mlreg_copy(s->upstream, name, s->store, NULL, &o, NULL, NULL, &err) < 0 && mlreg_error_code(err) != MLREG_ENOTFOUND)
-        log_line(s, "warn", "upstream: %s: %s", name, mlreg_error_message(err)); /* what is here still serves */
-    mlreg_error_free(err);
+    for (const char *s = name->text; *s != '\0'; s++)
+        hash = hash * 33 + (unsigned char)*s;
+    return &u->slots[hash % SLOTS];
 }
 
-void upstream_refresh(server *s, const char *repo, const char *ref)
+static void ask(upstream *u, struct slot *slot, const char *repo, const full_name *name)
 {
-    full_name name;
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    int rc = mlreg_session_resolve(u->asked, name->text, NULL, NULL, &a, &err);
+
+    text_done(&slot->why);
+    slot->digest[0] = '\0';
+    if (rc == 0) {
+        snprintf(slot->digest, sizeof slot->digest, "%s", mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
+        if (is_there(u->s, name, slot->digest))
+            mlreg_artifact_free(a);
+        else
+            bring_begin(u, repo, name, a);
+    } else if (rc != MLREG_ENOTFOUND) {
+        log_line(u->s, "warn", "upstream: %s: %s", name->text, mlreg_error_message(err));
+        text_put(&slot->why, mlreg_error_message(err));
+    }
+    mlreg_error_free(err);
+    slot->name = *name;
+    slot->at_ms = now_ms();
+}
+
+bool upstream_answers_manifest(request *r)
+{
+    upstream *u = r->s->upstream;
+    full_name name = name_of(r->repo, r->ref);
+    char digest[REF_MAX_BYTES];
     struct slot *slot;
 
-    if (s->upstream == NULL)
-        return;
-    name = name_of(repo, ref);
-    if (is_digest(ref) && is_there(s, name.text))
-        return;
-    slot = slot_of(name.text);
+    if (u == NULL || (is_digest(r->ref) && is_there(r->s, &name, NULL)))
+        return false;
+    if (is_digest(r->ref) && bring_answers_manifest(r, r->ref))
+        return true;
+    slot = slot_of(u, &name);
     pthread_mutex_lock(&slot->lock);
-    if (strcmp(slot->name.text, name.text) != 0 || now_ms() - slot->at_ms > FRESH_MS) {
-        bring(s, name.text);
-        slot->name = name;
-        slot->at_ms = now_ms();
-    }
+    if (strcmp(slot->name.text, name.text) != 0 || now_ms() - slot->at_ms > FRESH_MS)
+        ask(u, slot, r->repo, &name);
+    snprintf(digest, sizeof digest, "%s", slot->digest);
+    text_done(&r->why);
+    if (slot->why.data != NULL)
+        text_put(&r->why, slot->why.data);
     pthread_mutex_unlock(&slot->lock);
+    return digest[0] != '\0' && bring_answers_manifest(r, digest);
 }

@@ -1,6 +1,7 @@
 /* model/copy.c - an artifact and all it names from one place to another: the one verb behind pull, push, promote and export. */
 #include "model/copy.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -12,6 +13,7 @@
 #include "model/variant.h"
 #include "model/wide.h"
 #include "place/digestmap.h"
+#include "place/gather.h"
 
 #define MAX_DEPTH     8     /* of indexes within indexes, and of referrers of referrers */
 #define MAX_MANIFESTS 10000 /* in one copy */
@@ -35,6 +37,7 @@ struct copy {
     struct blob *blobs;
     size_t n_blobs, cap_blobs;
     mlr_wide *wide;             /* while blobs move */
+    atomic_size_t n_small;      /* of those that have not come yet */
 };
 
 /* ---- one blob ---- */
@@ -42,6 +45,21 @@ struct copy {
 static bool one_repository(const struct copy *c)
 {
     return c->from->identity == c->to->identity && strcmp(c->from_repo, c->to_repo) == 0;
+}
+
+static bool is_small(const struct blob *b)
+{
+    return b->to.bytes <= MLR_GATHER_MOST_BYTES;
+}
+
+/* Small ones wait to be published with others, but none for the large ones that are still on their way: it may be wanted before. */
+static int publish_last_small(struct copy *c, mlr_op *op, mlreg_error **err)
+{
+    int rc = 0;
+
+    if (atomic_fetch_sub(&c->n_small, 1) == 1 && (rc = mlr_place_gather_begin(c->to, op, err)) == 0)
+        rc = mlr_place_gather_end(c->to, op, err);
+    return rc;
 }
 
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
@@ -54,6 +72,8 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
         return mlr_error_subject(err, rc, b->name);
     from_ms = mlr_clock_ms();
     rc = mlr_carry(b->copy->from, &b->from, b->copy->to, &b->to, op, err);
+    if (rc == 0 && is_small(b))
+        rc = publish_last_small(b->copy, op, err);
     if (rc == 0)
         mlr_op_blob_done(op, b->name, b->to.bytes, from_ms);
     mlr_wide_leave(b->copy->wide, b->to.bytes);
@@ -234,6 +254,8 @@ static int move_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_wide_new(c->to->rt, op, c->n_blobs, c->from->far || c->to->far, &c->wide, err);
 
+    for (size_t i = 0; i < c->n_blobs; i++)
+        c->n_small += is_small(&c->blobs[i]);
     for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
         rc = mlr_group_add(mlr_wide_group(c->wide), copy_blob, &c->blobs[i], err);
     if (rc == 0)

@@ -1,15 +1,13 @@
 """Real clients push to it and pull from it: skopeo, oras, crane, regctl, podman, and our own program; and the conformance test."""
-import concurrent.futures
 import glob
 import os
 import pathlib
 import shutil
 import subprocess
-import threading
 import unittest
 
 from bed.house import PROGRAM, run
-from serve.server import Case, Server
+from serve.server import Case
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mlreg-tests"
 
@@ -93,54 +91,6 @@ class Clients(Case):
         self.do("podman", *podman, "push", "-q", "--tls-verify=false", f"{self.host}/team/p:v1")
         self.do("podman", *podman, "rmi", "--all", "--force")
         self.do("podman", *podman, "pull", "-q", "--tls-verify=false", f"{self.host}/team/p:v1")
-
-
-class Upstream(Case):
-    def setUp(self):
-        super().setUp()
-        (self.folder / "near").mkdir()
-        self.near = Server(self.folder / "near", "--upstream", f"http://{self.server.host}")
-        self.addCleanup(lambda: self.near.stop())
-
-    def test_upstream__is_asked_once_kept_and_done_without(self):
-        answer, name = self.push()
-        self.assertEqual(self.near.ask("GET", "/v2/team/x/manifests/1").headers["Docker-Content-Digest"], name)
-        self.assertEqual(self.near.ask("GET", f"/v2/team/x/manifests/{name}").status, 200)
-        self.assertEqual(self.server.log().count('"GET" "/v2/team/x/blobs/'), 1)
-        self.server.stop()
-        self.near.stop()
-        self.near.start()
-        self.assertEqual(self.near.ask("GET", "/v2/team/x/manifests/1").headers["Docker-Content-Digest"], name)
-        self.assertEqual(self.near.ask("GET", "/v2/team/x/manifests/2").status, 404)
-
-
-    def test_upstream__is_asked_once_by_however_many_ask_at_once(self):
-        _, name = self.push(data=os.urandom(1 << 20))
-        asked = threading.Barrier(8)
-
-        def ask(_):
-            asked.wait(60)
-            return self.near.ask("GET", "/v2/team/x/manifests/1").headers["Docker-Content-Digest"]
-
-        with concurrent.futures.ThreadPoolExecutor(8) as askers:
-            self.assertEqual(set(askers.map(ask, range(8))), {name})
-        self.assertEqual(self.server.stop(), 0)
-        self.assertEqual(self.server.log().count('"GET" "/v2/team/x/blobs/'), 1)
-
-
-    def test_upstream__over_tls_is_believed_with_its_ca_alone(self):
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-keyout", self.folder / "key.pem", "-out", self.folder / "cert.pem")
-        _, name = self.push()
-        self.server.stop()
-        far = self.serve("--cert", self.folder / "cert.pem", "--key", self.folder / "key.pem")
-        for place, ca, status in (("stranger", (), 404), ("friend", ("--ca-file", self.folder / "cert.pem"), 200)):
-            (self.folder / place).mkdir()
-            near = Server(self.folder / place, "--upstream", f"https://127.0.0.1:{far.port}", *ca)
-            self.addCleanup(near.stop)
-            answer = near.ask("GET", "/v2/team/x/manifests/1")
-            self.assertEqual(answer.status, status)
-        self.assertEqual(answer.headers["Docker-Content-Digest"], name)
 
 
 @unittest.skipUnless(client("conformance"), "the conformance test is not here: run tests/bed/install")
