@@ -391,7 +391,8 @@ MLREG_API int mlreg_descriptor_annotation_at(const mlreg_descriptor *d, size_t i
 enum {
     MLREG_COPY_MOVE_TAG  = 1 << 0, /* a tag that names something else in `to` is moved */
     MLREG_COPY_REFERRERS = 1 << 1, /* what refers to the artifact comes along */
-    MLREG_COPY_ALL_VARIANTS = 1 << 2 /* an index that `from` has in part only is ENOTFOUND */
+    MLREG_COPY_ALL_VARIANTS = 1 << 2, /* an index that `from` has in part only is ENOTFOUND */
+    MLREG_COPY_FOREIGN = 1 << 3    /* layers that are not to be distributed come along, see below */
 };
 typedef struct mlreg_copy_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_* */
@@ -407,6 +408,11 @@ typedef struct mlreg_copy_options {
  * (ENOTFOUND). Atomic: blobs land by digest as they verify and outlive
  * a failure, so calling again moves only what is missing; the manifest's bytes are kept exactly; the tag moves last,
  * and only off another digest with MOVE_TAG.
+ *
+ * An image's layers that are not to be distributed (of OCI's "nondistributable" and docker's "foreign" types, with
+ * "urls") stay where they are: no place gets their bytes, the manifest keeps the addresses, and a store records them as
+ * absent. With MLREG_COPY_FOREIGN they are brought like others, and where `from` lacks them from one of their addresses:
+ * without credentials, and verified. Other layers with "urls" are copied as if they had none.
  *
  * @param from  where it is now
  * @param ref   "repo:tag" or "repo@sha256:<hex>", relative to `from`

@@ -19,6 +19,7 @@ type CopyOptions struct {
 	ExpectDigest string // with MoveTag: only if the tag is at this digest now
 	Variant      *Wish  // of an index only the entry that fits; a registry then gets that one alone
 	AllVariants  bool   // an index that from has in part only is [ErrNotFound]
+	Foreign      bool   // an image's layers that are not to be distributed come along, from their addresses
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -42,7 +43,7 @@ func Copy(ctx context.Context, from *Session, ref string, to *Session, as string
 	var t texts
 	cref, cas, expect := t.need("the reference", ref), t.may("the name", as), t.may("ExpectDigest", opts.ExpectDigest)
 	flags := flag(opts.MoveTag, C.MLREG_COPY_MOVE_TAG) | flag(opts.Referrers, C.MLREG_COPY_REFERRERS) |
-		flag(opts.AllVariants, C.MLREG_COPY_ALL_VARIANTS)
+		flag(opts.AllVariants, C.MLREG_COPY_ALL_VARIANTS) | flag(opts.Foreign, C.MLREG_COPY_FOREIGN)
 	wish := t.wish(opts.Variant)
 	if t.err != nil {
 		return nil, t.err

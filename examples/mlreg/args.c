@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 57
+#define N_OPTIONS 58
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -49,6 +49,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--zstd", &c->zstd, NULL, NULL, NULL, false },
         { "--move", &c->move, NULL, NULL, NULL, false },
         { "--referrers", &c->referrers, NULL, NULL, NULL, false },
+        { "--foreign", &c->foreign, NULL, NULL, NULL, false },
         { "--dry-run", &c->dry_run, NULL, NULL, NULL, false },
         { "--repair", &c->repair, NULL, NULL, NULL, false },
         { "--password-stdin", &c->password_stdin, NULL, NULL, NULL, false },

@@ -31,7 +31,7 @@ typedef struct cli {
     const char *max_bytes, *min_free, *max_connections, *max_rate;
     bool read_only;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, stats, help;
-    bool one_variant, all_variants, explain;
+    bool one_variant, all_variants, explain, foreign;
 } cli;
 
 typedef struct command {

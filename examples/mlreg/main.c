@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define CHOOSE " --variant --platform --accelerator --precision --host"
-#define COPIES CHOOSE " --one-variant --all-variants --all"
+#define COPIES CHOOSE " --foreign --one-variant --all-variants --all"
 #define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
 
 const command commands[] = {
@@ -64,6 +64,7 @@ static const char *const option_help[][2] = {
     { "--path /DIR", "only what lies there in the image; for find it may be a pattern" },
     { "--move", "let a tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
+    { "--foreign", "fetch layers that are not to be distributed as well, from their addresses" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
     { "--include GLOB", "only files that match; may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },

@@ -83,7 +83,8 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     int rc, status = choice_open(c, false, &ch);
 
     MLREG_INIT(o);
-    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0);
+    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0) |
+        (c->foreign ? MLREG_COPY_FOREIGN : 0);
     o.variant = ch.any ? &ch.options : NULL;
     digest_now(to, before);
     if (status != EXIT_OK || job_begin(&j, c, verb) != EXIT_OK) {

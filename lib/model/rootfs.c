@@ -11,6 +11,7 @@
 #include "model/modelpack.h"
 #include "model/rootfs_parts.h"
 #include "model/unpack.h"
+#include "place/absent.h"
 
 #define BYTES_MAX   ((uint64_t)1 << 40)    /* of all layers, unpacked */
 #define MEMBERS_MAX 2000000u
@@ -172,6 +173,7 @@ static int take_layer(struct unpacking *u, size_t i, mlreg_error **err)
         mlr_op_count(u->op, MLR_N_BLOBS_DONE, 1);
     if (rc != MLREG_EIO && rc != MLREG_EDENIED)
         mlr_error_at(err, rc, u->place->name);
+    mlr_absent_hint(d, rc, err);
     return mlr_error_subject(err, rc, d->digest.text);
 }
 
