@@ -603,7 +603,8 @@ MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_option
 MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
  * (".git") are left out, links to files count as the files. Of an image: the folder as it is, hidden files, links and
- * empty folders too, as one layer, if not MLREG_LAYER_EACH.
+ * empty folders too, as one layer, if not MLREG_LAYER_EACH; then weights come first, data, configuration, documents and
+ * code behind them.
  *
  * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
  * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about
