@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "model/counted.h"
@@ -25,7 +24,7 @@ struct unpacking {
     char *whole, *parent;                  /* `dir` without slashes behind it; the folder that holds it */
     const char *name;                      /* of `dir` in it: a part of `whole` */
     int parent_fd;
-    char temp[32];                         /* beside `dir`; "": none */
+    char temp[MLR_ROOTFS_TEMP_BYTES];      /* beside `dir`; "": none */
     mlr_rootfs_work work;
     mlr_op *op;
 };
@@ -129,21 +128,6 @@ static int find_target(struct unpacking *u, mlreg_error **err)
     if ((rc = mlr_fs_open(u->parent, O_RDONLY | O_DIRECTORY, 0, &u->parent_fd, err)) < 0)
         return mlr_error_hint(err, rc, "check the path, or make it first: mkdir -p %s", u->parent);
     return check_target(u, err);
-}
-
-static int make_temp(struct unpacking *u, mlreg_error **err)
-{
-    char random[17];
-    int rc;
-
-    mlr_random_name(random);
-    memcpy(u->temp, ".tmp-", 5);
-    memcpy(u->temp + 5, random, sizeof random);
-    if ((rc = mlr_inside_make_dir(u->parent_fd, u->temp, u->dir, err)) < 0) {
-        u->temp[0] = '\0';
-        return rc;
-    }
-    return mlr_inside_open_dir(u->parent_fd, u->temp, u->dir, &u->work.root, err);
 }
 
 /* ---- layers ---- */
@@ -290,7 +274,7 @@ int mlr_rootfs_unpack(mlr_place *p, const char *repo, const mlr_manifest *m, con
     int rc;
 
     if ((rc = mlr_rootfs_check(m, err)) == 0 && (rc = mlr_rootfs_clean(how->path != NULL ? how->path : "", &u.work.only, err)) == 0 &&
-        (rc = find_target(&u, err)) == 0 && (rc = read_config(&u, err)) == 0 && (rc = make_temp(&u, err)) == 0 && (rc = take_layers(&u, err)) == 0)
+        (rc = find_target(&u, err)) == 0 && (rc = read_config(&u, err)) == 0 && (rc = mlr_rootfs_temp_make(u.parent_fd, u.dir, u.temp, &u.work.root, err)) == 0 && (rc = take_layers(&u, err)) == 0)
         rc = publish(&u, err);
     release(&u);
     return rc == MLREG_EIO || rc == MLREG_EDENIED || rc == MLREG_EEXISTS ? mlr_error_at(err, rc, dir) : rc;

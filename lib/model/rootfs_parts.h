@@ -44,4 +44,10 @@ typedef struct mlr_rootfs_work {
     mlr_op *op;
 } mlr_rootfs_work;
 int mlr_rootfs_layer(mlr_rootfs_work *w, mlr_reader *bytes, const mlr_digest *diff_id, mlreg_error **err);
+
+/* ---- rootfs_temp.c: where it is unpacked, beside the folder that it becomes ---- */
+
+#define MLR_ROOTFS_TEMP_BYTES 40u
+/* An empty folder in `parent`, open and locked until it is closed. What a killed process left there is removed, where locks can be trusted. */
+int mlr_rootfs_temp_make(int parent, const char *shown, char name[MLR_ROOTFS_TEMP_BYTES], int *fd, mlreg_error **err);
 #endif

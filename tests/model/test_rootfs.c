@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/file.h>
 #include <cmocka.h>
 
 #include "bed/fs_fault.h"
@@ -398,6 +399,31 @@ static void test_rootfs__refuses_what_is_no_folder(void **state)
     assert_int_equal(unlink(f->out), 0);
 }
 
+/* A killed process holds no lock any more; one that lives does, and a folder of that name that is still being made is nobody's business. */
+static void test_rootfs__removes_what_a_dead_process_left_and_nothing_else(void **state)
+{
+    static const char *const kept[] = { ".mlreg-unpack-living", ".mlreg-fresh-now", ".tmp-of-others" };
+    fixture *f = *state;
+    image i = { 0 };
+    int living;
+
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+        assert_int_equal(mkdir(bed_at(f->dir, kept[k]), 0700), 0);
+    assert_int_equal(mkdir(bed_at(f->dir, ".mlreg-unpack-dead"), 0700), 0);
+    assert_int_equal(mkdir(bed_at(f->dir, ".mlreg-unpack-dead/etc"), 0700), 0);
+    bed_write(bed_at(f->dir, ".mlreg-unpack-dead/etc/a"), "half");
+    bed_write(bed_at(f->dir, ".mlreg-unpack-file"), "no folder");
+    assert_true((living = open(bed_at(f->dir, kept[0]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0);
+    assert_int_equal(flock(living, LOCK_EX | LOCK_NB), 0);
+    base_layer(&i);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    assert_false(bed_exists(bed_at(f->dir, ".mlreg-unpack-dead")));
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+        assert_int_equal(rmdir(bed_at(f->dir, kept[k])), 0);
+    assert_int_equal(unlink(bed_at(f->dir, ".mlreg-unpack-file")), 0);
+    close(living);
+}
+
 static int fail_sync(mlr_fs_call call, const char *name, void *user)
 {
     (void)name;
@@ -449,6 +475,7 @@ int main(void)
         TEST(is_of_images_only),
         TEST(takes_an_empty_folder_and_refuses_a_full_one),
         TEST(refuses_what_is_no_folder),
+        TEST(removes_what_a_dead_process_left_and_nothing_else),
         TEST(leaves_nothing_when_the_disk_fails),
     };
 
