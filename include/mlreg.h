@@ -448,7 +448,9 @@ enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root 
 typedef struct mlreg_image_unpack_options {
     uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
     const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
-                                    * name; default: all of it. Layers that name another file are not fetched */
+                                    * name; default: all of it */
+    const char *const *layers;     /* digests: as if the image had only these layers; default: all */
+    size_t n_layers;
 } mlreg_image_unpack_options;
 /** Unpack an image, its layers in order, into a folder: the root file system that a container would see.
  *
@@ -459,8 +461,13 @@ typedef struct mlreg_image_unpack_options {
  * those of the image where root unpacks; else all is the caller's, without set-uid and set-gid bits. Extended
  * attributes are not taken over.
  *
+ * With opts->path layers are looked at from the last one down, and no more are fetched once one of them says alone what
+ * lies there: a file or link, nothing at all, or a folder that hides what earlier layers have in it. Layers that name
+ * another file as theirs are not fetched at all. With opts->layers no other layer is fetched, and what others would add
+ * to these, replace or remove is not seen: they are those that mlreg_image_find gives for the files that are wanted.
+ *
  * @param dir  not there yet, or an empty folder; its parent must be there
- * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."); ENOTFOUND (nothing at opts->path);
+ * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."; a digest of no layer); ENOTFOUND (nothing at opts->path);
  *         ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other layers; a link to
  *         nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
  *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */

@@ -118,8 +118,9 @@ func (a *Artifact) Checkout(ctx context.Context, dir string, opts *CheckoutOptio
 
 // UnpackOptions say what to unpack; nil and empty: all of it.
 type UnpackOptions struct {
-	Path     string // only what lies there in the image, put into the folder itself; "": all of it
-	Rootless bool   // as a plain user would, were it root that asks
+	Path     string   // only what lies there in the image, put into the folder itself; "": all of it
+	Layers   []string // digests: as if the image had only these layers, those that FindInImage gives; none: all
+	Rootless bool     // as a plain user would, were it root that asks
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -139,6 +140,7 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 	var t texts
 	cdir := t.need("the folder", dir)
 	cpath := t.may("the path", opts.Path)
+	layers, n := t.list("a layer's digest", opts.Layers)
 	if t.err != nil {
 		return t.err
 	}
@@ -148,7 +150,7 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 	}
 	w := watch{progress: opts.Progress, interval: opts.ProgressInterval}
 	return a.do(ctx, w, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_go_image_unpack(ca, cdir, cpath, flags, op, e)
+		return C.mlreg_go_image_unpack(ca, cdir, cpath, layers, n, flags, op, e)
 	})
 }
 

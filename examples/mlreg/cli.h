@@ -20,6 +20,7 @@ typedef struct cli {
     const char *annotations[MAX_WORDS]; size_t n_annotations;
     const char *base, *model, *pip, *workdir, *run_as, *path;
     const char *add[MAX_WORDS]; size_t n_add;
+    const char *layers[MAX_WORDS]; size_t n_layers;
     const char *env[MAX_WORDS]; size_t n_env;
     const char *labels[MAX_WORDS]; size_t n_labels;
     const char *ports[MAX_WORDS]; size_t n_ports;

@@ -205,12 +205,36 @@ static int check_out(const cli *c, mlreg_artifact *a, const char *folder, mlreg_
     return mlreg_checkout(a, folder, &o, op, err);
 }
 
+/* Of the one layer whose digest begins so; where there is none, or more than one, as it was written: nobody has that. */
+static const char *whole_digest(const mlreg_artifact *a, const char *text)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER); i++) {
+        const char *digest = mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_LAYER, i));
+        const char *hex = strchr(digest, ':');
+
+        if (strncmp(digest, text, strlen(text)) != 0 && (hex == NULL || strncmp(hex + 1, text, strlen(text)) != 0))
+            continue;
+        if (found != NULL && strcmp(found, digest) != 0)
+            return text;
+        found = digest;
+    }
+    return found != NULL ? found : text;
+}
+
 static int unpack(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
 {
     mlreg_image_unpack_options o;
 
+    const char *layers[MAX_WORDS];
+
+    for (size_t i = 0; i < c->n_layers; i++)
+        layers[i] = whole_digest(a, c->layers[i]);
     MLREG_INIT(o);
     o.path = c->path;
+    o.layers = layers;
+    o.n_layers = c->n_layers;
     return mlreg_image_unpack(a, folder, &o, op, err);
 }
 

@@ -341,6 +341,147 @@ static void test_rootfs__refuses_bombs(void **state)
     free(zeros);
 }
 
+/* ---- as few layers as will do ---- */
+
+static void lowest(image *i)
+{
+    mlr_buf *t = layer(i);
+
+    folder(t, "opt/");
+    file(t, "opt/tool", "old");
+    file(t, "opt/other", "other");
+    file(t, "opt/deep/a", "a");
+    bed_tar_end(t);
+}
+
+/* Unpacks what is at /opt/tool, or at `path`; gives how many layers were opened for it: the config is opened as well. */
+static int opened_for(fixture *f, image *i, const char *path, int want)
+{
+    int before = f->odd->opens;
+
+    bed_assert_rc(unpack_path(f, i, path, &err), want);
+    return f->odd->opens - before - 1;
+}
+
+static void test_rootfs__a_file_or_link_decides_what_is_at_its_path(void **state)
+{
+    fixture *f = *state;
+
+    for (int link = 0; link < 2; link++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        if (link)
+            entry(t, '2', "opt/tool", "other", 0777);
+        else
+            file(t, "opt/tool", "new");
+        bed_tar_end(t);
+        t = layer(&i);
+        file(t, "opt/unrelated", "x");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt/tool", 0), 2);
+        if (!link)
+            bed_assert_file(bed_at(f->out, "tool"), "new");
+        assert_int_equal(unlink(bed_at(f->out, "tool")), 0);
+        assert_int_equal(rmdir(f->out), 0);
+    }
+}
+
+static void test_rootfs__what_is_removed_or_replaced_on_the_way_is_decided_too(void **state)
+{
+    static const char *const removals[] = { "opt/.wh.tool", ".wh.opt", "opt/.wh..wh..opq", ".wh..wh..opq", "opt" };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < sizeof removals / sizeof *removals; k++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        file(t, removals[k], "");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt/tool", MLREG_ENOTFOUND), 1);
+        assert_false(bed_exists(f->out));
+    }
+}
+
+static void test_rootfs__a_folder_is_decided_where_it_hides_what_was_in_it(void **state)
+{
+    fixture *f = *state;
+
+    for (int opaque = 0; opaque < 2; opaque++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        folder(t, "opt/");
+        file(t, "opt/new", "new");
+        if (opaque)
+            file(t, "opt/.wh..wh..opq", "");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt", 0), opaque ? 1 : 2);
+        assert_int_equal(bed_count_files(f->out), opaque ? 1 : 4);
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
+/* A hard link may lead to a file of an earlier layer, a device is left out: neither decides anything. */
+static void test_rootfs__hard_links_and_devices_decide_nothing(void **state)
+{
+    fixture *f = *state;
+    image linked = { 0 }, device = { 0 };
+    mlr_buf *t;
+
+    lowest(&linked);
+    t = layer(&linked);
+    folder(t, "opt/");
+    entry(t, '1', "opt/second", "opt/tool", 0644);
+    file(t, "opt/.wh..wh..opq", "");
+    bed_tar_end(t);
+    assert_int_equal(opened_for(f, &linked, "/opt", 0), 2);
+    bed_assert_file(bed_at(f->out, "second"), "old");
+    bed_dir_remove(strdup(f->out));
+    lowest(&device);
+    t = layer(&device);
+    entry(t, '3', "opt/tool", NULL, 0666);
+    bed_tar_end(t);
+    assert_int_equal(opened_for(f, &device, "/opt/tool", 0), 2);
+    bed_assert_file(bed_at(f->out, "tool"), "old");
+}
+
+static void test_rootfs__takes_only_the_layers_that_are_listed(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t;
+    mlr_manifest *m;
+    mlreg_error *why = NULL;
+    const char *digest;
+    mlr_rootfs how = { .layers = &digest, .n_layers = 1 };
+    int before;
+
+    lowest(&i);
+    t = layer(&i);
+    file(t, "opt/tool", "new");
+    bed_tar_end(t);
+    m = make(f, &i);
+    digest = m->layers[0].digest.text;
+    before = f->odd->opens;
+    bed_assert_rc(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), 0);
+    assert_int_equal(f->odd->opens - before, 2);
+    bed_assert_file(bed_at(f->out, "opt/tool"), "old");
+    bed_dir_remove(strdup(f->out));
+    digest = BED_EMPTY;
+    assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &why), MLREG_EINVAL);
+    assert_non_null(strstr(why->message, BED_EMPTY));
+    mlr_error_done(why);
+    mlr_manifest_free(m);
+    done(&i);
+}
+
 /* ---- lies ---- */
 
 static void test_rootfs__checks_what_layers_unpack_to(void **state)
@@ -476,6 +617,11 @@ int main(void)
         TEST(takes_an_empty_folder_and_refuses_a_full_one),
         TEST(refuses_what_is_no_folder),
         TEST(removes_what_a_dead_process_left_and_nothing_else),
+        TEST(a_file_or_link_decides_what_is_at_its_path),
+        TEST(what_is_removed_or_replaced_on_the_way_is_decided_too),
+        TEST(a_folder_is_decided_where_it_hides_what_was_in_it),
+        TEST(hard_links_and_devices_decide_nothing),
+        TEST(takes_only_the_layers_that_are_listed),
         TEST(leaves_nothing_when_the_disk_fails),
     };
 
