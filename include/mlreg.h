@@ -603,7 +603,9 @@ MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, co
 MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_options *opts, mlreg_error **err);
 /** Of an image: what it is made on, a docker or OCI image in any place, whose layers, history and config it inherits.
  * Only the config is read, now. At commit its blobs are mounted where they can be; a store records those that it has not
- * got as absent, with where they are, and another registry gets them from there.
+ * got as absent, with where they are, and another registry gets them from there; those that are not to be distributed
+ * stay where they are, with their addresses. What its layers hold is not looked at: as in any image, a file that is
+ * added takes the place of a folder at its path, with all that is in it, and a folder that of a file.
  *
  * Codes: ESTATE; EINVAL (an index: resolve one of its manifests; no image; at commit: for another platform than the one
  * that was set); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */

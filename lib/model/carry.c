@@ -84,6 +84,8 @@ static int is_absent(mlr_place *from, const mlr_blob *a, mlr_absent *where, mlr_
 {
     int rc = mlr_absent_find(from, &a->digest, where, err);
 
+    if (rc == 1 && where->location[0] == '\0')       /* who names that address names it in a manifest */
+        return 0;
     if (rc == 1 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
         rc = rc == 1 ? 0 : 1;
     return rc;
@@ -220,6 +222,6 @@ int mlr_carry_foreign(mlr_place *from, const mlr_blob *a, const mlr_descriptor *
     if (rc == 1)
         count(b, op);
     else if (rc == 0 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
-        rc = rc == 1 ? move(from, a, to, b, op, err) : from->ops->blob_at != NULL ? from_urls(from, a, d, to, b, op, err) : from_record(from, a, d, to, b, op, err);
+        rc = rc == 1 ? move(from, a, to, b, op, err) : mlr_place_asks(from) ? from_urls(from, a, d, to, b, op, err) : from_record(from, a, d, to, b, op, err);
     return rc < 0 ? rc : 0;
 }

@@ -71,8 +71,9 @@ int mlr_absent_write(const mlr_folder *f, const mlr_blob *b, const mlr_absent *w
 static int take(const mlr_json *j, mlr_absent *out, mlreg_error **err)
 {
     const char *location = mlr_json_string(mlr_json_get(j, "location")), *repo = mlr_json_string(mlr_json_get(j, "repository"));
+    const char *url = mlr_json_string(mlr_json_get(j, "url"));
 
-    return location == NULL || repo == NULL ? 0 : set(location, repo, mlr_json_string(mlr_json_get(j, "url")), out, err);
+    return location == NULL || repo == NULL || (location[0] == '\0' && url == NULL) ? 0 : set(location, repo, url, out, err);
 }
 
 /* A file that is torn is as good as none: the blob is missing then. */

@@ -93,7 +93,8 @@ int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *o
 int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 int mlr_place_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */
-/* At an address that the descriptor names, asked at the first read, without credentials and as a stranger's address is; unverified. ENOTSUP: this place asks nobody. */
+/* At an address that the descriptor names, asked at the first read, without credentials and as a stranger's address is; unverified. For places that ask others at all. */
+bool mlr_place_asks(const mlr_place *p);
 int mlr_place_blob_at(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err);
 /* To be called when what a reader gave turned out not to be the blob: 1 where it may be right elsewhere, so open it again; else 0. */
 int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op);

@@ -95,11 +95,14 @@ int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader
     return at_blob(p, b, rc, err);
 }
 
+bool mlr_place_asks(const mlr_place *p)
+{
+    return p->ops->blob_at != NULL;
+}
+
 int mlr_place_blob_at(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err)
 {
-    int rc = p->ops->blob_at != NULL ? p->ops->blob_at(p, b, url, out, err) : mlr_place_cannot(p, "ask another address", err);
-
-    return at_blob(p, b, rc, err);
+    return at_blob(p, b, p->ops->blob_at(p, b, url, out, err), err);
 }
 
 int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op)

@@ -83,7 +83,8 @@ static void test_absent__a_record_says_where_and_the_last_one_counts(void **stat
 
 static void test_absent__a_torn_record_is_none(void **state)
 {
-    static const char *const torn[] = { "", "{", "[]", "{\"location\":\"https://one\"}", "{\"location\":1,\"repository\":\"x\"}" };
+    static const char *const torn[] = { "", "{", "[]", "{\"location\":\"https://one\"}", "{\"location\":1,\"repository\":\"x\"}",
+        "{\"location\":\"\",\"repository\":\"\"}" };
     fixture *f = *state;
     mlr_absent got = { NULL, NULL, NULL };
 
