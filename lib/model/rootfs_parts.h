@@ -47,8 +47,8 @@ int mlr_rootfs_layer(mlr_rootfs_work *w, mlr_reader *bytes, const mlr_digest *di
 
 /* ---- rootfs_settle.c and rootfs_take.c: which layers it takes ---- */
 
-/* 1: the layer says alone what is at `only`: a file or link, nothing, or a folder without what earlier layers have in it. */
-int mlr_rootfs_settles(const char *only, mlr_reader *bytes, mlr_op *op, mlreg_error **err);
+/* 1: the layer says alone what is at w->only: a file or link, nothing, or a folder without what earlier layers have in it. */
+int mlr_rootfs_settles(const mlr_rootfs_work *w, mlr_reader *bytes, mlreg_error **err);
 typedef struct mlr_rootfs_source {
     mlr_place *place;
     const char *repo;

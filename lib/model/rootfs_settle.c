@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define MEMBERS_MAX 2000000u
-
 struct looking {
     const char *only;
     bool folder, opaque;         /* the path itself; all below it that earlier layers have is gone */
@@ -46,13 +44,13 @@ static int look_at(struct looking *x, const mlr_member *m, mlreg_error **err)
     return 0;
 }
 
-int mlr_rootfs_settles(const char *only, mlr_reader *bytes, mlr_op *op, mlreg_error **err)
+int mlr_rootfs_settles(const mlr_rootfs_work *w, mlr_reader *bytes, mlreg_error **err)
 {
-    const mlr_archive_limits limits = { .members = MEMBERS_MAX };
-    struct looking x = { .only = only };
+    const mlr_archive_limits limits = { .bytes = w->bytes_left, .members = w->members_left };
+    struct looking x = { .only = w->only.text };
     mlr_archive *a = NULL;
     mlr_member m;
-    int rc = mlr_archive_open(bytes, &limits, op, &a, err);
+    int rc = mlr_archive_open(bytes, &limits, w->op, &a, err);
 
     while (rc >= 0 && (rc = mlr_archive_next(a, &m, err)) == 1)
         rc = look_at(&x, &m, err);

@@ -141,7 +141,7 @@ static int settle(struct taking *t, mlreg_error **err)
             continue;
         looked_at++;
         if ((rc = bring(t, i, err)) == 0)
-            rc = at_layer(t, i, mlr_rootfs_settles(t->work->only.text, t->parts[i].bytes.bytes, t->work->op, err), err);
+            rc = at_layer(t, i, mlr_rootfs_settles(t->work, t->parts[i].bytes.bytes, err), err);
         for (size_t k = 0; k < i && rc == 1; k++)
             need(t, k, false);
     }
