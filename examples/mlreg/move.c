@@ -245,9 +245,13 @@ static int land(cli *c, const char *verb, const spot *from, const char *folder, 
     char hint[HINT_BYTES];
     choice ch;
     job j;
-    int rc, status = c->all_variants ? fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files") : choice_open(c, true, &ch);
+    int rc, status = EXIT_OK;
 
-    if (status != EXIT_OK)
+    if (c->all_variants)
+        return fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files");
+    if (c->foreign)
+        return fail_usage("bring it into the store first: mlreg pull REF --foreign", "a folder takes files from layers that are there");
+    if ((status = choice_open(c, true, &ch)) != EXIT_OK)
         return status;
     if (job_begin(&j, c, verb) != EXIT_OK) {
         choice_close(&ch);

@@ -6,7 +6,7 @@ import json
 import tarfile
 
 from cli.oci import EMPTY, MANIFEST, Artifact, descriptor, digest, write_layout
-from cli.program import Case, needs
+from cli.program import USAGE, Case, needs
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER, FOREIGN = "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar"
@@ -68,6 +68,7 @@ class ForeignLayers(Case):
         self.fails("image", "unpack", ref, "rootfs", says=digest(self.theirs)[:20], hint=f"--foreign fetches it from http://{vendor.host}/gone")
         self.mlreg("copy", ref, "oci:whole:v1", "--foreign")
         self.mlreg("image", "unpack", "oci:whole:v1", "rootfs")
+        self.fails("copy", ref, "dir:out", "--foreign", says="layers that are there", hint="pull REF --foreign", status=USAGE)
         self.assertEqual(self.snapshot(self.work / "rootfs")["ours"], b"ours\n")
         self.assertEqual(len(self.snapshot(self.work / "rootfs")), 2)
         self.assertEqual([r["path"] for r in vendor.requests()], ["/gone", "/layer.tar"])
