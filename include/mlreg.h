@@ -391,7 +391,8 @@ MLREG_API int mlreg_descriptor_annotation_at(const mlreg_descriptor *d, size_t i
 enum {
     MLREG_COPY_MOVE_TAG  = 1 << 0, /* a tag that names something else in `to` is moved */
     MLREG_COPY_REFERRERS = 1 << 1, /* what refers to the artifact comes along */
-    MLREG_COPY_ALL_VARIANTS = 1 << 2 /* an index that `from` has in part only is ENOTFOUND */
+    MLREG_COPY_ALL_VARIANTS = 1 << 2, /* an index that `from` has in part only is ENOTFOUND */
+    MLREG_COPY_FOREIGN = 1 << 3    /* layers that are not to be distributed come along, see below */
 };
 typedef struct mlreg_copy_options {
     uint32_t size, flags;          /* flags: MLREG_COPY_* */
@@ -407,6 +408,11 @@ typedef struct mlreg_copy_options {
  * (ENOTFOUND). Atomic: blobs land by digest as they verify and outlive
  * a failure, so calling again moves only what is missing; the manifest's bytes are kept exactly; the tag moves last,
  * and only off another digest with MOVE_TAG.
+ *
+ * An image's layers that are not to be distributed (of OCI's "nondistributable" and docker's "foreign" types, with
+ * "urls") stay where they are: no place gets their bytes, the manifest keeps the addresses, and a store records them as
+ * absent. With MLREG_COPY_FOREIGN they are brought like others, and where `from` lacks them from one of their addresses:
+ * without credentials, and verified. Other layers with "urls" are copied as if they had none.
  *
  * @param from  where it is now
  * @param ref   "repo:tag" or "repo@sha256:<hex>", relative to `from`
@@ -442,7 +448,9 @@ enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root 
 typedef struct mlreg_image_unpack_options {
     uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
     const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
-                                    * name; default: all of it. Layers that name another file are not fetched */
+                                    * name; default: all of it */
+    const char *const *layers;     /* digests: as if the image had only these layers; default: all */
+    size_t n_layers;
 } mlreg_image_unpack_options;
 /** Unpack an image, its layers in order, into a folder: the root file system that a container would see.
  *
@@ -453,8 +461,13 @@ typedef struct mlreg_image_unpack_options {
  * those of the image where root unpacks; else all is the caller's, without set-uid and set-gid bits. Extended
  * attributes are not taken over.
  *
+ * With opts->path layers are looked at from the last one down, and no more are fetched once one of them says alone what
+ * lies there: a file or link, nothing at all, or a folder that hides what earlier layers have in it. Layers that name
+ * another file as theirs are not fetched at all. With opts->layers no other layer is fetched, and what others would add
+ * to these, replace or remove is not seen: they are those that mlreg_image_find gives for the files that are wanted.
+ *
  * @param dir  not there yet, or an empty folder; its parent must be there
- * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."); ENOTFOUND (nothing at opts->path);
+ * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."; a digest of no layer); ENOTFOUND (nothing at opts->path);
  *         ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other layers; a link to
  *         nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
  *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */
@@ -590,14 +603,17 @@ MLREG_API int mlreg_builder_set_annotation(mlreg_builder *b, const char *key, co
 MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_options *opts, mlreg_error **err);
 /** Of an image: what it is made on, a docker or OCI image in any place, whose layers, history and config it inherits.
  * Only the config is read, now. At commit its blobs are mounted where they can be; a store records those that it has not
- * got as absent, with where they are, and another registry gets them from there.
+ * got as absent, with where they are, and another registry gets them from there; those that are not to be distributed
+ * stay where they are, with their addresses. What its layers hold is not looked at: as in any image, a file that is
+ * added takes the place of a folder at its path, with all that is in it, and a folder that of a file.
  *
  * Codes: ESTATE; EINVAL (an index: resolve one of its manifests; no image; at commit: for another platform than the one
  * that was set); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */
 MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
  * (".git") are left out, links to files count as the files. Of an image: the folder as it is, hidden files, links and
- * empty folders too, as one layer, if not MLREG_LAYER_EACH.
+ * empty folders too, as one layer, if not MLREG_LAYER_EACH; then weights come first, data, configuration, documents and
+ * code behind them.
  *
  * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
  * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about

@@ -179,15 +179,24 @@ int mlreg_go_checkout(mlreg_artifact *a, const char *dir, const char *include, s
     return rc;
 }
 
-int mlreg_go_image_unpack(mlreg_artifact *a, const char *dir, const char *path, uint32_t flags, mlreg_op *op,
-        mlreg_error **err)
+int mlreg_go_image_unpack(mlreg_artifact *a, const char *dir, const char *path, const char *layers, size_t n_layers,
+        uint32_t flags, mlreg_op *op, mlreg_error **err)
 {
-    mlreg_image_unpack_options o;
+    const char **list = split(layers, n_layers);
+    int rc = MLREG_ENOMEM;
 
-    MLREG_INIT(o);
-    o.flags = flags;
-    o.path = path;
-    return mlreg_image_unpack(a, dir, &o, op, err);
+    if (list != NULL || n_layers == 0) {
+        mlreg_image_unpack_options o;
+
+        MLREG_INIT(o);
+        o.flags = flags;
+        o.path = path;
+        o.layers = list;
+        o.n_layers = n_layers;
+        rc = mlreg_image_unpack(a, dir, &o, op, err);
+    }
+    free(list);
+    return rc;
 }
 
 int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64_t offset, uint64_t bytes,

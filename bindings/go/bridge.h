@@ -32,8 +32,8 @@ int mlreg_go_add_child(mlreg_builder *b, mlreg_artifact *child, const char *name
         uint64_t memory_bytes, mlreg_error **err);
 int mlreg_go_checkout(mlreg_artifact *a, const char *dir, const char *include, size_t n_include, const char *exclude,
         size_t n_exclude, mlreg_op *op, mlreg_error **err);
-int mlreg_go_image_unpack(mlreg_artifact *a, const char *dir, const char *path, uint32_t flags, mlreg_op *op,
-        mlreg_error **err);
+int mlreg_go_image_unpack(mlreg_artifact *a, const char *dir, const char *path, const char *layers, size_t n_layers,
+        uint32_t flags, mlreg_op *op, mlreg_error **err);
 int mlreg_go_stream_open(mlreg_artifact *a, size_t layer, uint32_t flags, uint64_t offset, uint64_t bytes,
         mlreg_op *op, mlreg_stream **out, mlreg_error **err);
 int mlreg_go_add_tree(mlreg_builder *b, uint32_t flags, const char *media_type, const char *title, const char *dir,

@@ -134,6 +134,13 @@ func TestImageIsMadeOnAnotherAndOfItsLayers(t *testing.T) {
 			t.Fatalf("%q", text)
 		}
 		fails(t, a.UnpackImage(bg, to, nil), ErrExists)
+		found := must[[]Descriptor](t)(a.FindInImage(bg, "/app/serve.py"))
+		alone := t.TempDir() + "/alone"
+		ok(t, a.UnpackImage(bg, alone, &UnpackOptions{Layers: []string{found[0].Digest}}))
+		if entries := must[[]os.DirEntry](t)(os.ReadDir(alone)); len(entries) != 1 || entries[0].Name() != "app" {
+			t.Fatal(entries)
+		}
+		fails(t, a.UnpackImage(bg, to+"2", &UnpackOptions{Layers: []string{"none"}}), ErrInvalid)
 	})
 }
 

@@ -19,6 +19,7 @@ type CopyOptions struct {
 	ExpectDigest string // with MoveTag: only if the tag is at this digest now
 	Variant      *Wish  // of an index only the entry that fits; a registry then gets that one alone
 	AllVariants  bool   // an index that from has in part only is [ErrNotFound]
+	Foreign      bool   // an image's layers that are not to be distributed come along, from their addresses
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -42,7 +43,7 @@ func Copy(ctx context.Context, from *Session, ref string, to *Session, as string
 	var t texts
 	cref, cas, expect := t.need("the reference", ref), t.may("the name", as), t.may("ExpectDigest", opts.ExpectDigest)
 	flags := flag(opts.MoveTag, C.MLREG_COPY_MOVE_TAG) | flag(opts.Referrers, C.MLREG_COPY_REFERRERS) |
-		flag(opts.AllVariants, C.MLREG_COPY_ALL_VARIANTS)
+		flag(opts.AllVariants, C.MLREG_COPY_ALL_VARIANTS) | flag(opts.Foreign, C.MLREG_COPY_FOREIGN)
 	wish := t.wish(opts.Variant)
 	if t.err != nil {
 		return nil, t.err
@@ -117,8 +118,9 @@ func (a *Artifact) Checkout(ctx context.Context, dir string, opts *CheckoutOptio
 
 // UnpackOptions say what to unpack; nil and empty: all of it.
 type UnpackOptions struct {
-	Path     string // only what lies there in the image, put into the folder itself; "": all of it
-	Rootless bool   // as a plain user would, were it root that asks
+	Path     string   // only what lies there in the image, put into the folder itself; "": all of it
+	Layers   []string // digests: as if the image had only these layers, those that FindInImage gives; none: all
+	Rootless bool     // as a plain user would, were it root that asks
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -138,6 +140,7 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 	var t texts
 	cdir := t.need("the folder", dir)
 	cpath := t.may("the path", opts.Path)
+	layers, n := t.list("a layer's digest", opts.Layers)
 	if t.err != nil {
 		return t.err
 	}
@@ -147,7 +150,7 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 	}
 	w := watch{progress: opts.Progress, interval: opts.ProgressInterval}
 	return a.do(ctx, w, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_go_image_unpack(ca, cdir, cpath, flags, op, e)
+		return C.mlreg_go_image_unpack(ca, cdir, cpath, layers, n, flags, op, e)
 	})
 }
 

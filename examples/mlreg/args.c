@@ -11,7 +11,7 @@ typedef struct option {
     bool common;                             /* every command takes it */
 } option;
 
-#define N_OPTIONS 57
+#define N_OPTIONS 59
 
 static void list_options(cli *c, option out[N_OPTIONS])
 {
@@ -40,6 +40,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--workdir", NULL, &c->workdir, NULL, NULL, false },
         { "--user", NULL, &c->run_as, NULL, NULL, false },
         { "--add", NULL, NULL, c->add, &c->n_add, false },
+        { "--layer", NULL, NULL, c->layers, &c->n_layers, false },
         { "--env", NULL, NULL, c->env, &c->n_env, false },
         { "--label", NULL, NULL, c->labels, &c->n_labels, false },
         { "--port", NULL, NULL, c->ports, &c->n_ports, false },
@@ -49,6 +50,7 @@ static void list_options(cli *c, option out[N_OPTIONS])
         { "--zstd", &c->zstd, NULL, NULL, NULL, false },
         { "--move", &c->move, NULL, NULL, NULL, false },
         { "--referrers", &c->referrers, NULL, NULL, NULL, false },
+        { "--foreign", &c->foreign, NULL, NULL, NULL, false },
         { "--dry-run", &c->dry_run, NULL, NULL, NULL, false },
         { "--repair", &c->repair, NULL, NULL, NULL, false },
         { "--password-stdin", &c->password_stdin, NULL, NULL, NULL, false },

@@ -20,6 +20,7 @@ typedef struct cli {
     const char *annotations[MAX_WORDS]; size_t n_annotations;
     const char *base, *model, *pip, *workdir, *run_as, *path;
     const char *add[MAX_WORDS]; size_t n_add;
+    const char *layers[MAX_WORDS]; size_t n_layers;
     const char *env[MAX_WORDS]; size_t n_env;
     const char *labels[MAX_WORDS]; size_t n_labels;
     const char *ports[MAX_WORDS]; size_t n_ports;
@@ -31,7 +32,7 @@ typedef struct cli {
     const char *max_bytes, *min_free, *max_connections, *max_rate;
     bool read_only;
     bool plain_http, json, quiet, verbose, move, referrers, dry_run, repair, password_stdin, unverified, stats, help;
-    bool one_variant, all_variants, explain;
+    bool one_variant, all_variants, explain, foreign;
 } cli;
 
 typedef struct command {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #define MODELS "/models"
+#define LARGE_BYTES (1u << 20)      /* what nobody calls small any more */
 
 /* Another artifact that goes in, and where it is. */
 typedef struct part { spot at; mlreg_artifact *artifact; } part;
@@ -63,20 +64,41 @@ static void begin_layer(const cli *c, mlreg_layer_options *o, const char *path)
 }
 
 /* A tar stays the blob that it is, at the path inside; a file is wrapped, below `path`. */
+static int add_layer(const cli *c, mlreg_builder *b, mlreg_artifact *a, size_t i, const char *path, mlreg_error **err)
+{
+    const mlreg_descriptor *d = mlreg_artifact_at(a, MLREG_PART_LAYER, i);
+    const char *title = mlreg_descriptor_title(d);
+    mlreg_layer_options o;
+    char inside[NAME_BYTES];
+
+    snprintf(inside, sizeof inside, "%s/%s", path, title != NULL ? title : mlreg_descriptor_digest(d));
+    begin_layer(c, &o, strstr(mlreg_descriptor_media_type(d), ".tar") != NULL ? NULL : inside);
+    return mlreg_builder_add_layer_of(b, &o, a, i, err);
+}
+
+#define N_RANKS 5
+
+/* As mlreg_builder_add_tree orders the files of a folder; where the type does not say what a layer is, its size has to. */
+static int rank_of(const mlreg_descriptor *d)
+{
+    static const struct { const char *in_type; int rank; } kinds[] = {
+        { ".model.weight.v1.", 0 }, { ".dataset.", 1 }, { ".model.weight.config.", 2 }, { ".model.doc.", 3 }, { ".model.code.", 4 },
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strstr(mlreg_descriptor_media_type(d), kinds[i].in_type) != NULL)
+            return kinds[i].rank;
+    return mlreg_descriptor_bytes(d) < LARGE_BYTES ? 2 : 0;
+}
+
 static int add_artifact(const cli *c, mlreg_builder *b, mlreg_artifact *a, const char *path, mlreg_error **err)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER) && rc == 0; i++) {
-        const mlreg_descriptor *d = mlreg_artifact_at(a, MLREG_PART_LAYER, i);
-        const char *title = mlreg_descriptor_title(d);
-        mlreg_layer_options o;
-        char inside[NAME_BYTES];
-
-        snprintf(inside, sizeof inside, "%s/%s", path, title != NULL ? title : mlreg_descriptor_digest(d));
-        begin_layer(c, &o, strstr(mlreg_descriptor_media_type(d), ".tar") != NULL ? NULL : inside);
-        rc = mlreg_builder_add_layer_of(b, &o, a, i, err);
-    }
+    for (int rank = 0; rank < N_RANKS; rank++)
+        for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER) && rc == 0; i++)
+            if (rank_of(mlreg_artifact_at(a, MLREG_PART_LAYER, i)) == rank)
+                rc = add_layer(c, b, a, i, path, err);
     return rc;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define CHOOSE " --variant --platform --accelerator --precision --host"
-#define COPIES CHOOSE " --one-variant --all-variants --all"
+#define COPIES CHOOSE " --foreign --one-variant --all-variants --all"
 #define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
 
 const command commands[] = {
@@ -18,7 +18,7 @@ const command commands[] = {
         MOVED_JSON, cmd_image_build },
     { "image artifact", "IMAGE -t REF", "make an artifact of the model in an image; no bytes are copied", 1, 1, "-t --annotation --move", MOVED_JSON,
         cmd_image_artifact },
-    { "image unpack", "IMAGE DIR", "put an image's file system into a new folder", 2, 2, "--path" CHOOSE,
+    { "image unpack", "IMAGE DIR", "put an image's file system into a new folder", 2, 2, "--path --layer" CHOOSE,
         MOVED_JSON, cmd_image_unpack },
     { "image find", "IMAGE", "list the models in an image, or what lies at a path, with their layers", 1, 1, "--path" CHOOSE,
         "[{path, bytes, format, layer, layer_bytes}]", cmd_image_find },
@@ -62,8 +62,10 @@ static const char *const option_help[][2] = {
     { "--gzip", "pack the layers that are made, by gzip" },
     { "--zstd", "pack them by zstd" },
     { "--path /DIR", "only what lies there in the image; for find it may be a pattern" },
+    { "--layer DIGEST", "of an image only this layer, as find names it; may be repeated; its first digits will do" },
     { "--move", "let a tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
+    { "--foreign", "fetch layers that are not to be distributed as well, from their addresses" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
     { "--include GLOB", "only files that match; may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },

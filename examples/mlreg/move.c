@@ -83,7 +83,8 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     int rc, status = choice_open(c, false, &ch);
 
     MLREG_INIT(o);
-    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0);
+    o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0) |
+        (c->foreign ? MLREG_COPY_FOREIGN : 0);
     o.variant = ch.any ? &ch.options : NULL;
     digest_now(to, before);
     if (status != EXIT_OK || job_begin(&j, c, verb) != EXIT_OK) {
@@ -204,12 +205,36 @@ static int check_out(const cli *c, mlreg_artifact *a, const char *folder, mlreg_
     return mlreg_checkout(a, folder, &o, op, err);
 }
 
+/* Of the one layer whose digest begins so; where there is none, or more than one, as it was written: nobody has that. */
+static const char *whole_digest(const mlreg_artifact *a, const char *text)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER); i++) {
+        const char *digest = mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_LAYER, i));
+        const char *hex = strchr(digest, ':');
+
+        if (strncmp(digest, text, strlen(text)) != 0 && (hex == NULL || strncmp(hex + 1, text, strlen(text)) != 0))
+            continue;
+        if (found != NULL && strcmp(found, digest) != 0)
+            return text;
+        found = digest;
+    }
+    return found != NULL ? found : text;
+}
+
 static int unpack(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
 {
     mlreg_image_unpack_options o;
 
+    const char *layers[MAX_WORDS];
+
+    for (size_t i = 0; i < c->n_layers; i++)
+        layers[i] = whole_digest(a, c->layers[i]);
     MLREG_INIT(o);
     o.path = c->path;
+    o.layers = layers;
+    o.n_layers = c->n_layers;
     return mlreg_image_unpack(a, folder, &o, op, err);
 }
 
@@ -220,9 +245,13 @@ static int land(cli *c, const char *verb, const spot *from, const char *folder, 
     char hint[HINT_BYTES];
     choice ch;
     job j;
-    int rc, status = c->all_variants ? fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files") : choice_open(c, true, &ch);
+    int rc, status = EXIT_OK;
 
-    if (status != EXIT_OK)
+    if (c->all_variants)
+        return fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files");
+    if (c->foreign)
+        return fail_usage("bring it into the store first: mlreg pull REF --foreign", "a folder takes files from layers that are there");
+    if ((status = choice_open(c, true, &ch)) != EXIT_OK)
         return status;
     if (job_begin(&j, c, verb) != EXIT_OK) {
         choice_close(&ch);

@@ -16,7 +16,7 @@ static bool is_here(const request *r, const char *repo, const char *digest)
 
 static bool looks_like_digest(const char *s)
 {
-    return strncmp(s, "sha256:", 7) == 0 && strspn(s + 7, "0123456789abcdef") == 64 && s[7 + 64] == '\0';
+    return strlen(s) == 7 + 64 && strncmp(s, "sha256:", 7) == 0 && strspn(s + 7, "0123456789abcdef") == 64;
 }
 
 /* What strangers wrote: a digest in this repository and a web address can be followed, all else is text. */

@@ -7,7 +7,7 @@
 
 static int read_how(const mlreg_copy_options *opts, mlr_copy *how, mlr_wish *w, mlr_host *described, mlreg_error **err)
 {
-    const uint32_t flags = MLREG_COPY_MOVE_TAG | MLREG_COPY_REFERRERS | MLREG_COPY_ALL_VARIANTS;
+    const uint32_t flags = MLREG_COPY_MOVE_TAG | MLREG_COPY_REFERRERS | MLREG_COPY_ALL_VARIANTS | MLREG_COPY_FOREIGN;
     mlreg_copy_options o;
     int rc;
 
@@ -15,6 +15,7 @@ static int read_how(const mlreg_copy_options *opts, mlr_copy *how, mlr_wish *w, 
         (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &how->rule, err)) < 0)
         return rc;
     how->referrers = (o.flags & MLREG_COPY_REFERRERS) != 0;
+    how->foreign = (o.flags & MLREG_COPY_FOREIGN) != 0;
     how->all = (o.flags & MLREG_COPY_ALL_VARIANTS) != 0;
     if (o.variant == NULL)
         return 0;

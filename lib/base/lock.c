@@ -110,6 +110,16 @@ static int attempt_flock(mlr_lock *l, const char *path, bool exclusive, attempt 
     return 0;
 }
 
+int mlr_lock_try_dir(int fd, const char *path, mlreg_error **err)
+{
+    int errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_LOCK, path, flock(fd, LOCK_EX | LOCK_NB));
+    if (errnum == EWOULDBLOCK || errnum == ENOLCK || errnum == EOPNOTSUPP || errnum == ENOSYS)
+        return 0;
+    return errnum == 0 ? 1 : mlr_fs_failed(err, errnum, "lock", path);
+}
+
 /* ---- taking ---- */
 
 /* One try of either kind: 1 taken, 0 held by `holder`, or an error. */

@@ -22,5 +22,8 @@ typedef struct mlr_lock {
 int  mlr_lock_take(mlr_lock *l, const char *path, bool exclusive, uint64_t wait_ms, mlr_op *op, mlreg_error **err);
 /* Before what cannot be undone: 0 if the lock is still held; EBUSY if it was a lease that another has taken over. */
 int  mlr_lock_check(mlr_lock *l, mlreg_error **err);
+/* An open folder's own lock, exclusive, for as long as it is open, without a wait: 1; 0: somebody else has it, or there are no locks
+ * here. It moves with the folder when that is renamed. `path` is for messages. */
+int  mlr_lock_try_dir(int fd, const char *path, mlreg_error **err);
 void mlr_lock_drop(mlr_lock *l);              /* not held is fine */
 #endif

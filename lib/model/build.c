@@ -234,6 +234,8 @@ static int add_each(mlr_build *b, const mlreg_layer_options *o, const char *pref
 
     if (rc < 0)
         return mlr_error_subject(err, rc, dir);
+    if (b->image != NULL)            /* whoever has the layers before a change need not get them again */
+        rc = mlr_tree_by_kind(&t, op, err);
     for (size_t i = 0; i < t.n && rc == 0; i++)
         rc = add_path(b, o, t.items[i].path, t.items[i].title, err);
     if (rc < 0)

@@ -25,8 +25,9 @@ static int bring(mlr_build *b, const mlr_reuse *r, const mlr_descriptor *as, boo
     to.repo = b->repo;
     to.media_type = as->media_type;
     mlr_op_count(op, MLR_N_BYTES_TOTAL, (int64_t)to.bytes);
-    rc = leave ? mlr_carry_leave(r->from, &from, b->to, &to, op, err) : 0;
-    if (rc == 0)
+    if (leave && mlr_descriptor_is_foreign(&r->layer))
+        rc = mlr_carry_leave_foreign(r->from, &from, r->layer.urls[0], b->to, &to, op, err);
+    else if ((rc = leave ? mlr_carry_leave(r->from, &from, b->to, &to, op, err) : 0) == 0)
         rc = mlr_carry(r->from, &from, b->to, &to, op, err);
     if (rc >= 0)
         mlr_op_blob_done(op, title != NULL ? title : to.digest.text, to.bytes, from_ms);

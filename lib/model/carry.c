@@ -84,6 +84,8 @@ static int is_absent(mlr_place *from, const mlr_blob *a, mlr_absent *where, mlr_
 {
     int rc = mlr_absent_find(from, &a->digest, where, err);
 
+    if (rc == 1 && where->location[0] == '\0')       /* who names that address names it in a manifest */
+        return 0;
     if (rc == 1 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
         rc = rc == 1 ? 0 : 1;
     return rc;
@@ -105,7 +107,7 @@ static int pass_on(const mlr_absent *where, const mlr_blob *a, mlr_place *to, co
 
 int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
-    mlr_absent where = { NULL, NULL };
+    mlr_absent where = { NULL, NULL, NULL };
     int rc = mlr_absent_can(to) ? mlr_absent_of(from, a->repo, &where, err) : 0;
 
     if (rc == 1 && (rc = mlr_place_blob_has(to, b, op, err)) >= 0)
@@ -120,7 +122,7 @@ int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr
 
 int mlr_carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
-    mlr_absent where = { NULL, NULL };
+    mlr_absent where = { NULL, NULL, NULL };
     int rc = mlr_op_check(op, err);
 
     if (rc == 0)
@@ -129,4 +131,97 @@ int mlr_carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob 
         rc = rc == 1 ? pass_on(&where, a, to, b, op, err) : carry(from, a, to, b, op, err);
     mlr_absent_done(&where);
     return rc;
+}
+
+/* ---- what is not to be distributed ---- */
+
+static int note_foreign(mlr_place *from, const mlr_blob *a, const char *url, mlr_place *to, const mlr_blob *b, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL, NULL };
+    int rc = mlr_absent_find(from, &a->digest, &where, err);
+
+    if (rc == 0)
+        rc = mlr_absent_of(from, a->repo, &where, err);
+    if (rc == 0)
+        rc = mlr_absent_at(url, &where, err);
+    if (rc == 1 && where.url == NULL && (where.url = mlr_strdup(url)) == NULL)
+        rc = mlr_error_nomem(err);
+    if (rc == 1)
+        rc = mlr_absent_note(to, b, &where, err);
+    mlr_absent_done(&where);
+    return rc;
+}
+
+int mlr_carry_leave_foreign(mlr_place *from, const mlr_blob *a, const char *url, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_absent_can(to) ? mlr_place_blob_has(to, b, op, err) : 1;
+
+    if (rc == 0)
+        rc = note_foreign(from, a, url, to, b, err);
+    if (rc >= 0)
+        count(b, op);
+    return rc < 0 ? rc : 0;
+}
+
+static int from_url(mlr_place *via, const mlr_blob *a, const char *url, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *inner = NULL, *r = NULL;
+    mlreg_error *why = NULL;
+    int rc = mlr_place_blob_at(via, a, url, &inner, &why);
+
+    if (rc == 0 && (rc = mlr_counted_new(inner, via->name, &r, &why)) < 0)
+        mlr_reader_free(inner);
+    if (rc == 0 && (rc = mlr_place_blob_write(to, b, r, op, &why)) == 0)
+        mlr_counted_rest(r, op);
+    mlr_reader_free(r);
+    mlr_error_hint(&why, rc, "the layer is not to be distributed, so it must come from %s", url);
+    return blame(via, rc, err, &why);
+}
+
+static int from_urls(mlr_place *via, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlreg_error *why = NULL;
+    int rc = MLREG_ENOTFOUND;
+
+    for (size_t i = 0; i < d->n_urls && rc < 0 && rc != MLREG_ECANCELLED; i++) {
+        mlr_error_done(why);
+        why = NULL;
+        rc = from_url(via, a, d->urls[i], to, b, op, &why);
+    }
+    mlr_error_move(err, &why);
+    return rc;
+}
+
+/* Whoever asks the address is the registry that named it, which may have the layer all the same; where nobody knows that
+ * one any more, nobody in particular. */
+static int from_record(mlr_place *from, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL, NULL };
+    mlr_blob   there = *a;
+    mlr_place *via = NULL;
+    int        rc;
+
+    if ((rc = mlr_absent_find(from, &a->digest, &where, err)) == 0)
+        rc = mlr_absent_at(d->urls[0], &where, err);
+    if (rc == 1 && (rc = mlr_absent_open(&where, to->rt, op, &via, err)) == 0) {
+        there.repo = where.repo;
+        if (where.location[0] != '\0' && mlr_place_blob_has(via, &there, op, NULL) == 1)
+            rc = move(via, &there, to, b, op, err);
+        else
+            rc = from_urls(via, &there, d, to, b, op, err);
+    }
+    mlr_place_close(via);
+    mlr_absent_done(&where);
+    return rc;
+}
+
+int mlr_carry_foreign(mlr_place *from, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    int rc = there_already(from, a, to, b, op, err);
+
+    if (rc == 1)
+        count(b, op);
+    else if (rc == 0 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
+        rc = rc == 1 ? move(from, a, to, b, op, err) : mlr_place_asks(from) ? from_urls(from, a, d, to, b, op, err) : from_record(from, a, d, to, b, op, err);
+    return rc < 0 ? rc : 0;
 }

@@ -22,6 +22,7 @@ struct copy;
 struct blob {
     struct copy *copy;
     mlr_blob     from, to;      /* the same content under both repositories' names */
+    const mlr_descriptor *foreign; /* of a layer that is not to be distributed; else NULL */
     char        *name;          /* for messages: the file, else the digest */
 };
 struct copy {
@@ -62,6 +63,20 @@ static int publish_last_small(struct copy *c, mlr_op *op, mlreg_error **err)
     return rc;
 }
 
+static bool is_left(const struct blob *b)
+{
+    return b->foreign != NULL && !b->copy->how->foreign;
+}
+
+static int carry(const struct blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_place *from = b->copy->from, *to = b->copy->to;
+
+    if (is_left(b))
+        return mlr_carry_leave_foreign(from, &b->from, b->foreign->urls[0], to, &b->to, op, err);
+    return b->foreign != NULL ? mlr_carry_foreign(from, &b->from, b->foreign, to, &b->to, op, err) : mlr_carry(from, &b->from, to, &b->to, op, err);
+}
+
 static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct blob *b = arg;
@@ -71,7 +86,7 @@ static int copy_blob(void *arg, mlr_op *op, mlreg_error **err)
     if (rc < 0)
         return mlr_error_subject(err, rc, b->name);
     from_ms = mlr_clock_ms();
-    rc = mlr_carry(b->copy->from, &b->from, b->copy->to, &b->to, op, err);
+    rc = carry(b, op, err);
     if (rc == 0 && is_small(b))
         rc = publish_last_small(b->copy, op, err);
     if (rc == 0)
@@ -104,7 +119,8 @@ static int add_blobs_of(struct copy *c, const mlr_manifest *m, mlreg_error **err
     int rc = m->config != NULL ? add_blob(c, m->config, err) : 0;
 
     for (size_t i = 0; i < m->n_layers && rc == 0; i++)
-        rc = add_blob(c, &m->layers[i], err);
+        if ((rc = add_blob(c, &m->layers[i], err)) == 0 && mlr_descriptor_is_foreign(&m->layers[i]))
+            c->blobs[c->n_blobs - 1].foreign = &m->layers[i];
     return rc;
 }
 
@@ -219,6 +235,8 @@ static int larger_first(const void *a, const void *b)
 
     if (x->to.bytes != y->to.bytes)
         return x->to.bytes < y->to.bytes ? 1 : -1;
+    if (is_left(x) != is_left(y) && mlr_digest_equal(&x->to.digest, &y->to.digest))
+        return is_left(x) ? 1 : -1;        /* one manifest leaves it, another brings it: it is brought */
     return strcmp(x->to.digest.text, y->to.digest.text);
 }
 
@@ -246,7 +264,7 @@ static int check_sizes(struct copy *c, mlreg_error **err)
     int rc = 0;
 
     for (size_t i = 0; i < c->n_blobs && rc == 0; i++)
-        rc = mlr_place_check_size(c->to, c->blobs[i].name, c->blobs[i].to.bytes, err);
+        rc = is_left(&c->blobs[i]) ? 0 : mlr_place_check_size(c->to, c->blobs[i].name, c->blobs[i].to.bytes, err);
     return rc;
 }
 
@@ -280,6 +298,14 @@ static int copy_blobs(struct copy *c, mlr_op *op, mlreg_error **err)
     return rc < 0 ? rc : end;
 }
 
+static bool leaves_any(const struct copy *c)
+{
+    for (size_t i = 0; i < c->n_blobs; i++)
+        if (is_left(&c->blobs[i]))
+            return true;
+    return false;
+}
+
 /* The one that was asked for goes last and takes the tag along; all others go by digest. */
 static int copy_manifests(struct copy *c, const mlr_manifest *top, const mlr_ref *as, mlr_op *op, mlreg_error **err)
 {
@@ -292,7 +318,9 @@ static int copy_manifests(struct copy *c, const mlr_manifest *top, const mlr_ref
         if (m != top)
             rc = mlr_place_manifest_write(c->to, &by_digest, &c->how->rule, m, op, err);
     }
-    return rc < 0 ? rc : mlr_place_manifest_write(c->to, as, &c->how->rule, top, op, err);
+    if (rc == 0)
+        rc = mlr_place_manifest_write(c->to, as, &c->how->rule, top, op, err);
+    return rc == MLREG_EPROTO && leaves_any(c) ? mlr_error_hint(err, rc, "it may want the layers that are not to be distributed: MLREG_COPY_FOREIGN brings them") : rc;
 }
 
 static void copy_done(struct copy *c, const mlr_manifest *kept)

@@ -6,6 +6,7 @@
 typedef struct mlr_copy {
     mlr_tag_rule rule;
     bool referrers;
+    bool foreign;                    /* layers that are not to be distributed come along */
     bool all;                        /* an index that is here in part is refused */
     const struct mlr_wish *wish;     /* of an index the entry that fits it; NULL: all */
 } mlr_copy;

@@ -12,6 +12,7 @@
 #include "model/modelpack.h"
 #include "model/rootfs_parts.h"
 #include "model/unpack.h"
+#include "place/absent.h"
 
 #define HEAD_BYTES   512u
 #define FOUND_MAX    100000u
@@ -198,6 +199,7 @@ static int read_layer(struct finding *x, const mlr_descriptor *layer, mlreg_erro
         rc = read_whole(x, &b, layer, &why);
     }
     mlr_error_move(err, &why);
+    mlr_absent_hint(layer, rc, err);
     return mlr_error_subject(err, mlr_error_at(err, rc, x->place->name), layer->digest.text);
 }
 

@@ -131,12 +131,8 @@ static int take_layer(mlr_place *from, const char *repo, const mlr_descriptor *d
     out->from = from;
     if ((out->repo = mlr_strdup(repo)) == NULL)
         return mlr_error_nomem(err);
-    if (strcmp(as, d->media_type) == 0)
-        return mlr_descriptor_copy(d, &out->layer, err);
-    if ((rc = mlr_descriptor_make(as, &d->digest, d->bytes, &out->layer, err)) < 0)
-        return rc;
-    for (size_t i = 0; i < d->n_annotations && rc == 0; i++)
-        rc = mlr_descriptor_annotate(&out->layer, d->annotations[i].key, d->annotations[i].value, err);
+    if ((rc = mlr_descriptor_copy(d, &out->layer, err)) == 0 && strcmp(as, d->media_type) != 0)
+        rc = mlr_descriptor_retype(&out->layer, as, err);
     return rc;
 }
 

@@ -3,28 +3,23 @@
 
 #include <string.h>
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
-#include "model/counted.h"
 #include "model/image.h"
-#include "model/modelpack.h"
 #include "model/rootfs_parts.h"
-#include "model/unpack.h"
 
 #define BYTES_MAX   ((uint64_t)1 << 40)    /* of all layers, unpacked */
 #define MEMBERS_MAX 2000000u
 #define CONFIG_MAX  ((size_t)16 << 20)
 
 struct unpacking {
-    mlr_place *place;
-    const char *repo, *dir;
-    const mlr_manifest *manifest;
+    mlr_rootfs_source from;
+    const char *dir;
     mlr_digest *diff_ids;                  /* one for each layer */
     char *whole, *parent;                  /* `dir` without slashes behind it; the folder that holds it */
     const char *name;                      /* of `dir` in it: a part of `whole` */
     int parent_fd;
-    char temp[32];                         /* beside `dir`; "": none */
+    char temp[MLR_ROOTFS_TEMP_BYTES];      /* beside `dir`; "": none */
     mlr_rootfs_work work;
     mlr_op *op;
 };
@@ -58,18 +53,19 @@ int mlr_rootfs_check(const mlr_manifest *m, mlreg_error **err)
 
 static int read_config(struct unpacking *u, mlreg_error **err)
 {
-    const mlr_descriptor *d = u->manifest->config;
-    const size_t n = u->manifest->n_layers;
-    mlr_blob b = { u->repo, d->digest, d->bytes, d->media_type };
+    const mlr_descriptor *d = u->from.manifest->config;
+    const size_t n = u->from.manifest->n_layers;
+    mlr_blob b = { u->from.repo, d->digest, d->bytes, d->media_type };
     mlr_buf text = MLR_BUF_INIT(CONFIG_MAX);
     int rc;
 
     if ((u->diff_ids = mlr_alloc_array(n + 1, sizeof *u->diff_ids)) == NULL)
         return mlr_error_nomem(err);
-    if ((rc = mlr_place_blob_bytes(u->place, &b, CONFIG_MAX, u->op, &text, err)) == 0)
+    if ((rc = mlr_place_blob_bytes(u->from.place, &b, CONFIG_MAX, u->op, &text, err)) == 0)
         rc = mlr_image_diff_ids(text.data, text.len, n, u->diff_ids, err);
+    u->from.diff_ids = u->diff_ids;
     mlr_buf_done(&text);
-    return mlr_error_at(err, mlr_error_subject(err, rc, d->digest.text), u->place->name);
+    return mlr_error_at(err, mlr_error_subject(err, rc, d->digest.text), u->from.place->name);
 }
 
 /* ---- the folder ---- */
@@ -128,76 +124,6 @@ static int find_target(struct unpacking *u, mlreg_error **err)
     if ((rc = mlr_fs_open(u->parent, O_RDONLY | O_DIRECTORY, 0, &u->parent_fd, err)) < 0)
         return mlr_error_hint(err, rc, "check the path, or make it first: mkdir -p %s", u->parent);
     return check_target(u, err);
-}
-
-static int make_temp(struct unpacking *u, mlreg_error **err)
-{
-    char random[17];
-    int rc;
-
-    mlr_random_name(random);
-    memcpy(u->temp, ".tmp-", 5);
-    memcpy(u->temp + 5, random, sizeof random);
-    if ((rc = mlr_inside_make_dir(u->parent_fd, u->temp, u->dir, err)) < 0) {
-        u->temp[0] = '\0';
-        return rc;
-    }
-    return mlr_inside_open_dir(u->parent_fd, u->temp, u->dir, &u->work.root, err);
-}
-
-/* ---- layers ---- */
-
-static int take_layer(struct unpacking *u, size_t i, mlreg_error **err)
-{
-    const mlr_descriptor *d = &u->manifest->layers[i];
-    const mlr_ground ground = { u->work.root, u->dir };
-    mlr_blob b = { u->repo, d->digest, d->bytes, d->media_type };
-    mlr_unpack bytes = MLR_UNPACK_INIT;
-    mlr_reader *r = NULL;
-    mlreg_error *why = NULL;
-    int rc;
-
-    do {
-        mlr_unpack_done(&bytes);
-        if ((rc = mlr_counted_open(u->place, &b, u->op, &r, &why)) == 0)
-            rc = mlr_unpack_bring(&bytes, u->place->rt, &r, d, &ground, u->op, &why);
-    } while (mlr_counted_again(u->place, &b, rc, &r, u->op, &why));
-    mlr_error_move(err, &why);
-    if (rc < 0)
-        mlr_reader_free(r);
-    else if ((rc = mlr_rootfs_layer(&u->work, bytes.bytes, &u->diff_ids[i], err)) == 0 && r != NULL)
-        mlr_counted_rest(r, u->op);
-    mlr_unpack_done(&bytes);
-    if (rc == 0)
-        mlr_op_count(u->op, MLR_N_BLOBS_DONE, 1);
-    if (rc != MLREG_EIO && rc != MLREG_EDENIED)
-        mlr_error_at(err, rc, u->place->name);
-    return mlr_error_subject(err, rc, d->digest.text);
-}
-
-/* A layer that names its one file need not come where another one is asked for. Of all others it is not known. */
-static bool may_hold(const struct unpacking *u, const mlr_descriptor *layer)
-{
-    const char *named = mlr_descriptor_annotation(layer, MLR_FILEPATH_KEY);
-    mlr_rootfs_name path;
-
-    return u->work.only.text[0] == '\0' || named == NULL || mlr_rootfs_clean(named, &path, NULL) < 0 ||
-           mlr_rootfs_is_below(path.text, u->work.only.text) || mlr_rootfs_is_below(u->work.only.text, path.text);
-}
-
-static int take_layers(struct unpacking *u, mlreg_error **err)
-{
-    const mlr_descriptor *layers = u->manifest->layers;
-    int rc = 0;
-
-    for (size_t i = 0; i < u->manifest->n_layers; i++)
-        if (may_hold(u, &layers[i])) {
-            mlr_op_count(u->op, MLR_N_BLOBS_TOTAL, 1);
-            mlr_op_count(u->op, MLR_N_BYTES_TOTAL, (int64_t)layers[i].bytes);
-        }
-    for (size_t i = 0; i < u->manifest->n_layers && rc == 0; i++)
-        rc = may_hold(u, &layers[i]) ? take_layer(u, i, err) : 0;
-    return rc;
 }
 
 /* ---- the end ---- */
@@ -283,12 +209,12 @@ static void release(struct unpacking *u)
 
 int mlr_rootfs_unpack(mlr_place *p, const char *repo, const mlr_manifest *m, const char *dir, const mlr_rootfs *how, mlr_op *op, mlreg_error **err)
 {
-    struct unpacking u = { .place = p, .repo = repo, .dir = dir, .manifest = m, .parent_fd = -1, .op = op,
+    struct unpacking u = { .from = { p, repo, m, NULL, dir, how->layers, how->n_layers }, .dir = dir, .parent_fd = -1, .op = op,
         .work = { .root = -1, .owners = how->owners, .members_left = MEMBERS_MAX, .bytes_left = BYTES_MAX, .op = op } };
     int rc;
 
     if ((rc = mlr_rootfs_check(m, err)) == 0 && (rc = mlr_rootfs_clean(how->path != NULL ? how->path : "", &u.work.only, err)) == 0 &&
-        (rc = find_target(&u, err)) == 0 && (rc = read_config(&u, err)) == 0 && (rc = make_temp(&u, err)) == 0 && (rc = take_layers(&u, err)) == 0)
+        (rc = find_target(&u, err)) == 0 && (rc = read_config(&u, err)) == 0 && (rc = mlr_rootfs_temp_make(u.parent_fd, u.dir, u.temp, &u.work.root, err)) == 0 && (rc = mlr_rootfs_take(&u.from, &u.work, err)) == 0)
         rc = publish(&u, err);
     release(&u);
     return rc == MLREG_EIO || rc == MLREG_EDENIED || rc == MLREG_EEXISTS ? mlr_error_at(err, rc, dir) : rc;

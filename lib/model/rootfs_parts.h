@@ -44,4 +44,24 @@ typedef struct mlr_rootfs_work {
     mlr_op *op;
 } mlr_rootfs_work;
 int mlr_rootfs_layer(mlr_rootfs_work *w, mlr_reader *bytes, const mlr_digest *diff_id, mlreg_error **err);
+
+/* ---- rootfs_settle.c and rootfs_take.c: which layers it takes ---- */
+
+/* 1: the layer says alone what is at w->only: a file or link, nothing, or a folder without what earlier layers have in it. */
+int mlr_rootfs_settles(const mlr_rootfs_work *w, mlr_reader *bytes, mlreg_error **err);
+typedef struct mlr_rootfs_source {
+    mlr_place *place;
+    const char *repo;
+    const mlr_manifest *manifest;
+    const mlr_digest *diff_ids;                  /* one for each layer */
+    const char *dir;                             /* for messages */
+    const char *const *layers; size_t n_layers;  /* as in mlr_rootfs */
+} mlr_rootfs_source;
+int mlr_rootfs_take(const mlr_rootfs_source *from, mlr_rootfs_work *w, mlreg_error **err);
+
+/* ---- rootfs_temp.c: where it is unpacked, beside the folder that it becomes ---- */
+
+#define MLR_ROOTFS_TEMP_BYTES 40u
+/* An empty folder in `parent`, open and locked until it is closed. What a killed process left there is removed, where locks can be trusted. */
+int mlr_rootfs_temp_make(int parent, const char *shown, char name[MLR_ROOTFS_TEMP_BYTES], int *fd, mlreg_error **err);
 #endif

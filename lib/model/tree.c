@@ -3,10 +3,14 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/alloc.h"
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "model/kinds.h"
+
+#define HEAD_BYTES 512u
 
 static int add(mlr_tree *t, char *path, char *title, mlreg_error **err)
 {
@@ -109,6 +113,47 @@ int mlr_tree_read(const char *dir, const char *prefix, mlr_op *op, mlr_tree *out
     qsort(t.items, t.n, sizeof *t.items, by_title);
     *out = t;
     return 0;
+}
+
+/* ---- by kind ---- */
+
+/* What cannot be read says so when it is to be moved. */
+static mlr_file_kind kind_of(const mlr_tree_file *f, mlr_op *op)
+{
+    uint8_t head[HEAD_BYTES];
+    mlr_reader *r = NULL;
+    uint64_t bytes = 0;
+    int64_t n = 0;
+
+    if (mlr_reader_open_file(f->path, &r, NULL) == 0) {
+        bytes = r->bytes;
+        n = mlr_reader_read_at(r, 0, head, sizeof head, op, NULL);
+    }
+    mlr_reader_free(r);
+    return mlr_kind_of(f->title, head, n > 0 ? (size_t)n : 0, bytes);
+}
+
+int mlr_tree_by_kind(mlr_tree *t, mlr_op *op, mlreg_error **err)
+{
+    static const mlr_file_kind order[] = { MLR_KIND_WEIGHT, MLR_KIND_DATASET, MLR_KIND_CONFIG, MLR_KIND_DOC, MLR_KIND_CODE };
+    mlr_tree_file *sorted = mlr_alloc_array(t->n, sizeof *sorted);
+    mlr_file_kind *kinds = mlr_alloc_array(t->n, sizeof *kinds);
+    size_t n = 0;
+    int rc = sorted != NULL && kinds != NULL ? 0 : mlr_error_nomem(err);
+
+    for (size_t i = 0; i < t->n && rc == 0; i++) {
+        kinds[i] = kind_of(&t->items[i], op);
+        rc = mlr_op_check(op, err);
+    }
+    for (size_t k = 0; k < sizeof order / sizeof *order && rc == 0; k++)
+        for (size_t i = 0; i < t->n; i++)
+            if (kinds[i] == order[k])
+                sorted[n++] = t->items[i];
+    if (rc == 0)
+        memcpy(t->items, sorted, n * sizeof *sorted);
+    mlr_free(sorted);
+    mlr_free(kinds);
+    return rc;
 }
 
 void mlr_tree_done(mlr_tree *t)

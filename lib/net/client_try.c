@@ -44,7 +44,7 @@ static int send_with(mlr_client *c, const mlr_call *call, const mlr_url *to, boo
     r.n_headers = choose_headers(call, ours, authorization, headers);
     r.headers = headers;
     r.url = url;
-    r.foreign = !ours;
+    r.foreign = r.foreign || !ours;
     if ((rc = mlr_http_begin(c->http, &r, op, out, err)) == 0)
         mlr_client_log_answer(c, op, &r, *out);
 out:

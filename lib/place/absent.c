@@ -1,4 +1,4 @@
-/* place/absent.c - blobs that a store lacks by design: a base's layers, with the registry that has them. */
+/* place/absent.c - blobs that a store lacks by design: a base's layers, with the registry that has them, and foreign ones, with their address. */
 #include "place/absent.h"
 
 #include <dirent.h>
@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "codec/json.h"
+#include "net/url.h"
 
 #define FILE_MODE      0600
 #define DIR_MODE       0700
@@ -16,15 +17,17 @@ void mlr_absent_done(mlr_absent *a)
 {
     mlr_free(a->location);
     mlr_free(a->repo);
-    *a = (mlr_absent){ NULL, NULL };
+    mlr_free(a->url);
+    *a = (mlr_absent){ NULL, NULL, NULL };
 }
 
 /* 1 */
-static int set(const char *location, const char *repo, mlr_absent *out, mlreg_error **err)
+static int set(const char *location, const char *repo, const char *url, mlr_absent *out, mlreg_error **err)
 {
     out->location = mlr_strdup(location);
     out->repo = mlr_strdup(repo);
-    if (out->location != NULL && out->repo != NULL)
+    out->url = url != NULL ? mlr_strdup(url) : NULL;
+    if (out->location != NULL && out->repo != NULL && (out->url != NULL || url == NULL))
         return 1;
     mlr_absent_done(out);
     return mlr_error_nomem(err);
@@ -45,6 +48,7 @@ static int put(const mlr_blob *b, const mlr_absent *where, mlr_buf *out, mlreg_e
     mlr_json_open(&o, NULL, '{');
     mlr_json_put_string(&o, "location", where->location);
     mlr_json_put_string(&o, "repository", where->repo);
+    mlr_json_put_string(&o, "url", where->url);
     mlr_json_put_u64(&o, "size", b->bytes);
     mlr_json_close(&o, '}');
     return mlr_json_end(&o);
@@ -67,8 +71,9 @@ int mlr_absent_write(const mlr_folder *f, const mlr_blob *b, const mlr_absent *w
 static int take(const mlr_json *j, mlr_absent *out, mlreg_error **err)
 {
     const char *location = mlr_json_string(mlr_json_get(j, "location")), *repo = mlr_json_string(mlr_json_get(j, "repository"));
+    const char *url = mlr_json_string(mlr_json_get(j, "url"));
 
-    return location == NULL || repo == NULL ? 0 : set(location, repo, out, err);
+    return location == NULL || repo == NULL || (location[0] == '\0' && url == NULL) ? 0 : set(location, repo, url, out, err);
 }
 
 /* A file that is torn is as good as none: the blob is missing then. */
@@ -144,15 +149,47 @@ int mlr_absent_of(const mlr_place *p, const char *repo, mlr_absent *out, mlreg_e
 {
     const char *location = p->ops->location != NULL ? p->ops->location(p) : NULL;
 
-    return location == NULL ? 0 : set(location, repo, out, err);
+    return location == NULL ? 0 : set(location, repo, NULL, out, err);
+}
+
+int mlr_absent_at(const char *url, mlr_absent *out, mlreg_error **err)
+{
+    return set("", "", url, out, err);
+}
+
+int mlr_absent_hint(const mlr_descriptor *d, int rc, mlreg_error **err)
+{
+    if (rc != MLREG_ENOTFOUND || !mlr_descriptor_is_foreign(d))
+        return rc;
+    return mlr_error_hint(err, rc, "the layer is not to be distributed: a copy with MLREG_COPY_FOREIGN fetches it from %s", d->urls[0]);
+}
+
+/* Scheme, host and port of an address. */
+static int origin_of(const char *url, char **out, mlreg_error **err)
+{
+    mlr_url u = { NULL, NULL, 0, NULL };
+    char   *authority = NULL;
+    int     rc = mlr_url_parse(url, &u, err);
+
+    if (rc == 0 && ((authority = mlr_url_authority(&u)) == NULL || (*out = mlr_asprintf("%s://%s", u.scheme, authority)) == NULL))
+        rc = mlr_error_nomem(err);
+    mlr_free(authority);
+    mlr_url_done(&u);
+    return rc;
 }
 
 /* Whoever wrote "http://" was allowed to. */
 int mlr_absent_open(const mlr_absent *a, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err)
 {
     mlreg_session_options o;
+    char *origin = NULL;
+    int   rc = a->location[0] == '\0' ? origin_of(a->url, &origin, err) : 0;
+    const char *location = origin != NULL ? origin : a->location;
 
     MLREG_INIT(o);
-    o.flags = MLREG_OPEN_READONLY | (strncmp(a->location, "http://", 7) == 0 ? MLREG_OPEN_PLAIN_HTTP : 0);
-    return mlr_place_open(a->location, &o, rt, op, out, err);
+    o.flags = MLREG_OPEN_READONLY | (strncmp(location, "http://", 7) == 0 ? MLREG_OPEN_PLAIN_HTTP : 0);
+    if (rc == 0)
+        rc = mlr_place_open(location, &o, rt, op, out, err);
+    mlr_free(origin);
+    return rc;
 }

@@ -375,3 +375,27 @@ const char *mlr_descriptor_title(const mlr_descriptor *d)
     }
     return NULL;
 }
+
+bool mlr_descriptor_is_foreign(const mlr_descriptor *d)
+{
+    static const char *const types[] = { "application/vnd.oci.image.layer.nondistributable.v1.tar",
+                                         "application/vnd.docker.image.rootfs.foreign.diff.tar" };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strncmp(d->media_type, types[i], strlen(types[i])) == 0)
+            return d->n_urls > 0;
+    return false;
+}
+
+int mlr_descriptor_retype(mlr_descriptor *d, const char *media_type, mlreg_error **err)
+{
+    char *copy = mlr_strdup(media_type);
+
+    if (copy == NULL)
+        return mlr_error_nomem(err);
+    mlr_free(d->media_type);
+    mlr_free(d->raw);
+    d->media_type = copy;
+    d->raw = NULL;
+    return 0;
+}

@@ -25,9 +25,12 @@ int  mlr_descriptor_set_platform(mlr_descriptor *d, const char *os, const char *
 int  mlr_descriptor_make(const char *media_type, const mlr_digest *digest, uint64_t bytes, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_copy(const mlr_descriptor *d, mlr_descriptor *out, mlreg_error **err);
 int  mlr_descriptor_annotate(mlr_descriptor *d, const char *key, const char *value, mlreg_error **err);   /* replaces; value NULL removes; `raw` is dropped */
+int  mlr_descriptor_retype(mlr_descriptor *d, const char *media_type, mlreg_error **err);                  /* `raw` is dropped */
 void mlr_descriptor_put(mlr_json_out *o, const char *key, const mlr_descriptor *d);                       /* raw if it has it */
 void mlr_descriptor_done(mlr_descriptor *d);
 const char *mlr_descriptor_annotation(const mlr_descriptor *d, const char *key);
+/* A layer that is not to be distributed (OCI image-spec 1.1, "Non-Distributable Layers"; docker's foreign ones), and says where it is instead. */
+bool mlr_descriptor_is_foreign(const mlr_descriptor *d);
 /* The file path a layer stands for: org.opencontainers.image.title, else org.cncf.model.filepath, else org.cnai.model.filepath; unchecked. NULL if none. */
 const char *mlr_descriptor_title(const mlr_descriptor *d);
 

@@ -53,7 +53,7 @@ static int link_again(mlr_repo_check *k, const mlr_descriptor *d, mlreg_error **
 /* 1: it is not here because it need not be, and where it is is recorded. */
 static int is_absent_by_design(const mlr_repo_check *k, const mlr_digest *d, mlreg_error **err)
 {
-    mlr_absent where = { NULL, NULL };
+    mlr_absent where = { NULL, NULL, NULL };
     int        rc = k->c->disk->pool.path != NULL ? mlr_absent_read(&k->c->disk->pool, d, &where, err) : 0;
 
     mlr_absent_done(&where);

@@ -32,6 +32,7 @@ typedef struct mlr_place_ops {   /* one constant table per kind; NULL is what th
     int (*blob_has)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);                      /* 1, 0 */
     int (*blob_open)(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* ENOTFOUND. Not verified unless reader->trusted */
     int (*blob_later)(mlr_place *p, const mlr_blob *b, mlr_reader **out, mlreg_error **err);              /* NULL: blob_open. Opened without a word to anybody: the first read tells what opening would have */
+    int (*blob_at)(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err);   /* NULL: it asks nobody. The same content at an address that a manifest names */
     int (*blob_wrong)(mlr_place *p, const mlr_blob *b, mlr_op *op);                                       /* NULL: it has them from one place only */
     int (*blob_write)(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);     /* reads, checks size and digest, then publishes; there already: 0 */
     int (*gather)(mlr_place *p, bool begin, mlr_op *op, mlreg_error **err);                               /* NULL: it makes no difference */
@@ -92,6 +93,9 @@ int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *o
 int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 int mlr_place_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);
 int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);    /* as open, but far places are asked at the first read only: whoever finds it is not needed has cost nothing */
+/* At an address that the descriptor names, asked at the first read, without credentials and as a stranger's address is; unverified. For places that ask others at all. */
+bool mlr_place_asks(const mlr_place *p);
+int mlr_place_blob_at(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err);
 /* To be called when what a reader gave turned out not to be the blob: 1 where it may be right elsewhere, so open it again; else 0. */
 int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op);
 int mlr_place_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);

@@ -33,15 +33,23 @@ int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error 
     return at_blob(p, b, rc, err);
 }
 
+static int say_where(const mlr_blob *b, const mlr_absent *where, int rc, mlreg_error **err)
+{
+    if (where->url != NULL) {
+        mlr_error_set(err, rc, "blob %s is not to be distributed, and was left where it is: %s", b->digest.text, where->url);
+        return mlr_error_hint(err, rc, "pull it once more with MLREG_COPY_FOREIGN, which fetches it from there");
+    }
+    mlr_error_set(err, rc, "blob %s was left where it is when the image was built: in %s of %s", b->digest.text, where->repo, where->location);
+    return mlr_error_hint(err, rc, "pull the base as well: mlreg pull %s@DIGEST", where->repo);
+}
+
 /* A blob that is not there because it need not be: where it is, is known. */
 static int tell_absent(mlr_place *p, const mlr_blob *b, int rc, mlreg_error **err, mlreg_error **why)
 {
-    mlr_absent where = { NULL, NULL };
+    mlr_absent where = { NULL, NULL, NULL };
 
-    if (rc == MLREG_ENOTFOUND && mlr_absent_find(p, &b->digest, &where, NULL) == 1) {
-        mlr_error_set(err, rc, "blob %s was left where it is when the image was built: in %s of %s", b->digest.text, where.repo, where.location);
-        mlr_error_hint(err, rc, "pull the base as well: mlreg pull %s@DIGEST", where.repo);
-    }
+    if (rc == MLREG_ENOTFOUND && mlr_absent_find(p, &b->digest, &where, NULL) == 1)
+        say_where(b, &where, rc, err);
     mlr_absent_done(&where);
     mlr_error_move(err, why);
     mlr_error_done(*why);
@@ -85,6 +93,16 @@ int mlr_place_blob_later(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader
     if ((rc = mlr_place_check_repo(b->repo, err)) == 0)
         rc = p->ops->blob_later(p, b, out, err);
     return at_blob(p, b, rc, err);
+}
+
+bool mlr_place_asks(const mlr_place *p)
+{
+    return p->ops->blob_at != NULL;
+}
+
+int mlr_place_blob_at(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err)
+{
+    return at_blob(p, b, p->ops->blob_at(p, b, url, out, err), err);
 }
 
 int mlr_place_blob_wrong(mlr_place *p, const mlr_blob *b, mlr_op *op)

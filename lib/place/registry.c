@@ -229,6 +229,7 @@ static const mlr_place_ops registry_ops = {
     .blob_has = mlr_registry_blob_has,
     .blob_open = mlr_mirrored_blob_open,
     .blob_later = mlr_mirrored_blob_later,
+    .blob_at = mlr_registry_blob_at,
     .blob_wrong = mlr_mirrored_blob_wrong,
     .blob_write = mlr_registry_blob_write,
     .mount = mlr_registry_mount,

@@ -37,6 +37,7 @@ int mlr_registry_referrers(mlr_place *p, const char *repo, const mlr_digest *sub
 int mlr_registry_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);
 int mlr_registry_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
 int mlr_registry_blob_later(mlr_place *p, const mlr_blob *b, mlr_reader **out, mlreg_error **err);
+int mlr_registry_blob_at(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **err);
 int mlr_registry_mount(mlr_place *p, const mlr_blob *b, const char *from_repo, mlr_op *op, mlreg_error **err);
 int mlr_registry_blob_write(mlr_place *p, const mlr_blob *b, mlr_reader *r, mlr_op *op, mlreg_error **err);
 int mlr_registry_blob_take(mlr_place *p, const char *repo, mlr_reader *r, mlr_op *op, mlr_digest *digest,

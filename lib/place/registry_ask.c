@@ -57,6 +57,21 @@ int mlr_ask_init(mlr_ask *a, const mlr_registry *g, const char *method, const ch
     return 0;
 }
 
+int mlr_ask_address(mlr_ask *a, const char *url, mlreg_error **err)
+{
+    char *shown = mlr_url_shown(url);
+
+    memset(a, 0, sizeof *a);
+    a->url = mlr_strdup(url);
+    snprintf(a->what, sizeof a->what, "%s", shown != NULL ? shown : "");
+    mlr_free(shown);
+    if (a->url == NULL)
+        return mlr_error_nomem(err);
+    a->call.request = (mlr_request){.method = "GET", .url = a->url, .headers = a->headers, .foreign = true};
+    a->call.again = a->call.follow = true;
+    return 0;
+}
+
 void mlr_ask_header(mlr_ask *a, const char *name, const char *value)
 {
     assert(a->call.request.n_headers < sizeof a->headers / sizeof a->headers[0]);

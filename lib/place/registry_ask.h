@@ -18,6 +18,8 @@ typedef struct mlr_ask {             /* holds pointers into itself: it stays whe
 /* "/v2/REPO/KIND[/WORD]". EINVAL for what is no repository of a registry. After a failure too, done is due. */
 int  mlr_ask_init(mlr_ask *a, const mlr_registry *g, const char *method, const char *repo, const char *kind,
         const char *word, const char *may, mlreg_error **err);
+/* GET of a stranger's address: without credentials. */
+int  mlr_ask_address(mlr_ask *a, const char *url, mlreg_error **err);
 void mlr_ask_header(mlr_ask *a, const char *name, const char *value);                     /* borrows both */
 int  mlr_ask_query(mlr_ask *a, const char *name, const char *value, mlreg_error **err);   /* appends it to the URL */
 void mlr_ask_done(mlr_ask *a);

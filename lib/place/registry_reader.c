@@ -25,6 +25,7 @@ typedef struct blob_reader {
     uint64_t      last;       /* where the last read ended: reading on from here is worth a long answer */
     uint64_t      until;      /* reads are planned to there; 0: nobody said */
     uint64_t      since;      /* where this run of reads began, or was last resumed */
+    bool          is_elsewhere;  /* at a stranger's address, whose ways are not the registry's */
     bool          is_twin;    /* of ranges alone, and once: there is another that gets the bytes however it can */
     mlr_retry     retry;      /* of what breaks off and of asking for the rest; the client does not repeat that */
     char          retry_after[MLR_RETRY_AFTER_MAX];
@@ -101,7 +102,7 @@ static int ask_from(blob_reader *b, uint64_t offset, uint64_t end, mlr_op *op, m
         mlr_ask_retry_after(b->x, b->retry_after);
         return mlr_ask_refused(&b->ask, b->g, b->x, op, err);
     }
-    if (rc == 200 && !whole)
+    if (rc == 200 && !whole && !b->is_elsewhere)
         learn_no_ranges(b->g);
     if (mlr_ask_unencoded(b->x, b->name, err) < 0)
         return MLREG_EPROTO;
@@ -241,7 +242,8 @@ static int twin_of(mlr_reader *r, mlr_reader **out, mlreg_error **err);
 
 static const mlr_reader_ops reader_ops = {.read_at = read_blob, .free = free_reader, .twin = twin_of, .until = plan_until};
 
-static int new_reader(mlr_registry *g, const mlr_blob *blob, blob_reader **out, mlreg_error **err)
+/* `url`: where else than in the registry, or NULL. */
+static int new_reader(mlr_registry *g, const mlr_blob *blob, const char *url, blob_reader **out, mlreg_error **err)
 {
     blob_reader *b = mlr_alloc(sizeof *b);
     int          rc;
@@ -253,7 +255,8 @@ static int new_reader(mlr_registry *g, const mlr_blob *blob, blob_reader **out, 
     b->blob = *blob;
     b->retry = mlr_registry_retry(g);
     snprintf(b->name, sizeof b->name, "blob %s", blob->digest.text);
-    if ((rc = mlr_ask_init(&b->ask, g, "GET", blob->repo, "blobs", blob->digest.text, MLR_MAY_PULL, err)) < 0) {
+    rc = url != NULL ? mlr_ask_address(&b->ask, url, err) : mlr_ask_init(&b->ask, g, "GET", blob->repo, "blobs", blob->digest.text, MLR_MAY_PULL, err);
+    if (rc < 0) {
         free_reader(&b->reader);
         return rc;
     }
@@ -271,7 +274,7 @@ static int twin_of(mlr_reader *r, mlr_reader **out, mlreg_error **err)
 
     if (mlr_hostfacts_know(&b->g->facts, MLR_FACT_NO_RANGE))
         return mlr_error_set(err, MLREG_ENOTSUP, "%s gives no ranges of blobs", b->g->place.name);
-    if ((rc = new_reader(b->g, &b->blob, &twin, err)) < 0)
+    if ((rc = new_reader(b->g, &b->blob, NULL, &twin, err)) < 0)
         return rc;
     twin->is_twin = true;
     twin->retry.max = 0;
@@ -292,18 +295,33 @@ static int open_empty(mlr_registry *g, const mlr_blob *blob, mlr_op *op, mlreg_e
 int mlr_registry_blob_later(mlr_place *p, const mlr_blob *blob, mlr_reader **out, mlreg_error **err)
 {
     blob_reader *b = NULL;
-    int          rc = new_reader((mlr_registry *)p, blob, &b, err);
+    int          rc = new_reader((mlr_registry *)p, blob, NULL, &b, err);
 
     if (rc == 0)
         *out = &b->reader;
     return rc;
 }
 
+/* It is read in order, by whoever wants all of it. */
+int mlr_registry_blob_at(mlr_place *p, const mlr_blob *blob, const char *url, mlr_reader **out, mlreg_error **err)
+{
+    static const mlr_reader_ops ops = {.read_at = read_blob, .free = free_reader};
+    blob_reader *b = NULL;
+    int          rc = new_reader((mlr_registry *)p, blob, url, &b, err);
+
+    if (rc < 0)
+        return rc;
+    b->reader.ops = &ops;
+    b->is_elsewhere = true;
+    *out = &b->reader;
+    return 0;
+}
+
 int mlr_registry_blob_open(mlr_place *p, const mlr_blob *blob, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
     mlr_registry *g = (mlr_registry *)p;
     blob_reader  *b = NULL;
-    int           rc = new_reader(g, blob, &b, err);
+    int           rc = new_reader(g, blob, NULL, &b, err);
 
     if (rc < 0)
         return rc;

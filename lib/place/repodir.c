@@ -136,7 +136,7 @@ typedef struct writing {
 static int has_part(void *user, const mlr_descriptor *d, mlreg_error **err)
 {
     const mlr_repodir *r = user;
-    mlr_absent         where = { NULL, NULL };
+    mlr_absent         where = { NULL, NULL, NULL };
     int                rc = mlr_blobdir_has(&r->own, &d->digest, d->bytes, err);
 
     if (rc == 0 && r->pool != NULL)

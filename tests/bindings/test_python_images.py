@@ -65,6 +65,24 @@ class Images(Case):
         with self.store.build(kind="image") as builder:
             self.assertRaises(mlreg.InvalidError, builder.set_base, model)
 
+    def test_image__one_layer_is_unpacked_alone(self):
+        made = self.image()
+        found, = made.find_in_image("/app/util.py")
+        made.unpack_image(self.dir / "alone", layers=[found.digest])
+        self.assertEqual([p.name for p in (self.dir / "alone").iterdir()], ["app"])
+        self.assertRaises(mlreg.InvalidError, made.unpack_image, self.dir / "none", layers=["sha256:" + 64 * "0"])
+        self.assertRaises(TypeError, made.unpack_image, self.dir / "none", layers=found.digest)
+
+    def test_image__a_foreign_layer_stays_where_it_is_unless_it_is_asked_for(self):
+        made, foreign = self.image(), "sha256:" + 64 * "1"
+        manifest = made.manifest
+        manifest["layers"].append({"mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar", "digest": foreign, "size": 9,
+                                   "urls": ["http://127.0.0.1:9/layer.tar"]})
+        self.store.put("svc:v2", json.dumps(manifest).encode())
+        with mlreg.Session("memory:") as memory:
+            self.assertEqual(self.store.copy("svc:v2", memory).layers[-1].digest, foreign)
+            self.assertRaises(mlreg.DeniedError, self.store.copy, "svc:v2", memory, "svc:v3", foreign=True)
+
     def test_image__words_that_are_none_are_refused(self):
         self.assertRaisesRegex(mlreg.InvalidError, "a kind is one of 'artifact', 'image', 'index', not 'picture'", self.store.build, kind="picture")
         with self.store.build(kind="image") as builder:

@@ -61,6 +61,28 @@ class ImageFind(Case):
         self.assertLess(moved, 1_000_000)
         self.assertEqual((self.work / "app-alone" / "blob").read_bytes(), MODEL)
 
+    @needs("debian", "distribution")
+    def test_image_find__of_layers_that_name_nothing_only_those_move_that_must(self):
+        """A base of 8 MB below, a model in a layer of its own in between, code on top."""
+        for kind in "debian", "distribution":
+            with self.subTest(kind):
+                ref = self.registry(kind).ref("image:v1")
+                (self.work / "base").mkdir()
+                (self.work / "base" / "libc").write_bytes(self.random.randbytes(8_000_000))
+                self.mlreg("image", "build", "--add", "base:/usr/lib", "--add", "app/opt:/opt", "--add", "app/srv:/srv", "--gzip", "-t", ref)
+                layer = next(f["layer"] for f in self.json("image", "find", ref) if f["path"] == "opt/blob")
+                moved = self.json("image", "unpack", ref, "alone", "--path", "/opt/blob")["bytes_moved"]
+                self.assertLess(moved, 100_000)
+                self.assertEqual(self.snapshot(self.work / "alone"), {"blob": MODEL})
+                moved = self.json("image", "unpack", ref, "layer", "--layer", layer[7:19])["bytes_moved"]
+                self.assertLess(moved, 100_000)
+                self.assertEqual(self.snapshot(self.work / "layer"), {"opt/blob": MODEL, "opt/notes.txt": b"of one\n"})
+                moved = self.json("image", "unpack", ref, "whole", "--path", "/opt")["bytes_moved"]
+                self.assertGreater(moved, 8_000_000)
+                self.fails("image", "unpack", ref, "none", "--layer", "sha256:0123", says='no layer "sha256:0123"', hint="inspect")
+                for name in "base", "alone", "layer", "whole":
+                    shutil.rmtree(self.work / name)
+
     # ---- images of others ----
 
     def like_theirs(self, ref):

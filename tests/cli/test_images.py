@@ -41,6 +41,19 @@ class Images(Case):
                 self.assertEqual([(m.offset_data % 4096, m.uid, m.gid, m.mtime) for m in inner], [(0, 0, 0, 0)])
                 self.assertEqual(tar.extractfile(inner[0]).read(), (model / inner[0].name.partition("/")[2]).read_bytes())
 
+    def test_images__weights_lie_below_what_changes_more_often(self):
+        """From a folder and from an artifact: a changed config leaves the layers before it as they are."""
+        (self.work / "m").mkdir()
+        for name, text in {"a.py": "code", "config.json": "{}", "weights.bin": "any", "z.bin": "other"}.items():
+            (self.work / "m" / name).write_text(text)
+        self.mlreg("build", "m", "-t", "m:v1")
+        for model in "m", "m:v1":
+            with self.subTest(model):
+                self.mlreg("image", "build", "--model", model, "--add", "app:/app", "-t", "svc:v1")
+                layers = self.json("inspect", "svc:v1")["layers"]
+                self.assertEqual([layer["annotations"].get("org.cncf.model.filepath") for layer in layers],
+                                 ["models/weights.bin", "models/z.bin", "models/config.json", "models/a.py", None])
+
     def test_images__the_same_inputs_give_the_same_image(self):
         first = self.json("image", "build", "--add", "app:/app", "-t", "a:v1")
         (self.app / "serve.py").touch()

@@ -1,6 +1,7 @@
 """Ends that nobody chose: kill -9 and Ctrl-C at any moment leave a sound store, and the next run goes on."""
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -123,6 +124,23 @@ class Killed(Case):
         self.assertEqual((process.returncode, out), (FAILED, ""), said)
         self.assertRegex(said, "(?m)^mlreg: error: .*cancelled")
         self.assertIn("hint: run it again", said)
+
+    def test_killed__in_mid_unpack(self):
+        """The folder is whole or not there; what a killed run left beside it goes with the next one."""
+        folder, _ = self.built("m:v1", weights=WEIGHTS)
+        self.mlreg("image", "build", "--model", folder, "-t", "image:v1")
+        span, left, i = self.spans("image", "unpack", "image:v1", "measure"), [], 0
+        (self.work / "by").mkdir()
+        while not left and i < 20 * ROUNDS:
+            i += 1
+            self.kill_at(self.random.uniform(0, span), "image", "unpack", "image:v1", f"by/out{i}")
+            left = list((self.work / "by").glob(".mlreg-unpack-*"))
+            if (self.work / f"by/out{i}").exists():
+                self.assertSameFiles(folder, self.work / f"by/out{i}" / "models")
+                shutil.rmtree(self.work / f"by/out{i}")
+        self.assertEqual(len(left), 1)
+        self.mlreg("image", "unpack", "image:v1", "by/last")
+        self.assertEqual([p.name for p in (self.work / "by").iterdir() if not p.name.startswith(".mlreg-fresh-")], ["last"])
 
     def test_interrupted__a_pull_ends_within_two_seconds(self):
         for number in signal.SIGINT, signal.SIGTERM:

@@ -237,7 +237,7 @@ class OnRegistries:
         self.assertEqual(whole["digest"], self.json("inspect", self.ref)["digest"])
 
     def test_judges__other_clients_choose_the_plain_entry_of_a_platform(self):
-        """An index of images: skopeo, crane and regctl take for each platform what has no needs, whatever the order of adding."""
+        """An index of images: crane, oras, regctl, skopeo and podman take for each platform what has no needs, whatever the order of adding."""
         images = {name: Image(name, arch) for name, arch in (("cuda", "amd64"), ("cpu", "amd64"), ("arm", "arm64"))}
         write_layout(self.work / "images", **images)
         ref = self.there.ref("images:v1")
@@ -253,11 +253,16 @@ class OnRegistries:
 
     def judges(self, ref, arch):
         """Commands that print the manifest each would take for an architecture."""
-        crane, oras = tool("crane"), tool("oras")
+        crane, oras, regctl = tool("crane"), tool("oras"), tool("regctl")
         if crane:
             yield [crane, "manifest", "--insecure", "--platform", f"linux/{arch}", ref]
         if oras:
             yield [oras, "manifest", "fetch", "--plain-http", "--platform", f"linux/{arch}", ref]
+        if regctl:
+            yield [regctl, "--host", f"reg={ref.partition('/')[0]},tls=disabled", "manifest", "get", "--platform", f"linux/{arch}", "--format", "raw-body", ref]
+        if os.getuid() == 0 and (podman := tool("podman")):          # an image's name in its storage is its config's digest
+            yield ["sh", "-c", """printf '{"config":{"digest":"sha256:%s"}}' $("$@" | tail -n 1)""", "-", podman, "--root", self.work / "storage", "--runroot",
+                   self.work / "runroot", "--storage-driver", "vfs", "pull", "-q", "--tls-verify=false", "--os", "linux", "--arch", arch, f"docker://{ref}"]
         if skopeo := tool("skopeo"):
             layout = self.work / f"skopeo-{arch}"
             copied = subprocess.run([skopeo, "--insecure-policy", "--override-os", "linux", "--override-arch", arch, "copy", "--src-tls-verify=false", "-q",

@@ -5,82 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/file.h>
 #include <cmocka.h>
 
 #include "bed/fs_fault.h"
-#include "bed/tar.h"
-#include "checkout_bed.h"
-#include "model/image.h"
-
-#define GZIP MLR_TYPE_LAYER_TAR "+gzip"
-#define DOCKER "application/vnd.docker.image.rootfs.diff.tar.gzip"
-
-/* ---- images ---- */
-
-typedef struct image { mlr_buf tars[6]; size_t n; const char *type, *config_type, *diff_id; size_t diff_ids; bool packed; } image;
-
-static mlr_buf *layer(image *i)
-{
-    i->tars[i->n] = (mlr_buf)BED_TAR_INIT;
-    return &i->tars[i->n++];
-}
-
-static mlr_blob put_config(fixture *f, const image *i)
-{
-    mlr_buf json = MLR_BUF_INIT(65536);
-    size_t n = i->diff_ids > 0 ? i->diff_ids : i->n;
-    mlr_blob b;
-
-    mlr_buf_puts(&json, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[", NULL);
-    for (size_t k = 0; k < n; k++) {
-        mlr_blob d = bed_blob("", i->tars[k % i->n].data, i->tars[k % i->n].len);
-
-        mlr_buf_printf(&json, NULL, "%s\"%s\"", k > 0 ? "," : "", i->diff_id != NULL && k == 0 ? i->diff_id : d.digest.text);
-    }
-    mlr_buf_puts(&json, "]}}", NULL);
-    b = bed_put(f->place, REPO, json.data);
-    mlr_buf_done(&json);
-    return b;
-}
-
-static void put_layer(fixture *f, const image *i, size_t k, mlr_buf *json)
-{
-    mlr_buf packed = BED_TAR_INIT;
-    const mlr_buf *bytes = &i->tars[k];
-    const char *type = i->type != NULL ? i->type : MLR_TYPE_LAYER_TAR;
-    mlr_blob b;
-
-    if (strstr(type, "zip") != NULL || strstr(type, "zstd") != NULL) {
-        bed_compress(&packed, strstr(type, "zstd") != NULL ? "zstd" : "gzip", bytes->data, bytes->len);
-        bytes = &packed;
-    }
-    b = bed_blob(REPO, bytes->data, bytes->len);
-    bed_assert_rc(bed_try_put(f->place, &b, bytes->data, bytes->len, &err), 0);
-    mlr_buf_printf(json, NULL, "%s{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu}", k > 0 ? "," : "", type, b.digest.text, (unsigned long long)b.bytes);
-    mlr_buf_done(&packed);
-}
-
-static mlr_manifest *make(fixture *f, const image *i)
-{
-    mlr_buf json = MLR_BUF_INIT(65536);
-    mlr_blob config = put_config(f, i);
-    mlr_manifest *m;
-
-    mlr_buf_printf(&json, NULL, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu},\"layers\":[",
-        i->config_type != NULL ? i->config_type : MLR_TYPE_IMAGE_CONFIG, config.digest.text, (unsigned long long)config.bytes);
-    for (size_t k = 0; k < i->n; k++)
-        put_layer(f, i, k, &json);
-    mlr_buf_puts(&json, "]}", NULL);
-    m = bed_parse(json.data);
-    mlr_buf_done(&json);
-    return m;
-}
-
-static void done(image *i)
-{
-    for (size_t k = 0; k < i->n; k++)
-        mlr_buf_done(&i->tars[k]);
-}
+#include "image_bed.h"
 
 static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err)
 {
@@ -96,24 +25,6 @@ static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err
 static int unpack(fixture *f, image *i, mlreg_error **err)
 {
     return unpack_path(f, i, NULL, err);
-}
-
-/* A header with a mode of its own. */
-static void entry(mlr_buf *tar, char type, const char *name, const char *link, unsigned mode)
-{
-    bed_tar_header(tar, type, name, link, 0);
-    snprintf(tar->data + tar->len - BED_TAR_BLOCK + 100, 8, "%07o", mode);
-    bed_tar_seal(tar);
-}
-
-static void file(mlr_buf *tar, const char *name, const char *text)
-{
-    bed_tar_file(tar, name, text, strlen(text));
-}
-
-static void folder(mlr_buf *tar, const char *name)
-{
-    entry(tar, '5', name, NULL, 0755);
 }
 
 /* Fails with that code, with a hint or subject, and leaves nothing: neither the folder nor anything beside it (tear_down looks). */
@@ -430,6 +341,147 @@ static void test_rootfs__refuses_bombs(void **state)
     free(zeros);
 }
 
+/* ---- as few layers as will do ---- */
+
+static void lowest(image *i)
+{
+    mlr_buf *t = layer(i);
+
+    folder(t, "opt/");
+    file(t, "opt/tool", "old");
+    file(t, "opt/other", "other");
+    file(t, "opt/deep/a", "a");
+    bed_tar_end(t);
+}
+
+/* Unpacks what is at /opt/tool, or at `path`; gives how many layers were opened for it: the config is opened as well. */
+static int opened_for(fixture *f, image *i, const char *path, int want)
+{
+    int before = f->odd->opens;
+
+    bed_assert_rc(unpack_path(f, i, path, &err), want);
+    return f->odd->opens - before - 1;
+}
+
+static void test_rootfs__a_file_or_link_decides_what_is_at_its_path(void **state)
+{
+    fixture *f = *state;
+
+    for (int link = 0; link < 2; link++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        if (link)
+            entry(t, '2', "opt/tool", "other", 0777);
+        else
+            file(t, "opt/tool", "new");
+        bed_tar_end(t);
+        t = layer(&i);
+        file(t, "opt/unrelated", "x");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt/tool", 0), 2);
+        if (!link)
+            bed_assert_file(bed_at(f->out, "tool"), "new");
+        assert_int_equal(unlink(bed_at(f->out, "tool")), 0);
+        assert_int_equal(rmdir(f->out), 0);
+    }
+}
+
+static void test_rootfs__what_is_removed_or_replaced_on_the_way_is_decided_too(void **state)
+{
+    static const char *const removals[] = { "opt/.wh.tool", ".wh.opt", "opt/.wh..wh..opq", ".wh..wh..opq", "opt" };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < sizeof removals / sizeof *removals; k++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        file(t, removals[k], "");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt/tool", MLREG_ENOTFOUND), 1);
+        assert_false(bed_exists(f->out));
+    }
+}
+
+static void test_rootfs__a_folder_is_decided_where_it_hides_what_was_in_it(void **state)
+{
+    fixture *f = *state;
+
+    for (int opaque = 0; opaque < 2; opaque++) {
+        image i = { 0 };
+        mlr_buf *t;
+
+        lowest(&i);
+        t = layer(&i);
+        folder(t, "opt/");
+        file(t, "opt/new", "new");
+        if (opaque)
+            file(t, "opt/.wh..wh..opq", "");
+        bed_tar_end(t);
+        assert_int_equal(opened_for(f, &i, "/opt", 0), opaque ? 1 : 2);
+        assert_int_equal(bed_count_files(f->out), opaque ? 1 : 4);
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
+/* A hard link may lead to a file of an earlier layer, a device is left out: neither decides anything. */
+static void test_rootfs__hard_links_and_devices_decide_nothing(void **state)
+{
+    fixture *f = *state;
+    image linked = { 0 }, device = { 0 };
+    mlr_buf *t;
+
+    lowest(&linked);
+    t = layer(&linked);
+    folder(t, "opt/");
+    entry(t, '1', "opt/second", "opt/tool", 0644);
+    file(t, "opt/.wh..wh..opq", "");
+    bed_tar_end(t);
+    assert_int_equal(opened_for(f, &linked, "/opt", 0), 2);
+    bed_assert_file(bed_at(f->out, "second"), "old");
+    bed_dir_remove(strdup(f->out));
+    lowest(&device);
+    t = layer(&device);
+    entry(t, '3', "opt/tool", NULL, 0666);
+    bed_tar_end(t);
+    assert_int_equal(opened_for(f, &device, "/opt/tool", 0), 2);
+    bed_assert_file(bed_at(f->out, "tool"), "old");
+}
+
+static void test_rootfs__takes_only_the_layers_that_are_listed(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t;
+    mlr_manifest *m;
+    mlreg_error *why = NULL;
+    const char *digest;
+    mlr_rootfs how = { .layers = &digest, .n_layers = 1 };
+    int before;
+
+    lowest(&i);
+    t = layer(&i);
+    file(t, "opt/tool", "new");
+    bed_tar_end(t);
+    m = make(f, &i);
+    digest = m->layers[0].digest.text;
+    before = f->odd->opens;
+    bed_assert_rc(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), 0);
+    assert_int_equal(f->odd->opens - before, 2);
+    bed_assert_file(bed_at(f->out, "opt/tool"), "old");
+    bed_dir_remove(strdup(f->out));
+    digest = BED_EMPTY;
+    assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &why), MLREG_EINVAL);
+    assert_non_null(strstr(why->message, BED_EMPTY));
+    mlr_error_done(why);
+    mlr_manifest_free(m);
+    done(&i);
+}
+
 /* ---- lies ---- */
 
 static void test_rootfs__checks_what_layers_unpack_to(void **state)
@@ -488,6 +540,31 @@ static void test_rootfs__refuses_what_is_no_folder(void **state)
     assert_int_equal(unlink(f->out), 0);
 }
 
+/* A killed process holds no lock any more; one that lives does, and a folder of that name that is still being made is nobody's business. */
+static void test_rootfs__removes_what_a_dead_process_left_and_nothing_else(void **state)
+{
+    static const char *const kept[] = { ".mlreg-unpack-living", ".mlreg-fresh-now", ".tmp-of-others" };
+    fixture *f = *state;
+    image i = { 0 };
+    int living;
+
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+        assert_int_equal(mkdir(bed_at(f->dir, kept[k]), 0700), 0);
+    assert_int_equal(mkdir(bed_at(f->dir, ".mlreg-unpack-dead"), 0700), 0);
+    assert_int_equal(mkdir(bed_at(f->dir, ".mlreg-unpack-dead/etc"), 0700), 0);
+    bed_write(bed_at(f->dir, ".mlreg-unpack-dead/etc/a"), "half");
+    bed_write(bed_at(f->dir, ".mlreg-unpack-file"), "no folder");
+    assert_true((living = open(bed_at(f->dir, kept[0]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0);
+    assert_int_equal(flock(living, LOCK_EX | LOCK_NB), 0);
+    base_layer(&i);
+    bed_assert_rc(unpack(f, &i, &err), 0);
+    assert_false(bed_exists(bed_at(f->dir, ".mlreg-unpack-dead")));
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+        assert_int_equal(rmdir(bed_at(f->dir, kept[k])), 0);
+    assert_int_equal(unlink(bed_at(f->dir, ".mlreg-unpack-file")), 0);
+    close(living);
+}
+
 static int fail_sync(mlr_fs_call call, const char *name, void *user)
 {
     (void)name;
@@ -539,6 +616,12 @@ int main(void)
         TEST(is_of_images_only),
         TEST(takes_an_empty_folder_and_refuses_a_full_one),
         TEST(refuses_what_is_no_folder),
+        TEST(removes_what_a_dead_process_left_and_nothing_else),
+        TEST(a_file_or_link_decides_what_is_at_its_path),
+        TEST(what_is_removed_or_replaced_on_the_way_is_decided_too),
+        TEST(a_folder_is_decided_where_it_hides_what_was_in_it),
+        TEST(hard_links_and_devices_decide_nothing),
+        TEST(takes_only_the_layers_that_are_listed),
         TEST(leaves_nothing_when_the_disk_fails),
     };
 

@@ -121,6 +121,30 @@ static void test_tree__refuses_folders_nested_too_deep(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, new_dir, remove_dir)
+/* By content where that says something, by name where it does not; within a kind by title. */
+static void test_tree__puts_what_weighs_much_and_changes_seldom_first(void **state)
+{
+    static const char *const want[] = { "a/z.safetensors", "weights.gguf", "data/train.jsonl", "config.json", "tokenizer.json", "README.md", "a/run.py", "serve.py" };
+    mlr_tree t = { 0 };
+
+    mkdir(bed_at(*state, "a"), 0755);
+    mkdir(bed_at(*state, "data"), 0755);
+    bed_write(bed_at(*state, "README.md"), "# of it");
+    bed_write(bed_at(*state, "a/run.py"), "print(1)");
+    bed_write(bed_at(*state, "a/z.safetensors"), "anything");
+    bed_write(bed_at(*state, "config.json"), "{}");
+    bed_write(bed_at(*state, "data/train.jsonl"), "{}\n");
+    bed_write(bed_at(*state, "serve.py"), "print(2)");
+    bed_write(bed_at(*state, "tokenizer.json"), "{}");
+    bed_write(bed_at(*state, "weights.gguf"), "GGUF");
+    assert_int_equal(mlr_tree_read(*state, NULL, NULL, &t, NULL), 0);
+    assert_int_equal(mlr_tree_by_kind(&t, NULL, NULL), 0);
+    assert_int_equal(t.n, sizeof want / sizeof *want);
+    for (size_t i = 0; i < t.n; i++)
+        assert_string_equal(t.items[i].title, want[i]);
+    mlr_tree_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +156,7 @@ int main(void)
         TEST(test_tree__refuses_a_folder_that_is_not_there),
         TEST(test_tree__refuses_a_name_that_could_not_be_checked_out),
         TEST(test_tree__refuses_folders_nested_too_deep),
+        TEST(test_tree__puts_what_weighs_much_and_changes_seldom_first),
     };
     return cmocka_run_group_tests_name("model/tree", tests, NULL, NULL);
 }

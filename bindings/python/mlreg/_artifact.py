@@ -229,8 +229,8 @@ class Artifact(Handle):
         with self._use() as a:
             _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
 
-    def unpack_image(self, folder: Path, *, path: Optional[str] = None, rootless: bool = False, op: Optional[_call.Op] = None,
-                     progress: Optional[_call.Progress] = None) -> None:
+    def unpack_image(self, folder: Path, *, path: Optional[str] = None, layers: Optional[Iterable[str]] = None,
+                     rootless: bool = False, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:
         """Unpacks an image, its layers in order, into a folder: the root file system that a container would see.
 
         The folder is whole, each layer checked against its digest and diff_id, or as it was. Devices are left out; owners and
@@ -238,7 +238,8 @@ class Artifact(Handle):
 
         Args:
             folder: not there yet, or empty; its parent must be there.
-            path: only what lies there in the image, put into the folder itself.
+            path: only what lies there in the image, put into the folder itself; no more layers are fetched than it takes.
+            layers: digests: as if the image had only these layers, those of :meth:`find_in_image` for the files that are wanted.
             rootless: as a plain user would, were it root that asks.
 
         Raises:
@@ -246,7 +247,9 @@ class Artifact(Handle):
             InvalidError, ProtocolError: a name or link that leads out of the image, a config that names other layers.
             DigestError, LimitError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError.
         """
-        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=1 if rootless else 0)
+        listed, n_listed = _c.words(_list(layers, "layers"), "layers")
+        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=1 if rootless else 0,
+                                        layers=listed, n_layers=n_listed)
         target = _c.path(folder, "the folder")
         with self._use() as a:
             _call.run(lambda o: _c.image_unpack(a, target, options, o), op, progress)
@@ -276,5 +279,5 @@ class Artifact(Handle):
 
 def _list(patterns: Optional[Iterable[str]], what: str) -> Optional[List[str]]:
     if isinstance(patterns, (str, bytes)):
-        raise TypeError(f"{what} must be several patterns, not one {type(patterns).__name__}")
+        raise TypeError(f"{what} must be a list, not one {type(patterns).__name__}")
     return None if patterns is None else list(patterns)

@@ -91,7 +91,7 @@ class CheckoutOptions(Sized):
 
 
 class ImageUnpackOptions(Sized):
-    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("path", c_char_p)]
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("path", c_char_p), ("layers", POINTER(c_char_p)), ("n_layers", c_size_t)]
 
 
 class StreamOptions(Sized):

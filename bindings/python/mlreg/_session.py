@@ -14,7 +14,7 @@ from ._content import Content
 from ._handle import Handle
 
 CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
-MOVE_TAG, REFERRERS, ALL_VARIANTS = 1, 2, 4
+MOVE_TAG, REFERRERS, ALL_VARIANTS, FOREIGN = 1, 2, 4, 8
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
 Credentials = Union[None, str, Tuple[str, str]]
@@ -283,7 +283,7 @@ class Session(Content):
 
     def copy(self, ref: str, to: "Session", as_: Optional[str] = None, *, move: bool = False, referrers: bool = False,
              expect_digest: Optional[str] = None, variant: Optional[Wish] = None, all_variants: bool = False,
-             op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> Artifact:
+             foreign: bool = False, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> Artifact:
         """Copies an artifact and every blob it names into `to`: pull, push, promote, export, and within one place, tag.
 
         What is there is not moved; the tag moves last, and off another digest only with `move`.
@@ -294,6 +294,7 @@ class Session(Content):
             expect_digest: with `move`: only if the tag is at this digest now.
             variant: of an index only the entry that fits: a store then has it in part, a registry gets that entry alone.
             all_variants: an index that is here in part only is :class:`NotFoundError`.
+            foreign: an image's layers that are not to be distributed come along, from their addresses; else they stay where they are.
 
         Returns:
             the artifact as it now is in `to`.
@@ -308,7 +309,7 @@ class Session(Content):
         if not isinstance(to, Session):
             raise TypeError(f"`to` must be a Session, not {type(to).__name__}")
         wanted = None if variant is None else ctypes.pointer(variant._options())
-        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers | ALL_VARIANTS * all_variants, variant=wanted,
+        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers | ALL_VARIANTS * all_variants | FOREIGN * foreign, variant=wanted,
                                  expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
         with to._use() as t:
             return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
