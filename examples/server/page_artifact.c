@@ -16,7 +16,13 @@ static bool is_here(const request *r, const char *repo, const char *digest)
 
 static bool looks_like_digest(const char *s)
 {
-    return strlen(s) == 7 + 64 && strncmp(s, "sha256:", 7) == 0 && strspn(s + 7, "0123456789abcdef") == 64;
+    size_t n = 0;
+
+    if (strncmp(s, "sha256:", 7) != 0)
+        return false;
+    for (s += 7; (*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'f'); s++)
+        n++;
+    return n == 64 && *s == '\0';
 }
 
 /* What strangers wrote: a digest in this repository and a web address can be followed, all else is text. */
