@@ -120,6 +120,8 @@ unsigned mlr_width_look(mlr_width *w, const mlr_seen *now)
         return w->n;
     }
     spent_ms = now->ms - w->from.ms;
+    if (now->bytes == 0)                         /* it has not answered at all: asking it more often would not help */
+        return w->n;
     if (spent_ms < period_ms || (spent_ms < PERIOD_MAX_MS && now->bytes - w->from.bytes < w->n * PERIOD_BYTES))
         return w->n;
     if ((double)(now->held_ms - w->from.held_ms) < HELD_SHARE * (double)spent_ms * w->n)

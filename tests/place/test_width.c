@@ -95,6 +95,17 @@ static void test_width__tries_again_when_the_line_may_have_changed(void **state)
     assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 5, 0, 0 }, 4000), 16);
 }
 
+static void test_width__waits_for_a_first_answer(void **state)
+{
+    mlr_seen  now = { .ms = 1000 };
+    mlr_width w;
+
+    (void)state;
+    mlr_width_init(&w, 16, &now);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 0, 0, 0, 0, 0 }, 20000), 1);
+    assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 50, 0, 0 }, 2000), 16);
+}
+
 static void test_width__takes_no_for_an_answer(void **state)
 {
     mlr_seen  now = { .ms = 1000 };
@@ -128,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_width__shrinks_when_fewer_do_as_well),
         cmocka_unit_test(test_width__is_not_misled_by_bursts),
         cmocka_unit_test(test_width__tries_again_when_the_line_may_have_changed),
+        cmocka_unit_test(test_width__waits_for_a_first_answer),
         cmocka_unit_test(test_width__takes_no_for_an_answer),
         cmocka_unit_test(test_width__asks_again_when_there_were_none_to_be_had),
     };
