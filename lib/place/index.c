@@ -123,7 +123,8 @@ static const char *ref_name(const mlr_descriptor *entry)
     return is_used(entry) ? mlr_descriptor_annotation(entry, REF_NAME) : NULL;
 }
 
-const char *mlr_index_tag(const mlr_descriptor *entry)
+/* NULL: none, or none that the grammar allows. */
+static const char *tag_of(const mlr_descriptor *entry)
 {
     const char *name = ref_name(entry);
     return name != NULL && mlr_ref_check_tag(name, NULL) == 0 ? name : NULL;
@@ -161,7 +162,7 @@ int mlr_index_tags(const mlr_index *x, mlr_list *out, mlreg_error **err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < x->n; i++) {
-        const char *tag = mlr_index_tag(&x->entries[i]);
+        const char *tag = tag_of(&x->entries[i]);
         if (tag != NULL)
             rc = mlr_list_add(out, tag, NULL, err);
     }
