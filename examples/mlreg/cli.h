@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "shown.h"
+
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define MAX_WORDS  16      /* words of one command line, and values of one option */
 #define NAME_BYTES 1200    /* room for any name: host, repository, tag, digest */
@@ -126,10 +128,8 @@ void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2
 bool plain_terminal(void);                                 /* stderr takes neither colours nor a changing line */
 
 /* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
-const char *human(uint64_t bytes, char out[32]);           /* "90.9 MB" */
 void write_text(FILE *to, const char *text);
 void print_text(const char *text);                         /* to stdout; NULL: "-" */
-uint64_t artifact_bytes(const mlreg_artifact *a);          /* config and layers */
 void json_string(const char *text);                        /* NULL: null */
 void json_field(const char *name, const char *value, bool first);
 void json_number(const char *name, uint64_t value, bool first);

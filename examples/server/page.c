@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "../mlreg/shown.h"
+
 static const char head[] =
     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>mlreg</title><style>"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
@@ -14,22 +16,9 @@ static const char foot[] = "</body></html>\n";
 
 void page_put_size(text *t, uint64_t bytes)
 {
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-    double n = (double)bytes;
-    size_t i = 0;
+    char size[32];
 
-    for (; n >= 1000 && i < 4; i++)
-        n /= 1000;
-    text_printf(t, i == 0 ? "%.0f %s" : "%.1f %s", n, units[i]);
-}
-
-static uint64_t bytes_of(const mlreg_artifact *a)
-{
-    uint64_t n = mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_CONFIG, 0));
-
-    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER); i++)
-        n += mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_LAYER, i));
-    return n;
+    text_put(t, human(bytes, size));
 }
 
 void page_put_host(text *t, const request *r)
@@ -62,7 +51,7 @@ static void put_row(text *t, const request *r, const char *repo, const char *tag
     text_put(t, "<tr><td>");
     page_put_link(t, repo, tag, name.text);
     text_put(t, "<td>");
-    page_put_size(t, bytes_of(a));
+    page_put_size(t, artifact_bytes(a));
     text_printf(t, "<td>%zu<td><code>", mlreg_artifact_count(a, MLREG_PART_LAYER) + mlreg_artifact_count(a, MLREG_PART_CHILD));
     text_html(t, mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
     text_put(t, "</code></tr>");

@@ -72,6 +72,11 @@ struct request {
 };
 const char *request_header(const request *r, const char *name);
 const char *request_argument(const request *r, const char *name);
+/* What the daemon calls. */
+enum MHD_Result request_handle(void *user, struct MHD_Connection *c, const char *url, const char *method, const char *version,
+        const char *data, size_t *len, void **state);
+void request_completed(void *user, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode how);
+void connection_notice(void *user, struct MHD_Connection *c, void **state, enum MHD_ConnectionNotificationCode what);
 /* "repo:tag" or "repo@sha256:…", as the library takes it. */
 typedef struct full_name { char text[NAME_MAX_BYTES + 2 * REF_MAX_BYTES]; } full_name;
 full_name name_of(const char *repo, const char *ref);
@@ -113,6 +118,11 @@ void referrers_end(request *r);
 void health_end(request *r);
 void metrics_end(request *r);
 void page_end(request *r);
+
+/* ---- listen.c ---- */
+struct addrinfo *address_find(const char *listen);            /* "127.0.0.1:5000", "[::1]:5000", "localhost:0"; freeaddrinfo; NULL: none */
+bool address_is_loopback(const struct sockaddr *a);
+struct MHD_Daemon *listen_on(server *s, const struct addrinfo *at, char *cert, char *key);   /* cert NULL: no TLS */
 
 /* ---- the rest ---- */
 const route *route_find(request *r);    /* fills in repo and ref; answers 404 or 405 itself, and gives NULL */

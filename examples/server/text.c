@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../mlreg/shown.h"
+
 static bool reserve(text *t, size_t more)
 {
     size_t cap = t->cap != 0 ? t->cap : 256;
@@ -53,18 +55,12 @@ void text_printf(text *t, const char *format, ...)
     t->len += (size_t)n;
 }
 
-/* The length of the character that begins here, if it is whole, UTF-8 and none that steers a terminal; else 0. */
-static size_t character(const unsigned char *s)
+/* The length of the character that begins here, if it is whole, UTF-8 and none of the controls (C1) that steer a terminal; else 0. */
+static size_t character(const char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    size_t n = utf8_length(s);
 
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0))) ||
-        (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))))
-        return 0;
-    return n == 2 && s[0] == 0xc2 && s[1] < 0xa0 ? 0 : n;
+    return n == 2 && (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0 ? 0 : n;
 }
 
 void text_json(text *t, const char *s)
@@ -75,7 +71,7 @@ void text_json(text *t, const char *s)
     }
     text_put(t, "\"");
     while (*s != '\0') {
-        size_t n = character((const unsigned char *)s);
+        size_t n = character(s);
         if (n == 0)
             text_put(t, "\\ufffd");
         else if (*s == '"' || *s == '\\')

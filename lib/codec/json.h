@@ -55,7 +55,6 @@ void mlr_json_open(mlr_json_out *o, const char *key, char bracket);
 void mlr_json_close(mlr_json_out *o, char bracket);                       /* '}' or ']' */
 void mlr_json_put_string(mlr_json_out *o, const char *key, const char *value);   /* value NULL: nothing is written */
 void mlr_json_put_u64(mlr_json_out *o, const char *key, uint64_t value);
-void mlr_json_put_bool(mlr_json_out *o, const char *key, bool value);
 void mlr_json_put_raw(mlr_json_out *o, const char *key, const char *raw, size_t len);
 int  mlr_json_end(mlr_json_out *o);                                       /* 0 or the first failure */
 #endif

@@ -98,11 +98,6 @@ void mlr_json_put_u64(mlr_json_out *o, const char *key, uint64_t value)
         o->rc = mlr_buf_printf(o->to, o->err, "%" PRIu64, value);
 }
 
-void mlr_json_put_bool(mlr_json_out *o, const char *key, bool value)
-{
-    mlr_json_put_raw(o, key, value ? "true" : "false", value ? 4 : 5);
-}
-
 void mlr_json_put_raw(mlr_json_out *o, const char *key, const char *raw, size_t len)
 {
     lead(o, key);

@@ -154,16 +154,6 @@ bool mlr_tensor_elements(const mlr_tensor *x, uint64_t *out)
     return true;
 }
 
-uint64_t mlr_tensors_parameters(const mlr_tensors *t)
-{
-    uint64_t sum = 0, n;
-
-    for (size_t i = 0; i < t->n; i++)
-        if (!mlr_tensor_elements(&t->items[i], &n) || __builtin_add_overflow(sum, n, &sum))
-            return UINT64_MAX;
-    return sum;
-}
-
 const char *mlr_tensors_metadata(const mlr_tensors *t, const char *key)
 {
     const pair  wanted = {(char *)(uintptr_t)key, NULL};

@@ -13,7 +13,6 @@ typedef struct mlr_tensor {
 typedef struct mlr_tensors mlr_tensors;
 size_t mlr_tensors_count(const mlr_tensors *t);
 const mlr_tensor *mlr_tensors_at(const mlr_tensors *t, size_t i);         /* in file order */
-uint64_t mlr_tensors_parameters(const mlr_tensors *t);                    /* elements of all tensors; saturates */
 /* Numbers as decimal text; NULL if missing, or an array. */
 const char *mlr_tensors_metadata(const mlr_tensors *t, const char *key);
 void mlr_tensors_free(mlr_tensors *t);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "model/modelpack.h"
 #include "model/unpack.h"
 
@@ -135,20 +136,13 @@ static const char *title_for(const mlreg_layer_options *o, const mlr_descriptor 
     return path != NULL ? path : mlr_descriptor_title(d);
 }
 
-static bool is_plain_tar(const char *type)
-{
-    const size_t len = strlen(type), n = strlen(".tar");
-
-    return len > n && strcmp(type + len - n, ".tar") == 0;
-}
-
 /* What is inside: of a plain tar that is the tar; of a packed one only an image's config says it. */
 static int find_diff_id(struct mlr_build_layer *l, const mlr_manifest *m, size_t layer, const char *config, size_t len, mlreg_error **err)
 {
     const mlr_descriptor *d = &m->layers[layer];
     int rc;
 
-    if (is_plain_tar(d->media_type)) {
+    if (mlr_text_has_extension(d->media_type, ".tar")) {
         l->diff_id = d->digest;
         return 0;
     }

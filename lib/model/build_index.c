@@ -1,36 +1,19 @@
-/* model/build_index.c - an index in the making: its entries, each with what it needs of a machine, plain ones first. */
-#include "model/build_index.h"
+/* model/build_index.c - an index in the making: entries are added, each with what it needs of a machine, and taken away. */
+#include "model/build_index_parts.h"
 
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
-#include "model/build_parts.h"
-#include "model/copy.h"
 #include "model/variant.h"
 
-#define CONFIG_MAX_BYTES (16u << 20)
-#define MAX_CHILDREN     1000        /* docker and others read them all */
-
-struct child {
-    mlr_place *from; char *repo;     /* where it is now; the place is its caller's to keep open */
-    mlr_descriptor entry;
-    mlr_descriptor config;           /* that tells its platform; no media type: nothing to be asked */
-    bool is_kept;                    /* stood in the index that this one began with */
-    bool is_plain;
-};
-struct mlr_build_index {
-    struct child *children; size_t n, cap;
-    char *base; size_t base_bytes;   /* the index it began with, for members that are not ours; NULL: none */
-    mlr_digest base_digest;
-    char *base_absent;               /* what that one lacks */
-};
+#define MAX_CHILDREN 1000        /* docker and others read them all */
 
 int mlr_build_index_new(mlr_build *b, mlreg_error **err)
 {
     return (b->index = mlr_alloc(sizeof *b->index)) == NULL ? mlr_error_nomem(err) : 0;
 }
 
-static void child_done(struct child *c)
+static void child_done(mlr_build_child *c)
 {
     mlr_free(c->repo);
     mlr_descriptor_done(&c->entry);
@@ -64,7 +47,7 @@ static int check_kind(const mlr_build *b, mlreg_error **err)
 /* ---- what is added and taken away ---- */
 
 /* Takes `c` over, on failure too. */
-static int keep(struct mlr_build_index *x, struct child *c, mlreg_error **err)
+static int keep(struct mlr_build_index *x, mlr_build_child *c, mlreg_error **err)
 {
     int rc = 0;
 
@@ -79,7 +62,7 @@ static int keep(struct mlr_build_index *x, struct child *c, mlreg_error **err)
     return rc;
 }
 
-static int start(struct child *c, mlr_place *from, const char *repo, mlreg_error **err)
+static int start(mlr_build_child *c, mlr_place *from, const char *repo, mlreg_error **err)
 {
     c->from = from;
     return (c->repo = mlr_strdup(repo)) == NULL ? mlr_error_nomem(err) : 0;
@@ -87,7 +70,7 @@ static int start(struct child *c, mlr_place *from, const char *repo, mlreg_error
 
 static int keep_entry(mlr_build *b, mlr_place *from, const char *repo, const mlr_descriptor *d, mlreg_error **err)
 {
-    struct child c = { .is_kept = true };
+    mlr_build_child c = { .is_kept = true };
     int rc;
 
     if ((rc = start(&c, from, repo, err)) < 0 || (rc = mlr_descriptor_copy(d, &c.entry, err)) < 0) {
@@ -133,7 +116,7 @@ static bool is_image_config(const mlr_descriptor *config)
     return config != NULL && mlr_image_config_type(config->media_type);
 }
 
-static int make_entry(const mlr_manifest *m, const mlreg_variant_options *o, struct child *c, mlreg_error **err)
+static int make_entry(const mlr_manifest *m, const mlreg_variant_options *o, mlr_build_child *c, mlreg_error **err)
 {
     int rc;
 
@@ -148,7 +131,7 @@ static int make_entry(const mlr_manifest *m, const mlreg_variant_options *o, str
     return mlr_variant_annotate(o, &c->entry, err);
 }
 
-static int inside_itself(const mlr_digest *d, mlreg_error **err)
+int mlr_build_refuse_itself(const mlr_digest *d, mlreg_error **err)
 {
     int rc = mlr_error_set(err, MLREG_EINVAL, "an index cannot be an entry of itself: %s", d->text);
 
@@ -157,13 +140,13 @@ static int inside_itself(const mlr_digest *d, mlreg_error **err)
 
 int mlr_build_add_child(mlr_build *b, mlr_place *from, const char *repo, const mlr_manifest *m, const mlreg_variant_options *o, mlreg_error **err)
 {
-    struct child c = { 0 };
+    mlr_build_child c = { 0 };
     int rc;
 
     if ((rc = check_kind(b, err)) < 0 || (rc = mlr_variant_check(o, err)) < 0)
         return rc;
     if (mlr_digest_equal(&m->self.digest, &b->index->base_digest))
-        return inside_itself(&m->self.digest, err);
+        return mlr_build_refuse_itself(&m->self.digest, err);
     if ((rc = start(&c, from, repo, err)) < 0 || (rc = make_entry(m, o, &c, err)) < 0) {
         child_done(&c);
         return rc;
@@ -186,7 +169,7 @@ static int no_such(const struct mlr_build_index *x, const char *name, mlreg_erro
     return rc;
 }
 
-static bool is_called(const struct child *c, const char *name)
+static bool is_called(const mlr_build_child *c, const char *name)
 {
     const char *own = mlr_descriptor_annotation(&c->entry, MLR_VARIANT_PREFIX "name");
 
@@ -210,196 +193,4 @@ int mlr_build_remove_child(mlr_build *b, const char *name, mlreg_error **err)
         return no_such(x, name, err);
     x->n = n;
     return 0;
-}
-
-/* ---- at commit: what is known of each ---- */
-
-static int read_platform(const mlr_json *config, struct child *c, mlreg_error **err)
-{
-    const char *os = mlr_json_string(mlr_json_get(config, "os")), *arch = mlr_json_string(mlr_json_get(config, "architecture"));
-    const char *variant = mlr_json_string(mlr_json_get(config, "variant"));
-
-    if (os == NULL || arch == NULL || os[0] == '\0' || arch[0] == '\0')
-        return 0;
-    return mlr_descriptor_set_platform(&c->entry, os, arch, variant, err);
-}
-
-/* An image says in its config what it runs on. */
-static int ask_platform(struct child *c, mlr_op *op, mlreg_error **err)
-{
-    mlr_blob b = { c->repo, c->config.digest, c->config.bytes, c->config.media_type };
-    mlr_buf bytes = MLR_BUF_INIT(CONFIG_MAX_BYTES);
-    mlr_json *root = NULL;
-    int rc;
-
-    if (c->config.media_type == NULL || c->entry.platform != NULL)
-        return 0;
-    if ((rc = mlr_place_blob_bytes(c->from, &b, CONFIG_MAX_BYTES, op, &bytes, err)) == 0 &&
-        (rc = mlr_json_parse(bytes.data, bytes.len, "config", &root, err)) == 0)
-        rc = read_platform(root, c, err);
-    mlr_json_free(root);
-    mlr_buf_done(&bytes);
-    return rc;
-}
-
-static int look_if_plain(struct child *c, mlreg_error **err)
-{
-    mlr_variant v = { 0 };
-    int rc = mlr_variant_read(&c->entry, &v, err);
-
-    if (rc == 0)
-        c->is_plain = mlr_variant_is_plain(&v);
-    mlr_variant_done(&v);
-    return rc;
-}
-
-static bool same(const char *a, const char *b)
-{
-    return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
-}
-
-static int check_double(const struct mlr_build_index *x, size_t i, mlreg_error **err)
-{
-    const char *name = mlr_descriptor_annotation(&x->children[i].entry, MLR_VARIANT_PREFIX "name"), *platform = x->children[i].entry.platform;
-    int rc;
-
-    for (size_t j = 0; j < i && name != NULL; j++) {
-        const mlr_descriptor *other = &x->children[j].entry;
-
-        if (!same(name, mlr_descriptor_annotation(other, MLR_VARIANT_PREFIX "name")) || !same(platform, other->platform))
-            continue;
-        rc = mlr_error_set(err, MLREG_EINVAL, "two variants are called \"%s\"%s%s", name, platform != NULL ? " and are for " : "", platform != NULL ? platform : "");
-        return mlr_error_hint(err, rc, "give one another name, or remove the one that is there first");
-    }
-    return 0;
-}
-
-int mlr_build_index_prepare(mlr_build *b, mlr_op *op, mlreg_error **err)
-{
-    struct mlr_build_index *x = b->index;
-    int rc = 0;
-
-    for (size_t i = 0; i < x->n && rc == 0; i++)
-        if ((rc = ask_platform(&x->children[i], op, err)) == 0 && (rc = look_if_plain(&x->children[i], err)) == 0)
-            rc = check_double(x, i, err);
-    return rc;
-}
-
-/* ---- the index's text ---- */
-
-static void put_entries(mlr_json_out *o, const struct mlr_build_index *x)
-{
-    mlr_json_open(o, "manifests", '[');
-    for (int plain = 1; plain >= 0; plain--)
-        for (size_t i = 0; i < x->n; i++)
-            if (x->children[i].is_plain == plain)
-                mlr_descriptor_put(o, NULL, &x->children[i].entry);
-    mlr_json_close(o, ']');
-}
-
-/* Members of the index it began with that this one says nothing of, as they stood. */
-static void put_others(mlr_json_out *o, const mlr_build *b, const mlr_json *base, bool has_subject)
-{
-    static const char *const ours[] = { "schemaVersion", "mediaType", "manifests", "annotations" };
-
-    for (const mlr_json *v = mlr_json_first(base); v != NULL; v = mlr_json_next(v)) {
-        const char *key = mlr_json_key(v), *raw;
-        bool is_ours = (b->artifact_type != NULL && strcmp(key, "artifactType") == 0) || (has_subject && strcmp(key, "subject") == 0);
-        size_t len;
-
-        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-            is_ours = is_ours || strcmp(key, ours[i]) == 0;
-        raw = mlr_json_raw(v, &len);
-        if (!is_ours)
-            mlr_json_put_raw(o, key, raw, len);
-    }
-}
-
-int mlr_build_index_put(const mlr_build *b, const mlr_descriptor *subject, mlr_buf *out, mlreg_error **err)
-{
-    const struct mlr_build_index *x = b->index;
-    mlr_json *base = NULL;
-    mlr_json_out o;
-    int rc = x->base != NULL ? mlr_json_parse(x->base, x->base_bytes, "index", &base, err) : 0;
-
-    if (rc < 0)
-        return rc;
-    mlr_json_begin(&o, out, err);
-    mlr_json_open(&o, NULL, '{');
-    mlr_json_put_u64(&o, "schemaVersion", 2);
-    mlr_json_put_string(&o, "mediaType", MLR_TYPE_INDEX);
-    mlr_json_put_string(&o, "artifactType", b->artifact_type);
-    put_entries(&o, x);
-    if (subject->media_type != NULL)
-        mlr_descriptor_put(&o, "subject", subject);
-    put_others(&o, b, base, subject->media_type != NULL);
-    mlr_build_put_annotations(&o, b);
-    mlr_json_close(&o, '}');
-    mlr_json_free(base);
-    return mlr_json_end(&o);
-}
-
-/* ---- the entries come along ---- */
-
-static bool is_here(const mlr_build *b, const struct child *c)
-{
-    return c->from->identity == b->to->identity && strcmp(c->repo, b->repo) == 0;
-}
-
-/* One that was there may have gone meanwhile; what the index that was begun with lacked is lacking still. */
-static int check_here(mlr_build *b, const struct child *c, mlr_buf *absent, mlr_op *op, mlreg_error **err)
-{
-    mlr_ref r = { .repo = (char *)b->repo, .digest = c->entry.digest };
-    mlr_manifest *m = NULL;
-    int rc;
-
-    if (b->index->base_absent != NULL && strstr(b->index->base_absent, c->entry.digest.text) != NULL)
-        return mlr_buf_printf(absent, err, "%s%s", absent->len > 0 ? " " : "", c->entry.digest.text);
-    if ((c->is_kept && b->to->far) || !mlr_manifest_type_known(c->entry.media_type))
-        return 0;
-    rc = mlr_place_manifest(b->to, &r, op, &m, err);
-    mlr_manifest_free(m);
-    return rc;
-}
-
-static int bring(mlr_build *b, const struct child *c, mlr_op *op, mlreg_error **err)
-{
-    const mlr_ref r = { .repo = c->repo, .digest = c->entry.digest }, as = { .repo = (char *)b->repo, .digest = c->entry.digest };
-    const mlr_copy plain = { 0 };
-
-    return mlr_copy_run(c->from, &r, b->to, &as, &plain, op, NULL, err);
-}
-
-/* A tag that names the index which becomes an entry under that very tag. */
-static int check_itself(mlr_build *b, const struct child *c, const char *tag, mlr_op *op, mlreg_error **err)
-{
-    mlr_ref r = { .repo = (char *)b->repo, .tag = (char *)tag };
-    mlr_descriptor now = { 0 };
-    int rc = 0;
-
-    if (tag == NULL || !is_here(b, c) || c->is_kept || !mlr_manifest_type_is_index(c->entry.media_type))
-        return 0;
-    if (mlr_place_resolve(b->to, &r, op, &now, NULL) == 0 && mlr_digest_equal(&now.digest, &c->entry.digest))
-        rc = inside_itself(&now.digest, err);
-    mlr_descriptor_done(&now);
-    return rc;
-}
-
-int mlr_build_index_bring(mlr_build *b, const char *tag, mlr_manifest *m, mlr_op *op, mlreg_error **err)
-{
-    struct mlr_build_index *x = b->index;
-    mlr_buf absent = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
-    int rc = 0;
-
-    for (size_t i = 0; i < x->n && rc == 0; i++) {
-        const struct child *c = &x->children[i];
-
-        if ((rc = check_itself(b, c, tag, op, err)) == 0)
-            rc = is_here(b, c) ? check_here(b, c, &absent, op, err) : bring(b, c, op, err);
-        rc = mlr_error_subject(err, rc, c->entry.digest.text);
-    }
-    if (rc == 0)
-        rc = mlr_manifest_set_absent(m, absent.data, err);
-    mlr_buf_done(&absent);
-    return rc;
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "model/counted.h"
 #include "model/modelpack.h"
 
@@ -13,18 +14,13 @@
 
 /* ---- what kind of layer it is ---- */
 
-static bool is_raw(const char *type)
-{
-    return strlen(type) > strlen(RAW) && strcmp(type + strlen(type) - strlen(RAW), RAW) == 0;
-}
-
 /* "….raw" is "….tar" in a tar; a type that was chosen otherwise is its chooser's affair. */
 static int choose_type(struct mlr_build_layer *l, mlreg_error **err)
 {
     const char *suffix = mlr_pack_suffix(l->pack);
     char *as;
 
-    if (l->media_type != NULL && !is_raw(l->media_type))
+    if (l->media_type != NULL && !mlr_text_has_extension(l->media_type, RAW))
         return 0;
     if (l->media_type == NULL)
         as = mlr_asprintf("%s%s", MLR_TYPE_LAYER_TAR, suffix);

@@ -51,9 +51,10 @@ static void count(const mlr_blob *b, mlr_op *op)
     mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)b->bytes);
 }
 
-static int carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+/* Of a blob that `to` has not under that name. */
+static int bring(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
-    int rc = there_already(from, a, to, b, op, err);
+    int rc = from->identity == to->identity ? mlr_place_mount(to, b, a->repo, op, err) : 0;
 
     if (rc == 1)
         count(b, op);
@@ -72,7 +73,7 @@ static int from_afar(const mlr_absent *where, const mlr_blob *a, mlr_place *to, 
 
     there.repo = where->repo;
     if (rc == 0)
-        rc = carry(p, &there, to, b, op, err);
+        rc = bring(p, &there, to, b, op, err);
     mlr_place_close(p);
     if (rc == MLREG_ENET || rc == MLREG_ETIMEDOUT || rc == MLREG_ENOTFOUND)
         mlr_error_hint(err, rc, "the store has left this layer in %s of %s, and it must come from there", where->repo, where->location);
@@ -98,11 +99,25 @@ static int pass_on(const mlr_absent *where, const mlr_blob *a, mlr_place *to, co
 
     if (!mlr_absent_can(to))
         return from_afar(where, a, to, b, op, err);
-    if ((rc = mlr_place_blob_has(to, b, op, err)) == 0)
-        rc = mlr_absent_note(to, b, where, err);
-    if (rc >= 0)
+    if ((rc = mlr_absent_note(to, b, where, err)) == 0)
         count(b, op);
-    return rc < 0 ? rc : 0;
+    return rc;
+}
+
+/* Records are few and blobs are many: one is looked for where the blob was not found. */
+static int bring_or_pass_on(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    mlr_absent where = { NULL, NULL, NULL };
+    mlreg_error *why = NULL;
+    int rc = bring(from, a, to, b, op, &why), absent = rc == MLREG_ENOTFOUND ? is_absent(from, a, &where, op, err) : 0;
+
+    if (absent != 0)
+        rc = absent < 0 ? absent : pass_on(&where, a, to, b, op, err);
+    else
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    mlr_absent_done(&where);
+    return rc;
 }
 
 int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
@@ -122,15 +137,13 @@ int mlr_carry_leave(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr
 
 int mlr_carry(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
-    mlr_absent where = { NULL, NULL, NULL };
     int rc = mlr_op_check(op, err);
 
-    if (rc == 0)
-        rc = is_absent(from, a, &where, op, err);
-    if (rc >= 0)
-        rc = rc == 1 ? pass_on(&where, a, to, b, op, err) : carry(from, a, to, b, op, err);
-    mlr_absent_done(&where);
-    return rc;
+    if (rc == 0 && (rc = mlr_place_blob_has(to, b, op, err)) == 1)
+        count(b, op);
+    else if (rc == 0)
+        rc = bring_or_pass_on(from, a, to, b, op, err);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- what is not to be distributed ---- */

@@ -2,6 +2,7 @@
 #include "model/kinds.h"
 
 #include <string.h>
+#include "base/text.h"
 
 #include "base/utf8.h"
 
@@ -69,13 +70,6 @@ static bool is_onnx(const uint8_t *head, size_t n)
     return true;
 }
 
-static bool ends_with(const char *s, size_t len, const char *end)
-{
-    size_t n = strlen(end);
-
-    return len >= n && memcmp(s + len - n, end, n) == 0;
-}
-
 /* A zip is what its first member says; NULL: nothing that is known. */
 static const trait *of_zip(const uint8_t *head, size_t n)
 {
@@ -85,10 +79,10 @@ static const trait *of_zip(const uint8_t *head, size_t n)
     size_t      len = (size_t)little_endian(head + 26, 2);
     if (len > n - 30)
         return NULL;
-    if (ends_with(name, len, "/data.pkl") || ends_with(name, len, "/version") ||
-        ends_with(name, len, "/.format_version"))
+    if (mlr_text_ends_in(name, len, "/data.pkl") || mlr_text_ends_in(name, len, "/version") ||
+        mlr_text_ends_in(name, len, "/.format_version"))
         return &pytorch;
-    return ends_with(name, len, ".npy") ? &numpy : NULL;
+    return mlr_text_ends_in(name, len, ".npy") ? &numpy : NULL;
 }
 
 static bool is_pickle(const uint8_t *head, size_t n)
@@ -224,7 +218,7 @@ static size_t without_compression(const char *name, size_t len)
     static const char *const ends[] = {".gz", ".zst", ".xz", ".bz2"};
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (ends_with(name, len, ends[i]) && len > strlen(ends[i]))
+        if (mlr_text_ends_in(name, len, ends[i]) && len > strlen(ends[i]))
             return len - strlen(ends[i]);
     return len;
 }

@@ -7,18 +7,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/text.h"
 
 #define MAX_FILES        1000000
 #define MAX_DEPTH        100
 #define SCRIPT_MAX_BYTES (1u << 20)
 #define ANY_PYTHON       "#!/usr/bin/env python3"
-
-static bool ends_in(const char *name, const char *end)
-{
-    size_t n = strlen(name), k = strlen(end);
-
-    return n >= k && strcmp(name + n - k, end) == 0;
-}
 
 /* "#!/home/me/venv/bin/python3" */
 static int clean_script(const char *path, mlreg_error **err)
@@ -46,7 +40,7 @@ static int visit(const mlr_dir_entry *e, const char *path, bool scripts, unsigne
         return mlr_fs_remove_tree(path, err);
     if (e->type == DT_DIR)
         return walk(path, depth == 0 && strcmp(e->name, "bin") == 0, depth + 1, op, err);
-    if (ends_in(e->name, ".pyc") || strcmp(e->name, "direct_url.json") == 0)
+    if (mlr_text_ends_in(e->name, strlen(e->name), ".pyc") || strcmp(e->name, "direct_url.json") == 0)
         return mlr_fs_unlink(path, err);
     return scripts && e->type == DT_REG ? clean_script(path, err) : 0;
 }

@@ -8,6 +8,7 @@
 #include "base/beneath.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "codec/archive.h"
 #include "model/glob.h"
 #include "model/modelpack.h"
@@ -20,14 +21,10 @@
 static bool ends_in_tar(const char *type)
 {
     static const char *const ends[] = { ".tar", ".tar+gzip", ".tar+zstd", ".tar.gzip", ".tar.gz" };
-    size_t len = strlen(type);
 
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        size_t n = strlen(ends[i]);
-
-        if (len >= n && strcmp(type + len - n, ends[i]) == 0)
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (mlr_text_ends_in(type, strlen(type), ends[i]))
             return true;
-    }
     return false;
 }
 

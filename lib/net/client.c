@@ -51,11 +51,6 @@ void mlr_client_free(mlr_client *c)
     mlr_free(c);
 }
 
-const char *mlr_client_host(const mlr_client *c)
-{
-    return c->host;
-}
-
 int mlr_client_absolute(const mlr_client *c, const char *url_or_path, mlr_url *out, mlreg_error **err)
 {
     return mlr_url_resolve(&c->base, url_or_path, out, err);

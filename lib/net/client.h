@@ -17,7 +17,6 @@ typedef struct mlr_client_options {
 int  mlr_client_new(mlr_runtime *rt, const char *base, const char *host, const mlr_client_options *o, mlr_client **out,
         mlreg_error **err);
 void mlr_client_free(mlr_client *c);
-const char *mlr_client_host(const mlr_client *c);
 
 typedef struct mlr_call {
     mlr_request request;                       /* url: absolute, or a path below base ("/v2/…") */

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/text.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define DROP_INS_MAX   1000
@@ -74,13 +75,6 @@ static int read_below(mlr_mirrors *m, const char *dir, const char *name, mlreg_e
     return rc;
 }
 
-static bool is_drop_in(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 5 && strcmp(name + len - 5, ".conf") == 0;
-}
-
 static int read_drop_ins(mlr_mirrors *m, const char *below, mlreg_error **err)
 {
     char        *dir = mlr_path_join(below, DROP_IN_DIR);
@@ -97,7 +91,7 @@ static int read_drop_ins(mlr_mirrors *m, const char *below, mlreg_error **err)
         mlr_error_move(err, &why);
     mlr_error_done(why);
     for (size_t i = 0; rc >= 0 && i < list.n; i++)
-        if (is_drop_in(list.items[i].name))
+        if (mlr_text_has_extension(list.items[i].name, ".conf"))
             rc = read_below(m, dir, list.items[i].name, err);
     mlr_dir_list_done(&list);
     mlr_free(dir);

@@ -1,9 +1,8 @@
-/* net/url.c - URLs: taking apart, resolving, comparing origins, and showing without secrets. */
-#include "net/url.h"
+/* net/url.c - URLs taken apart, strictly, and compared. */
+#include "net/url_parts.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,12 +13,7 @@
 #define HOST_MAX_BYTES 255
 #define PORT_MAX       65535
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS  "0123456789"
-
-static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS DIGITS "-._~";
-
-static unsigned default_port(const char *scheme)
+unsigned mlr_url_default_port(const char *scheme)
 {
     return strcmp(scheme, "https") == 0 ? 443 : 80;
 }
@@ -43,7 +37,7 @@ static int invalid(mlreg_error **err, const char *text, const char *why)
     return rc;
 }
 
-static int check_bytes(const char *text, mlreg_error **err)
+int mlr_url_check_bytes(const char *text, mlreg_error **err)
 {
     size_t len = strlen(text);
 
@@ -55,8 +49,7 @@ static int check_bytes(const char *text, mlreg_error **err)
     return 0;
 }
 
-/* The length of "http://" or "https://" in any case, or 0. */
-static size_t scheme_bytes(const char *text)
+size_t mlr_url_scheme_bytes(const char *text)
 {
     return strncasecmp(text, "http://", 7) == 0 ? 7 : strncasecmp(text, "https://", 8) == 0 ? 8 : 0;
 }
@@ -81,7 +74,7 @@ static bool is_host_name(const char *host)
 {
     size_t len = strlen(host);
 
-    return len > 0 && len <= HOST_MAX_BYTES && host[strspn(host, LETTERS DIGITS "-._")] == '\0' && host[0] != '.' &&
+    return len > 0 && len <= HOST_MAX_BYTES && host[strspn(host, MLR_URL_LETTERS MLR_URL_DIGITS "-._")] == '\0' && host[0] != '.' &&
            strstr(host, "..") == NULL;
 }
 
@@ -120,7 +113,7 @@ static int read_authority(const char *text, const char *at, size_t len, mlr_url 
     if (!bracketed && !is_host_name(u->host))
         return invalid(err, text, "its host name is empty or holds a character that no host name has");
     host_bytes += bracketed;
-    u->port = default_port(u->scheme);
+    u->port = mlr_url_default_port(u->scheme);
     if (host_bytes < len && (at[host_bytes] != ':' || !read_port(at + host_bytes + 1, len - host_bytes - 1, &u->port)))
         return invalid(err, text, "its port is no number from 1 to 65535");
     return 0;
@@ -142,9 +135,9 @@ int mlr_url_parse(const char *text, mlr_url *out, mlreg_error **err)
     size_t      len;
     int         rc;
 
-    if ((rc = check_bytes(text, err)) < 0)
+    if ((rc = mlr_url_check_bytes(text, err)) < 0)
         return rc;
-    if ((prefix = scheme_bytes(text)) == 0)
+    if ((prefix = mlr_url_scheme_bytes(text)) == 0)
         return invalid(err, text, "it does not begin with https:// or http://");
     authority = text + prefix;
     len = strcspn(authority, "/?#");
@@ -181,158 +174,6 @@ int mlr_url_copy(const mlr_url *u, mlr_url *out, mlreg_error **err)
     }
     *out = copy;
     return 0;
-}
-
-/* ---- resolving: RFC 3986 §5.2 ---- */
-
-static bool has_scheme(const char *reference)
-{
-    size_t n = strspn(reference, unreserved);   /* what a scheme may hold is among these, '+' apart */
-
-    return n > 0 && reference[n] == ':';
-}
-
-/* Takes "." and ".." out of the path at the front of `target`, in place (RFC 3986 §5.2.4); the query is left alone. */
-static void remove_dots(char *target)
-{
-    size_t path_bytes = strcspn(target, "?");
-    char  *in = target, *end = target + path_bytes, *out = target;
-
-    while (in < end) {
-        char  *next = memchr(in + 1, '/', (size_t)(end - in - 1));
-        size_t len = (size_t)((next != NULL ? next : end) - in);          /* of "/segment" */
-        bool   one = len == 2 && in[1] == '.', two = len == 3 && in[1] == '.' && in[2] == '.';
-
-        if (two)
-            while (out > target && *--out != '/')
-                ;
-        if (!one && !two) {
-            memmove(out, in, len);
-            out += len;
-        } else if (next == NULL) {
-            *out++ = '/';                                                 /* "/a/.." names the directory "/" */
-        }
-        in += len;
-    }
-    memmove(out, end, strlen(end) + 1);
-}
-
-/* The target that `reference`, which has neither scheme nor authority, means where `base` is. */
-static char *merge(const char *base, const char *reference)
-{
-    size_t path_bytes = strcspn(base, "?"), keep = path_bytes;
-
-    if (reference[0] == '/')
-        return mlr_strdup(reference);
-    if (reference[0] == '\0')
-        return mlr_strdup(base);
-    if (reference[0] != '?')
-        while (keep > 0 && base[keep - 1] != '/')
-            keep--;
-    return mlr_asprintf("%.*s%s", (int)keep, base, reference);
-}
-
-int mlr_url_resolve(const mlr_url *base, const char *reference, mlr_url *out, mlreg_error **err)
-{
-    mlr_url u = {NULL, NULL, 0, NULL};
-    char   *text = NULL, *path = NULL;
-    int     rc;
-
-    if ((rc = check_bytes(reference, err)) < 0)
-        return rc;
-    if (has_scheme(reference))
-        return mlr_url_parse(reference, out, err);
-    if (reference[0] == '/' && reference[1] == '/') {
-        if ((text = mlr_asprintf("%s:%s", base->scheme, reference)) == NULL)
-            return mlr_error_nomem(err);
-        rc = mlr_url_parse(text, out, err);
-        mlr_free(text);
-        return rc;
-    }
-    if ((rc = mlr_url_copy(base, &u, err)) < 0)
-        return rc;
-    mlr_free(u.target);
-    if ((path = mlr_strndup(reference, strcspn(reference, "#"))) == NULL ||
-        (u.target = merge(base->target, path)) == NULL) {
-        u.target = NULL;
-        rc = mlr_error_nomem(err);
-        goto out;
-    }
-    remove_dots(u.target);
-    *out = u;
-    memset(&u, 0, sizeof u);
-out:
-    mlr_free(path);
-    mlr_url_done(&u);
-    return rc;
-}
-
-/* ---- making and showing ---- */
-
-char *mlr_url_authority(const mlr_url *u)
-{
-    bool v6 = strchr(u->host, ':') != NULL;
-    char port[16] = "";
-
-    if (u->port != default_port(u->scheme))
-        snprintf(port, sizeof port, ":%u", u->port);
-    return mlr_asprintf("%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "", port);
-}
-
-char *mlr_url_text(const mlr_url *u)
-{
-    char *authority = mlr_url_authority(u), *text = NULL;
-
-    if (authority != NULL)
-        text = mlr_asprintf("%s://%s%s", u->scheme, authority, u->target);
-    mlr_free(authority);
-    return text;
-}
-
-char *mlr_url_encode(const char *text, const char *keep)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char             *out = mlr_alloc_array(strlen(text) + 1, 3), *to = out;
-
-    if (out == NULL)
-        return NULL;
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (strchr(unreserved, *p) != NULL || strchr(keep, *p) != NULL) {
-            *to++ = (char)*p;
-        } else {
-            *to++ = '%';
-            *to++ = hex[*p >> 4];
-            *to++ = hex[*p & 15];
-        }
-    }
-    *to = '\0';
-    return out;
-}
-
-char *mlr_url_add_query(const char *url, const char *name, const char *value)
-{
-    size_t      len = strcspn(url, "#");
-    const char *query = memchr(url, '?', len);
-    const char *joint = query == NULL ? "?" : len > 0 && strchr("?&", url[len - 1]) != NULL ? "" : "&";
-    char       *encoded = mlr_url_encode(value, ""), *out = NULL;
-
-    if (encoded != NULL)
-        out = mlr_asprintf("%.*s%s%s=%s", (int)len, url, joint, name, encoded);
-    mlr_free(encoded);
-    return out;
-}
-
-char *mlr_url_shown(const char *url)
-{
-    size_t      len = strcspn(url, "?#"), scheme = scheme_bytes(url);
-    const char *at = NULL;
-
-    for (size_t i = scheme; i < len && url[i] != '/'; i++)
-        if (url[i] == '@')
-            at = url + i + 1;            /* the last one: what is in front of it is no host */
-    if (at == NULL)
-        return mlr_strndup(url, len);
-    return mlr_asprintf("%.*s%.*s", (int)scheme, url, (int)(len - (size_t)(at - url)), at);
 }
 
 /* ---- comparing ---- */

@@ -11,7 +11,7 @@ typedef struct mlr_disk {
     mlr_folder  pool;              /* path NULL: a layout, which has none */
     char       *receiving;         /* where blobs of a store are received; NULL in a layout */
     char       *gate, *notes;      /* paths, place/inflight.h */
-    mlr_inflight *inflight;             /* NULL: read only */
+    mlr_inflight *inflight;        /* NULL: read only */
     struct mlr_gather *gather;     /* likewise */
     const char *quarantine;        /* where fsck moves bad blobs, from root */
     /* The repository of that name; nothing is made. EINVAL for a name that cannot be one here. `name` must outlive it. */

@@ -20,7 +20,6 @@ void mlr_index_free(mlr_index *x);         /* NULL is fine */
 #define MLR_INDEX_ABSENT "io.github.libmlreg.absent"
 bool mlr_index_lacks(const mlr_index *x, const mlr_digest *d);            /* some entry says so */
 
-const char *mlr_index_tag(const mlr_descriptor *entry);                   /* NULL: none, or none that the grammar allows */
 const mlr_descriptor *mlr_index_by_tag(const mlr_index *x, const char *tag);               /* the first one, as other tools take it; or NULL */
 const mlr_descriptor *mlr_index_by_digest(const mlr_index *x, const mlr_digest *d);
 int  mlr_index_tags(const mlr_index *x, mlr_list *out, mlreg_error **err);

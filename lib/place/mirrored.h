@@ -34,7 +34,6 @@ int  mlr_walk_here(mlr_walk *w, mlr_registry **place, const char **repo, mlreg_e
  * that was tried. */
 bool mlr_walk_on(mlr_walk *w, int rc, mlr_op *op, mlreg_error **why);
 void mlr_walk_skip(mlr_walk *w, size_t n, const char *why);    /* the first n are known to fail */
-const char *mlr_walk_host(const mlr_walk *w);                  /* whose turn it is, for messages */
 void mlr_walk_done(mlr_walk *w);
 
 /* mirrored.c: the place of a source, opened once. Patient: it is the last one, and is tried as often as the session says. */

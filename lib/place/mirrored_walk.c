@@ -34,7 +34,8 @@ static bool is_last(const mlr_walk *w)
     return w->at + 1 >= w->sources.n;
 }
 
-const char *mlr_walk_host(const mlr_walk *w)
+/* Whose turn it is, for messages. */
+static const char *host_of(const mlr_walk *w)
 {
     const mlr_source *s = source(w);
 
@@ -67,7 +68,7 @@ static bool is_worth_another(int rc)
 /* A list that has become too long is cut: it is for reading. */
 static void note(mlr_walk *w, const char *why)
 {
-    (void)mlr_buf_printf(&w->tried, NULL, "%s%s: %.*s", w->tried.len > 0 ? "; " : "", mlr_walk_host(w), REASON_MAX, why);
+    (void)mlr_buf_printf(&w->tried, NULL, "%s%s: %.*s", w->tried.len > 0 ? "; " : "", host_of(w), REASON_MAX, why);
 }
 
 /* The last word, and behind it what the others had said. */
@@ -92,7 +93,7 @@ bool mlr_walk_on(mlr_walk *w, int rc, mlr_op *op, mlreg_error **why)
         tell(w, *why);
         return false;
     }
-    mlr_client_log(w->g->client, op, level, "%s from %s: %s: trying the next", w->what, mlr_walk_host(w), text);
+    mlr_client_log(w->g->client, op, level, "%s from %s: %s: trying the next", w->what, host_of(w), text);
     note(w, text);
     if (!w->is_away && (rc == MLREG_ENET || rc == MLREG_ETIMEDOUT))
         mlr_mirrored_away(w->g, source(w));

@@ -1,5 +1,5 @@
 /* place/partial.c - a blob in the making that outlives its process. */
-#include "place/partial.h"
+#include "place/partial_parts.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -7,28 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/lock.h"
-#include "codec/xxh.h"
 #include "place/journal.h"
 #include "place/slabs.h"
 
-#define MODE     0644             /* until it is published; the directory is private */
-#define LOCK_EXT ".lock"
-#define JOURNAL_EXT ".journal"
-
-struct mlr_partial {
-    char      *dir, *path, *journal_path, *lock_path;
-    mlr_lock   lock;
-    mlr_digest digest;
-    uint64_t   bytes;
-    size_t     n;                 /* slabs */
-    uint64_t  *sums;
-    bool      *has;
-    bool       any;               /* there is something worth keeping */
-    int        fd, journal;
-    uint64_t   end;               /* of the journal */
-    mlr_sha256 midstate;
-};
+#define MODE 0644                 /* until it is published; the directory is private */
 
 /* ---- one at a time ---- */
 
@@ -38,13 +20,13 @@ static int name_files(mlr_partial *p, const char *dir)
 
     p->dir = mlr_strdup(dir);
     p->path = mlr_path_join(dir, hex);
-    p->journal_path = mlr_asprintf("%s/%s" JOURNAL_EXT, dir, hex);
-    p->lock_path = mlr_asprintf("%s/%s" LOCK_EXT, dir, hex);
+    p->journal_path = mlr_asprintf("%s/%s" MLR_PARTIAL_JOURNAL_EXT, dir, hex);
+    p->lock_path = mlr_asprintf("%s/%s" MLR_PARTIAL_LOCK_EXT, dir, hex);
     return p->dir != NULL && p->path != NULL && p->journal_path != NULL && p->lock_path != NULL ? 0 : MLREG_ENOMEM;
 }
 
-static int take_lock(const char *dir, const mlr_digest *d, uint64_t bytes, uint64_t wait_ms, mlr_op *op, mlr_partial **out,
-                     mlreg_error **err)
+int mlr_partial_lock_within(const char *dir, const mlr_digest *d, uint64_t bytes, uint64_t wait_ms, mlr_op *op, mlr_partial **out,
+                            mlreg_error **err)
 {
     mlr_partial *p = mlr_alloc(sizeof *p);
     int          rc;
@@ -70,7 +52,7 @@ static int take_lock(const char *dir, const mlr_digest *d, uint64_t bytes, uint6
 
 int mlr_partial_lock(const char *dir, const mlr_digest *d, uint64_t bytes, mlr_op *op, mlr_partial **out, mlreg_error **err)
 {
-    return take_lock(dir, d, bytes, UINT64_MAX, op, out, err);
+    return mlr_partial_lock_within(dir, d, bytes, UINT64_MAX, op, out, err);
 }
 
 /* Removed before the lock goes: whoever waits for it sees that it lost its name, and makes a new one. */
@@ -84,109 +66,6 @@ static void unlock(mlr_partial *p)
 }
 
 /* ---- what is there ---- */
-
-static size_t slab_bytes(const mlr_partial *p, size_t i)
-{
-    uint64_t left = p->bytes - i * MLR_SLAB_BYTES;
-
-    return (size_t)(left < MLR_SLAB_BYTES ? left : MLR_SLAB_BYTES);
-}
-
-/* Whether slab i is in the file as it was when it was noted. */
-static int check_slab(const mlr_partial *p, size_t i, uint64_t want, void *room, mlr_op *op, mlreg_error **err)
-{
-    size_t   left = slab_bytes(p, i);
-    uint64_t at = i * MLR_SLAB_BYTES, sum = 0;
-    int      rc = mlr_op_check(op, err);
-
-    while (rc == 0 && left > 0) {
-        size_t  len = left < MLR_CHUNK_BYTES ? left : MLR_CHUNK_BYTES;
-        int64_t n = mlr_fs_read_at(p->fd, at, room, len, p->path, err);
-
-        if (n != (int64_t)len)
-            return n < 0 ? (int)n : 0;
-        sum = mlr_xxh3_join(sum, mlr_xxh3(room, len));
-        at += len;
-        left -= len;
-    }
-    return rc < 0 ? rc : sum == want;
-}
-
-/* As it was left, by this very system, and by nobody touched since. */
-static bool is_untouched(const mlr_journal_said *said, const mlr_journal_head *now, const struct stat *st)
-{
-    static const uint8_t unknown[sizeof now->boot];
-    mlr_journal_look     look;
-
-    mlr_journal_look_of(st, &look);
-    return said->ended && memcmp(&said->look, &look, sizeof look) == 0 &&
-           memcmp(said->head.boot, now->boot, sizeof now->boot) == 0 && memcmp(now->boot, unknown, sizeof unknown) != 0;
-}
-
-static int take_over(mlr_partial *p, const mlr_journal_said *said, bool trusted, mlr_op *op, mlreg_error **err)
-{
-    void *room = mlr_alloc(MLR_CHUNK_BYTES);
-    int   rc = room != NULL ? 0 : mlr_error_nomem(err);
-
-    for (size_t i = 0; rc >= 0 && i < p->n; i++) {
-        if (!said->has[i] || (!trusted && (rc = check_slab(p, i, said->sums[i], room, op, err)) != 1))
-            continue;
-        p->has[i] = p->any = true;
-        p->sums[i] = said->sums[i];
-    }
-    mlr_free(room);
-    return rc < 0 ? rc : 0;
-}
-
-static uint64_t prefix_of(const mlr_partial *p)
-{
-    size_t i = 0;
-
-    while (i < p->n && p->has[i])
-        i++;
-    return i < p->n ? i * MLR_SLAB_BYTES : p->bytes;
-}
-
-static int go_on(mlr_partial *p, const mlr_journal_head *now, const struct stat *st, mlr_op *op, mlreg_error **err)
-{
-    mlr_journal_said said;
-    int              rc = mlr_journal_read(p->journal, p->n, &said, p->journal_path, err);
-
-    if (rc < 1)
-        return rc;
-    if (mlr_digest_equal(&said.head.digest, &p->digest) && said.head.bytes == p->bytes && said.head.dev == now->dev &&
-        said.head.ino == now->ino &&
-        (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0)
-        rc = mlr_journal_state(p->journal, prefix_of(p), &p->midstate, p->journal_path, err);
-    mlr_journal_said_done(&said);
-    return rc < 0 ? rc : 0;
-}
-
-/* What was found out becomes a journal without history. */
-static int write_anew(mlr_partial *p, const mlr_journal_head *head, mlreg_error **err)
-{
-    char *path = mlr_asprintf("%s.new", p->journal_path);
-    int   fd = -1, rc;
-
-    p->end = 0;
-    if (path == NULL)
-        return mlr_error_nomem(err);
-    if ((rc = mlr_fs_open(path, O_RDWR | O_CREAT | O_TRUNC, 0600, &fd, err)) == 0)
-        rc = mlr_journal_add_head(fd, &p->end, head, path, err);
-    for (size_t i = 0; rc == 0 && i < p->n; i++)
-        if (p->has[i])
-            rc = mlr_journal_add_slab(fd, &p->end, i, p->sums[i], path, err);
-    if (rc == 0 && p->midstate.bytes > 0)
-        rc = mlr_journal_add_state(fd, &p->end, &p->midstate, path, err);
-    if (rc == 0 && (rc = mlr_fs_rename(path, p->journal_path, err)) == 0) {
-        mlr_fs_close(p->journal);
-        p->journal = fd;
-        fd = -1;
-    }
-    mlr_fs_close(fd);
-    mlr_free(path);
-    return rc;
-}
 
 /* A file of our own and of one name; whatever else stands there makes way. */
 static int open_own(const char *path, unsigned mode, int *fd, struct stat *st, mlreg_error **err)
@@ -215,21 +94,13 @@ static int open_files(mlr_partial *p, struct stat *st, mlreg_error **err)
 
 int mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err)
 {
-    mlr_journal_head head;
-    struct stat      st;
-    int              rc;
+    struct stat st;
+    int         rc;
 
     /* Room on the disk first: a size that is a lie then costs no memory. */
     if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, p->path, err)) < 0)
         return rc;
-    p->sums = mlr_alloc_array(p->n, sizeof *p->sums);
-    p->has = mlr_alloc_array(p->n, sizeof *p->has);
-    if (p->sums == NULL || p->has == NULL)
-        return mlr_error_nomem(err);
-    mlr_journal_head_of(&p->digest, p->bytes, &st, &head);
-    if ((rc = go_on(p, &head, &st, op, err)) < 0)
-        return rc;
-    return write_anew(p, &head, err);
+    return mlr_partial_recall(p, &st, op, err);
 }
 
 int mlr_partial_fd(const mlr_partial *p)
@@ -277,7 +148,7 @@ int mlr_partial_advance(mlr_partial *p, const uint32_t *slabs, size_t n, const u
 
 static void remove_journal(mlr_partial *p)
 {
-    char *unfinished = mlr_asprintf("%s.new", p->journal_path);
+    char *unfinished = mlr_asprintf("%s" MLR_PARTIAL_NEW_EXT, p->journal_path);
 
     mlr_fs_close(p->journal);
     p->journal = -1;
@@ -334,46 +205,4 @@ void mlr_partial_free(mlr_partial *p)
     mlr_free(p->journal_path);
     mlr_free(p->lock_path);
     mlr_free(p);
-}
-
-/* ---- for gc ---- */
-
-bool mlr_partial_is_part(const char *name, mlr_digest *out)
-{
-    static const char *const endings[] = { "", LOCK_EXT, JOURNAL_EXT, JOURNAL_EXT ".new" };
-    char                     text[MLR_DIGEST_TEXT + 1] = "sha256:";
-    bool                     known = false;
-
-    if (strlen(name) < MLR_DIGEST_HEX)
-        return false;
-    memcpy(text + strlen(text), name, MLR_DIGEST_HEX);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        known = known || strcmp(name + MLR_DIGEST_HEX, endings[i]) == 0;
-    return known && mlr_digest_parse(text, out, NULL) == 0;
-}
-
-bool mlr_partial_is_lock_alone(const char *dir, const char *name)
-{
-    char       *path = mlr_asprintf("%s/%.*s", dir, MLR_DIGEST_HEX, name);
-    struct stat st;
-    bool        alone = strcmp(name + MLR_DIGEST_HEX, LOCK_EXT) == 0 && path != NULL && mlr_fs_stat(path, &st, NULL) == MLREG_ENOTFOUND;
-
-    mlr_free(path);
-    return alone;
-}
-
-int mlr_partial_remove(const char *dir, const mlr_digest *d, mlr_op *op, mlreg_error **err)
-{
-    mlreg_error *why = NULL;
-    mlr_partial *p = NULL;
-    int          rc = take_lock(dir, d, 0, 0, op, &p, &why);
-
-    if (rc == 0) {
-        mlr_partial_spoil(p);
-        mlr_partial_free(p);
-    } else if (rc != MLREG_EBUSY) {
-        mlr_error_move(err, &why);
-    }
-    mlr_error_done(why);
-    return rc == MLREG_EBUSY ? 0 : rc < 0 ? rc : 1;
 }

@@ -5,15 +5,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "place/index.h"
 #include "place/place_parts.h"
 
 #define REFERRERS_MAX 10000 /* candidates that are read one by one */
-
-static bool begins(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
-}
 
 int mlr_place_open(const char *location, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out,
                    mlreg_error **err)
@@ -22,9 +18,9 @@ int mlr_place_open(const char *location, const mlreg_session_options *o, mlr_run
     int rc;
     if (location[0] == 0)
         rc = mlr_error_hint(err, mlr_error_set(err, MLREG_EINVAL, "the location is empty"), "%s", hint);
-    else if (begins(location, "https://") || begins(location, "http://"))
+    else if (mlr_text_begins(location, "https://") || mlr_text_begins(location, "http://"))
         rc = mlr_registry_open(location, o, rt, op, out, err);
-    else if (begins(location, "oci:"))
+    else if (mlr_text_begins(location, "oci:"))
         rc = mlr_layout_open(location + strlen("oci:"), o, rt, op, out, err);
     else if (strcmp(location, "memory:") == 0)
         rc = mlr_memory_open(rt, out, err);

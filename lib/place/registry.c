@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "place/mirrored.h"
 
 #define HUB     "docker.io"
@@ -14,11 +15,6 @@
 #define RETRIES 4                        /* unless the session says otherwise */
 
 /* ---- where it is ---- */
-
-static bool begins(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
-}
 
 static bool is_hub(const char *host)
 {
@@ -28,7 +24,7 @@ static bool is_hub(const char *host)
 /* The location as a URL of the API's root. "https://" with MLREG_OPEN_PLAIN_HTTP means http, and then port 80. */
 static int parse_location(const char *location, bool plain_http, mlr_url *out, mlreg_error **err)
 {
-    bool    turned = plain_http && begins(location, "https://");
+    bool    turned = plain_http && mlr_text_begins(location, "https://");
     char   *text = turned ? mlr_asprintf("http%s", location + strlen("https")) : mlr_strdup(location);
     mlr_url u = {NULL, NULL, 0, NULL};
     int     rc = text != NULL ? mlr_url_parse(text, &u, err) : mlr_error_nomem(err);

@@ -13,7 +13,7 @@ typedef struct mlr_repodir {
     const char *name;              /* of the repository, for messages; "" in a layout of its own; borrowed, like the rest */
     const mlr_folder *pool;        /* every blob of the store once; NULL: no store */
     const char *receiving;         /* the directory in which blobs are received; NULL: the repository's own */
-    mlr_inflight *inflight;             /* NULL: read only */
+    mlr_inflight *inflight;        /* NULL: read only */
     struct mlr_gather *gather;     /* NULL: every blob is published when it comes */
     mlr_runtime *rt;
 } mlr_repodir;

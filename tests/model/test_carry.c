@@ -105,6 +105,35 @@ static void test_carry__a_record_goes_on_as_a_record(void **state)
     mlr_place_close(from);
 }
 
+static const mlr_place_ops *real_ops;
+static int n_looks;
+
+static int counted_find(mlr_place *p, const mlr_digest *d, mlr_absent *out, mlreg_error **why)
+{
+    n_looks++;
+    return real_ops->absent_find(p, d, out, why);
+}
+
+static void test_carry__looks_for_a_record_only_where_the_blob_was_not_found(void **state)
+{
+    fixture *f = *state;
+    mlr_place *from = open_store(f), *to = bed_open(bed_at(f->out, "second"), MLREG_OPEN_CREATE, f->rt);
+    const mlr_blob a = blob(REPO), b = blob("other");
+    mlr_place_ops ops = *from->ops;
+
+    bed_put(from, REPO, TEXT);
+    real_ops = from->ops;
+    ops.absent_find = counted_find;
+    from->ops = &ops;
+    n_looks = 0;
+    bed_assert_rc(mlr_carry(from, &a, to, &b, NULL, &err), 0);
+    bed_assert_rc(mlr_carry(from, &a, to, &b, NULL, &err), 0);
+    assert_int_equal(n_looks, 0);
+    from->ops = real_ops;
+    mlr_place_close(to);
+    mlr_place_close(from);
+}
+
 static void test_carry__to_who_keeps_no_records_it_must_come_from_where_it_is(void **state)
 {
     fixture *f = *state;
@@ -177,6 +206,7 @@ int main(void)
         TEST(test_carry__counts_every_byte_once_moved_or_not),
         TEST(test_carry__wrong_bytes_are_the_doing_of_where_they_came_from),
         TEST(test_carry__a_record_goes_on_as_a_record),
+        TEST(test_carry__looks_for_a_record_only_where_the_blob_was_not_found),
         TEST(test_carry__to_who_keeps_no_records_it_must_come_from_where_it_is),
         TEST(test_carry__leaves_nothing_where_nobody_could_find_it),
         TEST(test_carry__a_foreign_layer_is_noted_with_its_address),
