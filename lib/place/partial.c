@@ -12,12 +12,13 @@
 #include "place/journal.h"
 #include "place/slabs.h"
 
-#define MODE     0644             /* until it is published; the directory is private */
+#define MODE     0755             /* until it is published; the directory is private */
 #define LOCK_EXT ".lock"
 #define JOURNAL_EXT ".journal"
 
 struct mlr_partial {
     char      *dir, *path, *journal_path, *lock_path;
+    const char *shown;            /* for messages; NULL: path */
     mlr_lock   lock;
     mlr_digest digest;
     uint64_t   bytes;
@@ -112,15 +113,20 @@ static int check_slab(const mlr_partial *p, size_t i, uint64_t want, void *room,
     return rc < 0 ? rc : sum == want;
 }
 
+static bool is_of_this_boot(const mlr_journal_said *said, const mlr_journal_head *now)
+{
+    static const uint8_t unknown[sizeof now->boot];
+
+    return memcmp(said->head.boot, now->boot, sizeof now->boot) == 0 && memcmp(now->boot, unknown, sizeof unknown) != 0;
+}
+
 /* As it was left, by this very system, and by nobody touched since. */
 static bool is_untouched(const mlr_journal_said *said, const mlr_journal_head *now, const struct stat *st)
 {
-    static const uint8_t unknown[sizeof now->boot];
-    mlr_journal_look     look;
+    mlr_journal_look look;
 
     mlr_journal_look_of(st, &look);
-    return said->ended && memcmp(&said->look, &look, sizeof look) == 0 &&
-           memcmp(said->head.boot, now->boot, sizeof now->boot) == 0 && memcmp(now->boot, unknown, sizeof unknown) != 0;
+    return said->ended && memcmp(&said->look, &look, sizeof look) == 0 && is_of_this_boot(said, now);
 }
 
 static int take_over(mlr_partial *p, const mlr_journal_said *said, bool trusted, mlr_op *op, mlreg_error **err)
@@ -156,7 +162,7 @@ static int go_on(mlr_partial *p, const mlr_journal_head *now, const struct stat 
         return rc;
     if (mlr_digest_equal(&said.head.digest, &p->digest) && said.head.bytes == p->bytes && said.head.dev == now->dev &&
         said.head.ino == now->ino &&
-        (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0)
+        (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0 && (p->shown == NULL || is_of_this_boot(&said, now)))
         rc = mlr_journal_state(p->journal, prefix_of(p), &p->midstate, p->journal_path, err);
     mlr_journal_said_done(&said);
     return rc < 0 ? rc : 0;
@@ -213,6 +219,11 @@ static int open_files(mlr_partial *p, struct stat *st, mlreg_error **err)
     return rc < 0 ? rc : open_own(p->journal_path, 0600, &p->journal, &journal, err);
 }
 
+void mlr_partial_in_folder(mlr_partial *p, const char *shown)
+{
+    p->shown = shown;
+}
+
 int mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err)
 {
     mlr_journal_head head;
@@ -220,7 +231,7 @@ int mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err)
     int              rc;
 
     /* Room on the disk first: a size that is a lie then costs no memory. */
-    if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, p->path, err)) < 0)
+    if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, mlr_partial_name(p), err)) < 0)
         return rc;
     p->sums = mlr_alloc_array(p->n, sizeof *p->sums);
     p->has = mlr_alloc_array(p->n, sizeof *p->has);
@@ -239,7 +250,7 @@ int mlr_partial_fd(const mlr_partial *p)
 
 const char *mlr_partial_name(const mlr_partial *p)
 {
-    return p->path;
+    return p->shown != NULL ? p->shown : p->path;
 }
 
 bool mlr_partial_has(const mlr_partial *p, size_t i, uint64_t *sum)
