@@ -155,11 +155,6 @@ static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, ml
     return rc;
 }
 
-static bool is_worth_keeping(const mlr_reader *r)
-{
-    return mlr_reader_has_twins(r) && r->bytes >= MLR_PARTIAL_LEAST_BYTES;
-}
-
 int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
@@ -167,7 +162,7 @@ int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
     unsigned mode = 0;
     int rc;
 
-    if ((rc = mlr_modelpack_mode(layer, &mode, err)) == 0 && (rc = open_parent(&l, ground, path, err)) == 0 && is_worth_keeping(r))
+    if ((rc = mlr_modelpack_mode(layer, &mode, err)) == 0 && (rc = open_parent(&l, ground, path, err)) == 0 && mlr_partdir_suits(r))
         rc = mlr_partdir_lock(&part, ground->fd, l.dir, l.shown, &layer->digest, r->bytes, op, err);
     if (rc == 0)
         rc = land_at_once(rt, r, layer, &l, mode, op, err);

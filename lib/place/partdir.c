@@ -46,6 +46,11 @@ static int make_private(int top, int *fd, mlreg_error **err)
     return rc < 0 ? rc : open_private(top, fd, err);
 }
 
+bool mlr_partdir_suits(const mlr_reader *r)
+{
+    return mlr_reader_has_twins(r) && r->bytes >= MLR_PARTIAL_LEAST_BYTES;
+}
+
 static int try_lock(mlr_partdir *d, int to, const mlr_digest *digest, uint64_t bytes, mlr_op *op, mlreg_error **err)
 {
     int rc = make_private(d->top, &d->fd, err);

@@ -1,6 +1,7 @@
 /* place/partdir.h - a blob in the making in somebody's folder: in a private one within it, there only as long as it is needed. */
 #ifndef MLR_PLACE_PARTDIR_H
 #define MLR_PLACE_PARTDIR_H
+#include "base/reader.h"
 #include "place/manifest.h"
 #include "place/partial.h"
 
@@ -9,6 +10,7 @@
 
 typedef struct mlr_partdir { int top, fd; mlr_partial *partial; } mlr_partdir;
 #define MLR_PARTDIR_INIT { -1, -1, NULL }
+bool mlr_partdir_suits(const mlr_reader *r);             /* it is large and comes from afar */
 /* As mlr_partial_lock, in the open folder `top`, for a file that gets its name in the open folder `to`. 1; 0: it cannot be had here (a link
  * or somebody else's folder is in its place, no right to write, another mount, no /proc), and the blob must come without it.
  * `shown` is how messages call the file; it and `top` are borrowed. */

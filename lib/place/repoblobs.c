@@ -224,21 +224,20 @@ static int bring_into_layout(const mlr_repodir *r, const mlr_digest *d, mlr_read
     return rc;
 }
 
-static int bring_from_afar(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
+static int bring_by_the_best_way(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
     mlr_digest got;
 
-    if (r->receiving != NULL && r->pool != NULL && from->bytes >= SHARED_LEAST_BYTES)
-        return bring_for_all(r, d, from, op, err);
-    if (r->pool == NULL && from->bytes >= MLR_PARTIAL_LEAST_BYTES)
+    if (r->pool == NULL && mlr_partdir_suits(from))
         return bring_into_layout(r, d, from, op, err);
+    if (r->pool != NULL && r->receiving != NULL && mlr_reader_has_twins(from) && from->bytes >= SHARED_LEAST_BYTES)
+        return bring_for_all(r, d, from, op, err);
     return bring(r, d, from, op, &got, err);
 }
 
 int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
-    mlr_digest got;
-    int        rc;
+    int rc;
 
     if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0)
         return rc;
@@ -247,7 +246,7 @@ int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *f
         rc = take_from_pool(r, d, from->bytes, op, err);
     if (rc != 0)
         return rc < 0 ? rc : reused(from->bytes, op);
-    return mlr_reader_has_twins(from) ? bring_from_afar(r, d, from, op, err) : bring(r, d, from, op, &got, err);
+    return bring_by_the_best_way(r, d, from, op, err);
 }
 
 int mlr_repoblobs_take(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_digest *out, mlreg_error **err)
