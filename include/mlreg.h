@@ -133,7 +133,8 @@ MLREG_API void mlreg_error_free(mlreg_error *e);
 typedef struct mlreg_runtime_options {
     uint32_t size, flags;          /* flags: none yet */
     uint32_t max_threads;          /* for one call; default: cores, 4 to 8, more to wait for many small
-                                    * layers; MLREG_NONE: none but the caller's */
+                                    * layers; MLREG_NONE: none but the caller's. Otherwise two more for each large
+                                    * layer on its way, and one that waits for each of its connections */
     uint32_t max_connections;      /* open at once over all hosts; default 100, which only hundreds of
                                     * small layers use */
     uint64_t memory_bytes;         /* for bytes in flight; default 32 MiB */

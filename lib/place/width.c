@@ -10,7 +10,7 @@
 #define SETTLE_MS   50         /* before a change shows, and the time of two requests */
 #define GROWTH      4
 #define WORTH       1.15       /* by what the rate must rise for more connections to be kept */
-#define HELD_SHARE  0.25       /* of the time held up by ourselves: the line is not what is slow */
+#define HELD_SHARE  0.1        /* of the time held up by ourselves: the line is not what is slow */
 #define FALLEN      0.6
 #define N_FALLEN    3
 
