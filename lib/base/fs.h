@@ -75,6 +75,7 @@ int  mlr_fs_reserve(int fd, uint64_t bytes, const char *name, mlreg_error **err)
 void mlr_fs_write_behind(int fd, uint64_t offset, uint64_t bytes);  /* a hint: start bringing these to the disk, do not wait */
 bool mlr_fs_is_network(const char *path);                     /* NFS, Lustre, CIFS, FUSE…: where locks and times may lie */
 bool mlr_fs_is_network_fd(int fd, const char *name);              /* the same of an open file */
+bool mlr_fs_is_one_mount(int a, int b);                       /* of two open folders: files can be renamed from one to the other */
 bool mlr_fs_kind_is_network(uint32_t kind);                   /* the same of a statfs f_type */
 int  mlr_fs_read_link(const char *path, char **target, mlreg_error **err);   /* what is written in it */
 /* The file that `path` leads to through links in its last component; it need not be there. For who replaces a file and keeps the link to it. */

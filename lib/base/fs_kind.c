@@ -1,4 +1,4 @@
-/* base/fs_kind.c - which file systems live on another machine, where locks and times may lie. */
+/* base/fs_kind.c - on which file system something lies, and whether that lives on another machine, where locks and times may lie. */
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
@@ -40,6 +40,15 @@ bool mlr_fs_is_network_fd(int fd, const char *name)
 
     MLR_FS_TRY(errnum, MLR_FS_STAT, name, fstatfs(fd, &fs));
     return errnum == 0 && mlr_fs_kind_is_network((uint32_t)fs.f_type);
+}
+
+bool mlr_fs_is_one_mount(int a, int b)
+{
+    struct statx x, y;
+    bool         known = statx(a, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) == 0 && statx(b, "", AT_EMPTY_PATH, STATX_MNT_ID, &y) == 0;
+
+    return known && x.stx_dev_major == y.stx_dev_major && x.stx_dev_minor == y.stx_dev_minor &&
+           ((x.stx_mask & y.stx_mask & STATX_MNT_ID) == 0 || x.stx_mnt_id == y.stx_mnt_id);
 }
 
 bool mlr_fs_is_network(const char *path)

@@ -26,6 +26,7 @@ int mlr_inside_sync(int dir, const char *path, mlreg_error **err);              
 /* Removes `name` and all below it but what is to be kept, and the folders of that. `keep` NULL: nothing is. */
 typedef bool (*mlr_inside_keep)(const struct stat *dir, const char *name, void *user);
 int mlr_inside_remove(int dir, const char *name, const char *path, mlr_inside_keep keep, void *user, mlreg_error **err);
+int mlr_inside_remove_empty(int dir, const char *name, const char *path, mlreg_error **err);   /* a folder; one that is not empty stays */
 int mlr_inside_empty(int dir, const char *path, mlr_inside_keep keep, void *user, mlreg_error **err);     /* all in it likewise */
 
 /* Owner, mode and time, in the order that keeps set-uid bits. */

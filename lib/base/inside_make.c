@@ -131,6 +131,14 @@ int mlr_inside_mark_name(int dir, const char *name, const mlr_inside_marks *m, c
 
 /* ---- removing ---- */
 
+int mlr_inside_remove_empty(int dir, const char *name, const char *path, mlreg_error **err)
+{
+    int errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_UNLINK, path, unlinkat(dir, name, AT_REMOVEDIR));
+    return said(errnum == ENOTEMPTY || errnum == EEXIST ? 0 : errnum, "remove", path, err);
+}
+
 static int remove_dir(int dir, const char *name, const char *path, mlr_inside_keep keep, void *user, mlreg_error **err)
 {
     int errnum, fd = -1, rc;

@@ -17,7 +17,7 @@
 #include "model/titles.h"
 #include "model/unpack.h"
 #include "model/wide.h"
-#include "place/intake.h"
+#include "place/partdir.h"
 
 struct checkout;
 struct file {
@@ -59,24 +59,6 @@ static int blame(struct file *f, int rc, mlreg_error **err)
 
 /* ---- one file ---- */
 
-/* 1: what stands there already has the right content. */
-static int is_there(struct file *f, mlr_op *op, mlreg_error **err)
-{
-    mlr_reader *r = NULL;
-    mlr_digest got;
-    int fd, rc = mlr_landing_open_existing(&f->of->ground, f->title, f->layer->bytes, &fd, err);
-
-    if (rc <= 0)
-        return rc;
-    if ((rc = mlr_reader_from_fd(fd, f->title, false, &r, err)) < 0) {
-        mlr_fs_close(fd);
-        return rc;
-    }
-    rc = mlr_intake(f->of->place->rt, r, NULL, NULL, op, &got, err);
-    mlr_reader_free(r);
-    return rc < 0 ? rc : mlr_digest_equal(&got, &f->layer->digest);
-}
-
 static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 {
     const mlr_blob b = blob_of(f);
@@ -99,7 +81,7 @@ static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
     uint64_t from_ms = mlr_clock_ms();
-    int rc = is_there(f, op, err);
+    int rc = mlr_landing_is_there(f->of->place->rt, f->layer, &f->of->ground, f->title, op, err);
 
     if (rc == 1) {
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)f->layer->bytes);
@@ -274,8 +256,12 @@ int mlr_checkout_run(mlr_place *p, const char *repo, const mlr_manifest *m, cons
     int rc;
 
     pthread_mutex_init(&c.lock, NULL);
-    if ((rc = plan(&c, m, op, err)) == 0 && (rc = open_ground(dir, &c.ground, err)) == 0)
+    if ((rc = plan(&c, m, op, err)) == 0 && (rc = open_ground(dir, &c.ground, err)) == 0) {
+        mlr_partdir_tidy(c.ground.fd, MLR_PARTDIR_OLD_MS, m, op);
         rc = run(&c, op, err);
+    }
+    if (rc == 0)
+        mlr_partdir_tidy(c.ground.fd, 0, NULL, op);      /* a folder that is whole has nothing else in it */
     release(&c);
     return at_folder(dir, rc, err);
 }

@@ -9,6 +9,8 @@
 #include "codec/json.h"
 #include "model/modelpack.h"
 #include "place/fetch.h"
+#include "place/intake.h"
+#include "place/partdir.h"
 
 /* ---- what stands there already ---- */
 
@@ -67,17 +69,37 @@ int mlr_landing_open_existing(const mlr_ground *ground, const char *path, uint64
     return rc;
 }
 
+int mlr_landing_is_there(mlr_runtime *rt, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
+{
+    mlr_reader *r = NULL;
+    mlr_digest got;
+    int fd, rc = mlr_landing_open_existing(ground, path, layer->bytes, &fd, err);
+
+    if (rc <= 0)
+        return rc;
+    if ((rc = mlr_reader_from_fd(fd, path, false, &r, err)) < 0) {
+        mlr_fs_close(fd);
+        return rc;
+    }
+    rc = mlr_intake(rt, r, NULL, NULL, op, &got, err);
+    mlr_reader_free(r);
+    return rc < 0 ? rc : mlr_digest_equal(&got, &layer->digest);
+}
+
 /* ---- by hand ---- */
+
+static int open_parent(mlr_landing *l, const mlr_ground *ground, const char *path, mlreg_error **err)
+{
+    if ((l->shown = mlr_path_join(ground->path, path)) == NULL)
+        return mlr_error_nomem(err);
+    return mlr_beneath_parent(ground->fd, path, 0755, &l->dir, &l->last, err);
+}
 
 int mlr_landing_begin(mlr_landing *l, const mlr_ground *ground, const char *path, unsigned mode, mlreg_error **err)
 {
-    int rc;
+    int rc = open_parent(l, ground, path, err);
 
-    if ((l->shown = mlr_path_join(ground->path, path)) == NULL)
-        return mlr_error_nomem(err);
-    if ((rc = mlr_beneath_parent(ground->fd, path, 0755, &l->dir, &l->last, err)) < 0)
-        return rc;
-    return mlr_temp_open_in(&l->temp, l->dir, l->shown, mode, err);
+    return rc < 0 ? rc : mlr_temp_open_in(&l->temp, l->dir, l->shown, mode, err);
 }
 
 int mlr_landing_end(mlr_landing *l, mlr_op *op, mlreg_error **err)
@@ -113,15 +135,42 @@ static int fill(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr
     return mlr_digest_check(&got, &layer->digest, r->name, err);
 }
 
+static int land_at_once(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, unsigned mode, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_temp_open_in(&l->temp, l->dir, l->shown, mode, err);
+
+    return rc < 0 ? rc : fill(rt, r, layer, l, op, err);
+}
+
+/* 1: somebody else has brought it meanwhile. */
+static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_partial *p, const mlr_ground *ground, const char *path, unsigned mode,
+    mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_landing_is_there(rt, layer, ground, path, op, err);
+
+    if (rc == 1)
+        mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)r->bytes);
+    else if (rc == 0 && (rc = mlr_fetch_partial(rt, r, p, &layer->digest, mode, &l->temp, op, err)) == 0)
+        l->temp.at = l->dir;
+    return rc;
+}
+
 int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
+    mlr_partdir part = MLR_PARTDIR_INIT;
     unsigned mode = 0;
     int rc;
 
-    if ((rc = mlr_modelpack_mode(layer, &mode, err)) == 0 && (rc = mlr_landing_begin(&l, ground, path, mode, err)) == 0 &&
-        (rc = fill(rt, r, layer, &l, op, err)) == 0)
+    if ((rc = mlr_modelpack_mode(layer, &mode, err)) == 0 && (rc = open_parent(&l, ground, path, err)) == 0 && mlr_partdir_suits(r))
+        rc = mlr_partdir_lock(&part, ground->fd, l.dir, l.shown, &layer->digest, r->bytes, op, err);
+    if (rc == 0)
+        rc = land_at_once(rt, r, layer, &l, mode, op, err);
+    else if (rc == 1)
+        rc = go_on(rt, r, layer, &l, part.partial, ground, path, mode, op, err);
+    if (rc == 0)
         rc = mlr_landing_end(&l, op, err);
     mlr_landing_done(&l);
-    return rc;
+    mlr_partdir_done(&part);
+    return rc < 0 ? rc : 0;
 }

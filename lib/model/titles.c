@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/beneath.h"
 #include "base/error.h"
+#include "place/partdir.h"
 
 static char *fold(const char *path)
 {
@@ -14,6 +15,19 @@ static char *fold(const char *path)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
     return f;
+}
+
+/* What lies there is believed in part, so no artifact may have written it. */
+static int check_not_ours(const char *folded, const char *path, mlreg_error **err)
+{
+    size_t len = strlen(MLR_PARTDIR);
+    int rc;
+
+    if (strncmp(folded, MLR_PARTDIR, len) != 0 || (folded[len] != '\0' && folded[len] != '/'))
+        return 0;
+    rc = mlr_error_set(err, MLREG_EINVAL, "\"%s\" lies where downloads are kept that broke off", path);
+    mlr_error_subject(err, rc, path);
+    return mlr_error_hint(err, rc, "the file has to be renamed where it comes from");
 }
 
 static int add(mlr_titles *t, const char *path, bool is_folder, mlreg_error **err)
@@ -29,13 +43,14 @@ static int add(mlr_titles *t, const char *path, bool is_folder, mlreg_error **er
         return mlr_error_nomem(err);
     x.shown = mlr_strdup(path);
     x.folded = fold(path);
-    if (x.shown == NULL || x.folded == NULL) {
-        mlr_free(x.shown);
-        mlr_free(x.folded);
-        return mlr_error_nomem(err);
+    rc = x.shown != NULL && x.folded != NULL ? check_not_ours(x.folded, path, err) : mlr_error_nomem(err);
+    if (rc == 0) {
+        t->items[t->n++] = x;
+        return 0;
     }
-    t->items[t->n++] = x;
-    return 0;
+    mlr_free(x.shown);
+    mlr_free(x.folded);
+    return rc;
 }
 
 int mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err)

@@ -13,6 +13,7 @@
 #include "model/glob.h"
 #include "model/modelpack.h"
 #include "place/fetch.h"
+#include "place/partdir.h"
 
 #define PIECE_BYTES (256u << 10)
 
@@ -49,7 +50,19 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 
 /* ---- the bytes, verified before they are decoded ---- */
 
-static int into_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_temp *t, mlr_op *op, mlreg_error **err)
+/* Whole, it loses its name: others who want it bring their own. */
+static int into_partial(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_partial *p, mlr_temp *t, mlr_op *op, mlreg_error **err)
+{
+    int rc = mlr_fetch_partial(rt, r, p, &layer->digest, 0600, t, op, err);
+
+    if (rc == 0 && (rc = mlr_fs_unlink(t->path, err)) == 0) {
+        mlr_free(t->path);
+        t->path = NULL;
+    }
+    return rc;
+}
+
+static int into_nameless(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
     mlr_digest got;
     int rc;
@@ -59,6 +72,19 @@ static int into_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
     if ((rc = mlr_fs_reserve(t->fd, r->bytes, ground->path, err)) < 0 || (rc = mlr_fetch(rt, r, t->fd, ground->path, NULL, op, &got, err)) < 0)
         return rc;
     return mlr_digest_check(&got, &layer->digest, r->name, err);
+}
+
+static int into_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, mlr_temp *t, mlr_op *op, mlreg_error **err)
+{
+    mlr_partdir part = MLR_PARTDIR_INIT;
+    int rc = mlr_partdir_suits(r) ? mlr_partdir_lock(&part, ground->fd, ground->fd, ground->path, &layer->digest, r->bytes, op, err) : 0;
+
+    if (rc >= 0)
+        rc = rc == 1 ? into_partial(rt, r, layer, part.partial, t, op, err) : into_nameless(rt, r, layer, ground, t, op, err);
+    if (rc < 0)
+        mlr_temp_done(t);
+    mlr_partdir_done(&part);
+    return rc;
 }
 
 static int read_back(const mlr_temp *t, const char *name, mlr_reader **out, mlreg_error **err)

@@ -1,6 +1,7 @@
 /* place/fetch.h - one blob into a file: received, written and hashed at the same time, over as many connections as that is worth. */
 #ifndef MLR_PLACE_FETCH_H
 #define MLR_PLACE_FETCH_H
+#include "base/fs.h"
 #include "base/reader.h"
 #include "base/runtime.h"
 #include "codec/digest.h"
@@ -14,4 +15,7 @@ struct mlr_partial;
  * Codes as mlr_intake. */
 int mlr_fetch(mlr_runtime *rt, mlr_reader *r, int fd, const char *name, struct mlr_partial *p, mlr_op *op, mlr_digest *out,
         mlreg_error **err);
+/* The same for a blob that this process may not live to end: goes on with `p`, which is locked, and makes of it a file to be published. Of
+ * wrong bytes nothing stays. */
+int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, struct mlr_partial *p, const mlr_digest *d, unsigned mode, mlr_temp *out, mlr_op *op, mlreg_error **err);
 #endif

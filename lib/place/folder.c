@@ -42,7 +42,7 @@ static char *from_top(const mlr_folder *f, const char *name)
     return name[0] != 0 ? mlr_path_join(f->below, name) : mlr_strdup(f->below);
 }
 
-static int open_below(const mlr_folder *f, const char *name, int flags, int *fd, mlreg_error **err)
+int mlr_folder_open(const mlr_folder *f, const char *name, int flags, int *fd, mlreg_error **err)
 {
     char *path = from_top(f, name);
     int   rc;
@@ -58,7 +58,7 @@ static int open_below(const mlr_folder *f, const char *name, int flags, int *fd,
 int mlr_folder_look(const mlr_folder *f, const char *name, struct stat *out, mlreg_error **err)
 {
     mlreg_error *why = NULL;
-    int          fd, rc = open_below(f, name, O_PATH, &fd, &why);
+    int          fd, rc = mlr_folder_open(f, name, O_PATH, &fd, &why);
 
     if (rc == 0) {
         rc = mlr_fs_stat_fd(fd, name, out, &why);
@@ -112,7 +112,7 @@ int mlr_folder_make(const mlr_folder *f, const char *name, unsigned mode, mlreg_
 /* Opens without waiting for whoever is at the other end of a FIFO. */
 static int open_to_read(const mlr_folder *f, const char *name, int *fd, mlreg_error **err)
 {
-    return open_below(f, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, fd, err);
+    return mlr_folder_open(f, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, fd, err);
 }
 
 int mlr_folder_reader(const mlr_folder *f, const char *name, bool trusted, mlr_reader **out, mlreg_error **err)
@@ -174,7 +174,7 @@ int mlr_folder_list(const mlr_folder *f, const char *name, mlr_dir_list *out, ml
 
     if (path == NULL)
         return mlr_error_nomem(err);
-    if ((rc = open_below(f, name, O_RDONLY | O_DIRECTORY, &fd, &why)) == 0) {
+    if ((rc = mlr_folder_open(f, name, O_RDONLY | O_DIRECTORY, &fd, &why)) == 0) {
         rc = mlr_fs_list(fd, path, LIST_MAX_ENTRIES, out, &why);
         mlr_fs_close(fd);
     }

@@ -16,6 +16,7 @@ void mlr_folder_done(mlr_folder *f);
 
 /* `name` is relative to the folder; "" is the folder itself. Every call that opens says EDENIED to a link on the way. */
 char *mlr_folder_path(const mlr_folder *f, const char *name);                                        /* NULL: out of memory */
+int  mlr_folder_open(const mlr_folder *f, const char *name, int flags, int *fd, mlreg_error **err);
 int  mlr_folder_make(const mlr_folder *f, const char *name, unsigned mode, mlreg_error **err);       /* that directory and its parents, durable; EPROTO: something else is there */
 int  mlr_folder_look(const mlr_folder *f, const char *name, struct stat *out, mlreg_error **err);    /* 1: there, of any type but a link; 0 */
 int  mlr_folder_reader(const mlr_folder *f, const char *name, bool trusted, mlr_reader **out, mlreg_error **err); /* regular files only */

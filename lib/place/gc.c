@@ -7,6 +7,7 @@
 #include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/gc_parts.h"
+#include "place/partdir.h"
 #include "place/partial.h"
 
 #define GATE_WAIT_MS     60000
@@ -113,6 +114,8 @@ int mlr_gc_run(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_rep
         rc = remove_all(&s, dry_run, &done, err);
     if (rc == 0 && !dry_run && disk->receiving != NULL && (rc = remove_partials(&s, err)) == 0)
         rc = mlr_absent_each(&disk->pool, remove_record, &s, err);
+    if (rc == 0 && !dry_run && disk->receiving == NULL)
+        mlr_partdir_tidy(disk->top, s.grace_ms == 0 ? 0 : MLR_PARTDIR_OLD_MS, NULL, op);
     mlr_lock_drop(&gate);
     sweep_done(&s);
     if (rc == 0) {

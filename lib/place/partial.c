@@ -10,7 +10,7 @@
 #include "place/journal.h"
 #include "place/slabs.h"
 
-#define MODE 0644                 /* until it is published; the directory is private */
+#define MODE 0755                 /* until it is published; the directory is private */
 
 /* ---- one at a time ---- */
 
@@ -92,13 +92,18 @@ static int open_files(mlr_partial *p, struct stat *st, mlreg_error **err)
     return rc < 0 ? rc : open_own(p->journal_path, 0600, &p->journal, &journal, err);
 }
 
+void mlr_partial_in_folder(mlr_partial *p, const char *shown)
+{
+    p->shown = shown;
+}
+
 int mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err)
 {
     struct stat st;
     int         rc;
 
     /* Room on the disk first: a size that is a lie then costs no memory. */
-    if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, p->path, err)) < 0)
+    if ((rc = open_files(p, &st, err)) < 0 || (rc = mlr_fs_reserve(p->fd, p->bytes, mlr_partial_name(p), err)) < 0)
         return rc;
     return mlr_partial_recall(p, &st, op, err);
 }
@@ -110,7 +115,7 @@ int mlr_partial_fd(const mlr_partial *p)
 
 const char *mlr_partial_name(const mlr_partial *p)
 {
-    return p->path;
+    return p->shown != NULL ? p->shown : p->path;
 }
 
 bool mlr_partial_has(const mlr_partial *p, size_t i, uint64_t *sum)

@@ -13,6 +13,9 @@ typedef struct mlr_partial mlr_partial;
 /* Waits until nobody else has this blob in the making. Whoever comes first, here or in another process, brings it; so look again
  * whether it is there, then begin. Free with mlr_partial_free, which lets go of it. EBUSY never. */
 int  mlr_partial_lock(const char *dir, const mlr_digest *d, uint64_t bytes, mlr_op *op, mlr_partial **out, mlreg_error **err);
+/* Before it is begun: it lies in a folder of others, which may have come from elsewhere with whatever is in it. So a state of the hash counts only
+ * if it was noted since this machine started. `shown` is how messages call the file; borrowed. */
+void mlr_partial_in_folder(mlr_partial *p, const char *shown);
 /* The file, and what is known of it: all that its journal vouches for, by when and where it was last seen, else by reading it again
  * (XXH3 of each slab). Anything odd is forgotten. Space for all of it is taken. */
 int  mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err);

@@ -11,6 +11,7 @@
 
 struct mlr_partial {
     char      *dir, *path, *journal_path, *lock_path;
+    const char *shown;            /* for messages; NULL: path */
     mlr_lock   lock;
     mlr_digest digest;
     uint64_t   bytes;

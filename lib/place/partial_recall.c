@@ -37,15 +37,20 @@ static int check_slab(const mlr_partial *p, size_t i, uint64_t want, void *room,
     return rc < 0 ? rc : sum == want;
 }
 
+static bool is_of_this_boot(const mlr_journal_said *said, const mlr_journal_head *now)
+{
+    static const uint8_t unknown[sizeof now->boot];
+
+    return memcmp(said->head.boot, now->boot, sizeof now->boot) == 0 && memcmp(now->boot, unknown, sizeof unknown) != 0;
+}
+
 /* As it was left, by this very system, and by nobody touched since. */
 static bool is_untouched(const mlr_journal_said *said, const mlr_journal_head *now, const struct stat *st)
 {
-    static const uint8_t unknown[sizeof now->boot];
-    mlr_journal_look     look;
+    mlr_journal_look look;
 
     mlr_journal_look_of(st, &look);
-    return said->ended && memcmp(&said->look, &look, sizeof look) == 0 &&
-           memcmp(said->head.boot, now->boot, sizeof now->boot) == 0 && memcmp(now->boot, unknown, sizeof unknown) != 0;
+    return said->ended && memcmp(&said->look, &look, sizeof look) == 0 && is_of_this_boot(said, now);
 }
 
 static int take_over(mlr_partial *p, const mlr_journal_said *said, bool trusted, mlr_op *op, mlreg_error **err)
@@ -81,7 +86,7 @@ static int go_on(mlr_partial *p, const mlr_journal_head *now, const struct stat 
         return rc;
     if (mlr_digest_equal(&said.head.digest, &p->digest) && said.head.bytes == p->bytes && said.head.dev == now->dev &&
         said.head.ino == now->ino &&
-        (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0)
+        (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0 && (p->shown == NULL || is_of_this_boot(&said, now)))
         rc = mlr_journal_state(p->journal, prefix_of(p), &p->midstate, p->journal_path, err);
     mlr_journal_said_done(&said);
     return rc < 0 ? rc : 0;

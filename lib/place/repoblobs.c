@@ -7,7 +7,7 @@
 #include "place/blobdir.h"
 #include "place/fetch.h"
 #include "place/gather.h"
-#include "place/partial.h"
+#include "place/partdir.h"
 
 #define DIR_MODE    0755
 #define SHARED_MODE 0444 /* one file for all repositories: nobody shall write into it */
@@ -169,25 +169,10 @@ static int bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader *from,
 /* ---- from far away ---- */
 
 /* Into a file that others can go on with if we cannot. */
-static int fetch(const mlr_repodir *r, mlr_partial *p, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlr_temp *t, mlreg_error **err)
-{
-    mlr_digest got;
-    int        rc;
-
-    if ((rc = mlr_partial_begin(p, op, err)) < 0 ||
-        (rc = mlr_fetch(r->rt, from, mlr_partial_fd(p), mlr_partial_name(p), p, op, &got, err)) < 0)
-        return rc;
-    if ((rc = mlr_digest_check(&got, d, from->name, err)) < 0) {
-        mlr_partial_spoil(p);
-        return rc;
-    }
-    return mlr_partial_finish(p, mode_of(r), t, err);
-}
-
 static int bring_partial(const mlr_repodir *r, mlr_partial *p, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
-    int      rc = fetch(r, p, d, from, op, &t, err);
+    int      rc = mlr_fetch_partial(r->rt, from, p, d, mode_of(r), &t, op, err);
 
     if (rc == 0)
         rc = hold_and_publish(r, d, from->bytes, &t, op, err);
@@ -214,15 +199,45 @@ static int bring_for_all(const mlr_repodir *r, const mlr_digest *d, mlr_reader *
     return rc;
 }
 
-static bool is_worth_waiting_for(const mlr_repodir *r, const mlr_reader *from)
+/* The same in a layout, which has no place of its own for it. */
+static int bring_into_layout(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
-    return r->pool != NULL && r->receiving != NULL && mlr_reader_has_twins(from) && from->bytes >= SHARED_LEAST_BYTES;
+    mlr_blobname name = mlr_blobdir_name(d);
+    mlr_partdir  part = MLR_PARTDIR_INIT;
+    mlr_digest   got;
+    char        *shown = mlr_folder_path(&r->own, name.text);
+    int          blobs = -1, rc = shown != NULL ? mlr_folder_open(&r->own, MLR_BLOBDIR, O_PATH | O_DIRECTORY, &blobs, err) : mlr_error_nomem(err);
+
+    if (rc == 0) {
+        mlr_partdir_tidy(r->own.top, MLR_PARTDIR_OLD_MS, NULL, op);
+        rc = mlr_partdir_lock(&part, r->own.top, blobs, shown, d, from->bytes, op, err);
+    }
+    if (rc == 0)
+        rc = bring(r, d, from, op, &got, err);
+    else if (rc == 1 && (rc = hold_and_look(r, d, from->bytes, look_in_own, op, err)) == 0)
+        rc = bring_partial(r, part.partial, d, from, op, err);
+    else if (rc == 1)
+        rc = reused(from->bytes, op);
+    mlr_partdir_done(&part);
+    mlr_fs_close(blobs);
+    mlr_free(shown);
+    return rc;
+}
+
+static int bring_by_the_best_way(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
+{
+    mlr_digest got;
+
+    if (r->pool == NULL && mlr_partdir_suits(from))
+        return bring_into_layout(r, d, from, op, err);
+    if (r->pool != NULL && r->receiving != NULL && mlr_reader_has_twins(from) && from->bytes >= SHARED_LEAST_BYTES)
+        return bring_for_all(r, d, from, op, err);
+    return bring(r, d, from, op, &got, err);
 }
 
 int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
-    mlr_digest got;
-    int        rc;
+    int rc;
 
     if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0)
         return rc;
@@ -231,7 +246,7 @@ int mlr_repoblobs_write(const mlr_repodir *r, const mlr_digest *d, mlr_reader *f
         rc = take_from_pool(r, d, from->bytes, op, err);
     if (rc != 0)
         return rc < 0 ? rc : reused(from->bytes, op);
-    return is_worth_waiting_for(r, from) ? bring_for_all(r, d, from, op, err) : bring(r, d, from, op, &got, err);
+    return bring_by_the_best_way(r, d, from, op, err);
 }
 
 int mlr_repoblobs_take(const mlr_repodir *r, mlr_reader *from, mlr_op *op, mlr_digest *out, mlreg_error **err)

@@ -211,6 +211,7 @@ WORKS = {work.name: work for work in (
     FarAway("latency-push", f"push a thousand layers, {FAR}, by HTTP/1.1", WAITS, shape="many", verb="push"),
     FarAwayByHttp2("latency-http2", f"push a thousand layers, {DELAY_MS} ms away, by HTTP/2", WAITS, shape="many", verb="push"),
     Resume("resume-pull", "pull, killed at half, by a new process", AGAIN),
+    Resume("resume-folder", "pull straight into a folder, killed at half, by a new process", AGAIN, verb="pull_folder", programs=("mlreg", "oras")),
     Resume("resume-push", "push, killed at half, by a new process", AGAIN, verb="push", moved="received"),
     EightProcesses("eight-processes", "eight processes pull one model into one store", ONCE),
 )}

@@ -1,4 +1,4 @@
-"""A large blob on its way into a store: one process brings it for all who want it, and what came outlives who brought it."""
+"""A large blob on its way into a store, a folder or a layout: one process brings it for all who want it, and what came outlives who brought it."""
 import hashlib
 import re
 import subprocess
@@ -12,6 +12,7 @@ from cli.program import Case
 MIB = 1 << 20
 SLAB = 8 * MIB
 SIZE = 48 * MIB
+HIDDEN = ".mlreg-partial"
 
 
 class Resume(Case):
@@ -38,9 +39,9 @@ class Resume(Case):
         folder = self.store / ".mlreg" / "partial"
         return sorted(p.name[64:] for p in folder.iterdir()) if folder.exists() else []
 
-    def wait_for_slabs(self, process):
+    def wait_for_slabs(self, process, folder=None):
         """Until the journal tells of some slab."""
-        journal = self.store / ".mlreg" / "partial" / (self.blob[7:] + ".journal")
+        journal = (folder or self.store / ".mlreg" / "partial") / (self.blob[7:] + ".journal")
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             self.assertIsNone(process.poll(), "it ended before it could be killed")
@@ -73,6 +74,71 @@ class Resume(Case):
         self.assertGreaterEqual(op.stats.bytes_resumed, SLAB)
         self.assertLess(op.stats.bytes_network, SIZE)
         self.assertPulled(ref)
+
+    def kill_amid(self, folder, *args):
+        """What is in the making in `folder` was left by a process that was killed."""
+        process = self.start(*args)
+        self.wait_for_slabs(process, folder / HIDDEN)
+        process.kill()
+        process.communicate(timeout=30)
+
+    def pull_killed(self, *args, to):
+        """A pull that was killed is gone on with by the next process, and nothing but its work stays."""
+        slow = self.serve(do="drip", piece=MIB, ms=40)
+        args = [a.format(f"{slow.host}/m:v1") for a in args]
+        self.kill_amid(self.work / to, *args)
+        n = len(self.asked(slow))
+        stats = self.json(*args, "--stats")["stats"]
+        self.assertNotIn((0, SIZE), self.asked(slow)[n:])
+        self.assertGreaterEqual(stats["bytes_resumed"], SLAB)
+        self.assertLess(stats["bytes_network"], SIZE)
+        self.assertFalse((self.work / to / HIDDEN).exists())
+
+    def test_resume__of_a_pull_into_a_folder_that_was_killed(self):
+        self.pull_killed("pull", "{}", "-o", "out", to="out")
+        self.assertEqual([p.name for p in (self.work / "out").iterdir()], ["x"])
+        self.assertEqual((self.work / "out" / "x").read_bytes(), self.data)
+
+    def test_resume__of_a_pull_into_a_layout_that_was_killed(self):
+        self.pull_killed("copy", "{}", "oci:out:v1", to="out")
+        self.assertEqual(sorted(p.name for p in (self.work / "out").iterdir()), ["blobs", "index.json", "oci-layout"])
+        self.assertEqual((self.work / "out" / "blobs" / "sha256" / self.blob[7:]).read_bytes(), self.data)
+
+    def test_folder__of_a_tag_that_moved_on_loses_what_was_in_the_making(self):
+        slow = self.serve(do="drip", piece=MIB, ms=40)
+        self.kill_amid(self.work / "out", "pull", f"{slow.host}/m:v1", "-o", "out")
+        other = self.evil(rules("m", "v1", Artifact([("y", b"small")])))
+        self.mlreg("pull", f"{other.host}/m:v1", "-o", "out")
+        self.assertEqual([p.name for p in (self.work / "out").iterdir()], ["y"])
+
+    def test_folder__with_a_link_where_parts_are_kept_is_filled_without_it(self):
+        for folder in "out", "elsewhere":
+            (self.work / folder).mkdir()
+        (self.work / "out" / HIDDEN).symlink_to(self.work / "elsewhere")
+        self.mlreg("pull", f"{self.serve().host}/m:v1", "-o", "out")
+        self.assertEqual((self.work / "out" / "x").read_bytes(), self.data)
+        self.assertEqual(list((self.work / "elsewhere").iterdir()), [])
+
+    def test_folder__of_wrong_bytes_keeps_nothing(self):
+        other = Artifact([("x", self.data[:-1] + b"!")])
+        server = self.evil(rules("m", "v1", other, x={"size": SIZE, "body_base64": ""}))
+        self.fails("pull", f"{server.host}/m:v1", "-o", "out", says="sha256")
+        self.assertEqual(list((self.work / "out").iterdir()), [])
+
+    def test_folder__that_two_processes_fill_is_downloaded_once(self):
+        server = self.serve(do="drip", piece=MIB, ms=20)
+        processes = [self.start("pull", f"{server.host}/m:v1", "-o", "out") for _ in range(2)]
+        for process in processes:
+            _, said = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(self.asked(server).count((0, SIZE)), 1)
+        self.assertEqual([p.name for p in (self.work / "out").iterdir()], ["x"])
+        self.assertEqual((self.work / "out" / "x").read_bytes(), self.data)
+
+    def test_folder__no_artifact_may_have_a_file_where_parts_are_kept(self):
+        for title in HIDDEN, HIDDEN + "/x", HIDDEN.upper() + "/x":
+            server = self.evil(rules("m", "v1", Artifact([(title, b"x")])))
+            self.fails("pull", f"{server.host}/m:v1", "-o", "out", says="broke off")
 
     def test_resume__of_many_kills_ends_at_last(self):
         slow = self.serve(do="drip", piece=MIB, ms=20)

@@ -24,7 +24,7 @@ class Bench(unittest.TestCase):
     def test_bench__lists_every_work(self):
         names = [line.split()[0] for line in run(COMPARE, "--list").stdout.splitlines()]
         self.assertEqual(len(names), len(set(names)))
-        for name in "pull-one", "push-new", "push-again", "copy", "tls", "latency", "resume-pull", "eight-processes":
+        for name in "pull-one", "push-new", "push-again", "copy", "tls", "latency", "resume-pull", "resume-folder", "eight-processes":
             self.assertIn(name, names)
 
     def test_bench__refuses_a_work_that_it_does_not_have(self):

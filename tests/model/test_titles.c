@@ -25,7 +25,7 @@ static int check(const char *const *paths, mlreg_error **err)
 static void test_titles__accepts_paths_that_stand_beside_each_other(void **state)
 {
     (void)state;
-    assert_int_equal(check((const char *[]){ "b", "a/b", "a/c", "a-b", "a.b", "1_Pooling/config.json", NULL }, NULL), 0);
+    assert_int_equal(check((const char *[]){ "b", "a/b", "a/c", "a-b", "a.b", "1_Pooling/config.json", ".mlreg-partial.md", NULL }, NULL), 0);
 }
 
 static void test_titles__refuses_one_path_twice(void **state)
@@ -59,7 +59,7 @@ static void test_titles__refuses_a_file_where_another_needs_a_folder(void **stat
 
 static void test_titles__refuses_what_leads_outside(void **state)
 {
-    static const char *const hostile[] = { "../x", "/etc/x", "a\\..\\b", "a/../b", "", ".", "a//b", "a/", "C:x", "a\nb", "nul" };
+    static const char *const hostile[] = { "../x", "/etc/x", "a\\..\\b", "a/../b", "", ".", "a//b", "a/", "C:x", "a\nb", "nul", ".mlreg-partial", ".mlreg-partial/x", ".MLREG-Partial/x" };
 
     (void)state;
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
