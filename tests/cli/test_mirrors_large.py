@@ -77,4 +77,5 @@ class Large(Case):
         self.mirrored()
         s = self.pulls()
         self.assertIn(None, self.asked(self.origin))
-        self.assertEqual((s["bytes_moved"], s["bytes_resumed"]), (SIZE + len(b"{}"), 0))
+        self.assertIn(s["bytes_moved"], (SIZE, SIZE + len(b"{}")))          # the config may have come before
+        self.assertEqual(s["bytes_resumed"], 0)
