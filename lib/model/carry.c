@@ -35,14 +35,18 @@ static int move(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blo
     return blame(from, rc, err, &why);
 }
 
+/* 1: what `from` has becomes known to `to` without being moved. */
+static int mount(const mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+{
+    return from->identity == to->identity ? mlr_place_mount(to, b, a->repo, op, err) : 0;
+}
+
 /* 1: it is there without being moved. */
 static int there_already(const mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
     int rc = mlr_place_blob_has(to, b, op, err);
 
-    if (rc != 0 || from->identity != to->identity)
-        return rc;
-    return mlr_place_mount(to, b, a->repo, op, err);
+    return rc != 0 ? rc : mount(from, a, to, b, op, err);
 }
 
 static void count(const mlr_blob *b, mlr_op *op)
@@ -54,7 +58,7 @@ static void count(const mlr_blob *b, mlr_op *op)
 /* Of a blob that `to` has not under that name. */
 static int bring(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
-    int rc = from->identity == to->identity ? mlr_place_mount(to, b, a->repo, op, err) : 0;
+    int rc = mount(from, a, to, b, op, err);
 
     if (rc == 1)
         count(b, op);
