@@ -103,7 +103,6 @@ int  move_files(cli *c, const char *verb, const spot *from, const char *folder);
 int  move_image(cli *c, const char *verb, const spot *from, const char *folder);
 void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
 void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
-const char *digest_of(const mlreg_artifact *a);
 
 /* Progress of a long call; Ctrl-C cancels it. */
 typedef struct job {

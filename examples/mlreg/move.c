@@ -5,11 +5,6 @@
 
 #define MOVES_HINT "another tag, or --move to let this one go to what is sent now"
 
-const char *digest_of(const mlreg_artifact *a)
-{
-    return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
-}
-
 void digest_now(const spot *at, char out[80])
 {
     mlreg_artifact *a = NULL;

@@ -1,4 +1,4 @@
-/* shown.c - how the program and its server show what they have: sizes, and characters that strangers wrote. */
+/* shown.c - how the program and its server show what they have: digests, sizes, and characters that strangers wrote. */
 #include "shown.h"
 
 #include <stdio.h>
@@ -15,6 +15,11 @@ const char *human(uint64_t bytes, char out[32])
     }
     snprintf(out, 32, unit == 0 || x >= 99.5 ? "%.0f %s" : "%.1f %s", x, units[unit]);
     return out;
+}
+
+const char *digest_of(const mlreg_artifact *a)
+{
+    return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
 }
 
 uint64_t artifact_bytes(const mlreg_artifact *a)

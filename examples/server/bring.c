@@ -1,15 +1,11 @@
 /* bring.c - copies from upstream, in the background: each once, for all who ask, who are told meanwhile what is known of it. */
 #include "upstream.h"
+#include "../mlreg/shown.h"
 
 #include <string.h>
 
 #define AGAIN_MS 10000u               /* after a failure: who asks for a part of it sooner is told that failure */
 #define TICK_MS  100u                 /* how soon those that wait look again */
-
-static const char *digest_of(const bring *b)
-{
-    return mlreg_descriptor_digest(mlreg_artifact_at(b->what, MLREG_PART_SELF, 0));
-}
 
 /* ---- the copy, on a thread of its own ---- */
 
@@ -61,7 +57,7 @@ static void ended(bring *b, mlreg_error *err)
 static void *run(void *user)
 {
     bring *b = user;
-    full_name from = name_of(b->repo, digest_of(b));
+    full_name from = name_of(b->repo, digest_of(b->what));
     mlreg_copy_options o;
     mlreg_error *err = NULL;
     char old[REF_MAX_BYTES];
@@ -120,14 +116,14 @@ static bring *room(upstream *u)
 static bring *same(upstream *u, const full_name *name, const char *digest)
 {
     for (size_t i = 0; i < BRINGS_MAX; i++)
-        if (u->all[i].what != NULL && strcmp(u->all[i].name.text, name->text) == 0 && strcmp(digest_of(&u->all[i]), digest) == 0)
+        if (u->all[i].what != NULL && strcmp(u->all[i].name.text, name->text) == 0 && strcmp(digest_of(u->all[i].what), digest) == 0)
             return &u->all[i];
     return NULL;
 }
 
 void bring_begin(upstream *u, const char *repo, const full_name *name, mlreg_artifact *what)
 {
-    const char *digest = mlreg_descriptor_digest(mlreg_artifact_at(what, MLREG_PART_SELF, 0));
+    const char *digest = digest_of(what);
     bring *b;
 
     pthread_mutex_lock(&u->lock);
@@ -166,7 +162,7 @@ void bring_stop(upstream *u)
 
 static bool is_manifest(const bring *b, const char *digest)
 {
-    return strcmp(digest_of(b), digest) == 0;
+    return strcmp(digest_of(b->what), digest) == 0;
 }
 
 static bool is_part(const bring *b, const char *digest)

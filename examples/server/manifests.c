@@ -1,11 +1,16 @@
 /* manifests.c - manifests and indexes: read, put byte for byte, deleted. distribution-spec 1.1, "Pulling/Pushing manifests". */
 #include "serve.h"
+#include "../mlreg/shown.h"
 
 #include <string.h>
 
-static const char *digest_of(const mlreg_artifact *a)
+bool manifest_is_here(const server *s, const full_name *name, const char *digest)
 {
-    return mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0));
+    mlreg_artifact *a = NULL;
+    bool is = mlreg_session_resolve(s->store, name->text, NULL, NULL, &a, NULL) == 0 && (digest == NULL || strcmp(digest_of(a), digest) == 0);
+
+    mlreg_artifact_free(a);
+    return is;
 }
 
 void manifest_answer(request *r, const mlreg_artifact *a)

@@ -53,7 +53,7 @@ static void put_row(text *t, const request *r, const char *repo, const char *tag
     text_put(t, "<td>");
     page_put_size(t, artifact_bytes(a));
     text_printf(t, "<td>%zu<td><code>", mlreg_artifact_count(a, MLREG_PART_LAYER) + mlreg_artifact_count(a, MLREG_PART_CHILD));
-    text_html(t, mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
+    text_html(t, digest_of(a));
     text_put(t, "</code></tr>");
     mlreg_artifact_free(a);
 }

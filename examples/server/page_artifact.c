@@ -1,5 +1,6 @@
 /* page_artifact.c - one artifact on the page: how to pull it, what is in it, where it comes from and what came of it. */
 #include "page.h"
+#include "../mlreg/shown.h"
 
 #include <string.h>
 
@@ -7,11 +8,9 @@
 
 static bool is_here(const request *r, const char *repo, const char *digest)
 {
-    mlreg_artifact *a = NULL;
-    bool is = mlreg_session_resolve(r->s->store, name_of(repo, digest).text, NULL, NULL, &a, NULL) == 0;
+    const full_name name = name_of(repo, digest);
 
-    mlreg_artifact_free(a);
-    return is;
+    return manifest_is_here(r->s, &name, NULL);
 }
 
 static bool looks_like_digest(const char *s)
@@ -188,7 +187,7 @@ void page_put_artifact(text *t, const request *r, const char *repo, const char *
         text_put(t, "<p>It is not there.</p>");
         return;
     }
-    exact = name_of(repo, mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
+    exact = name_of(repo, digest_of(a));
     text_put(t, "<pre>");
     if (!is_digest(ref))
         put_command(t, r, &name);

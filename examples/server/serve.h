@@ -108,6 +108,7 @@ void upload_drop(request *r);           /* the connection broke: what came is ke
 void manifest_body(request *r, const char *data, size_t len);
 void manifest_end(request *r);
 void manifest_answer(request *r, const mlreg_artifact *a);
+bool manifest_is_here(const server *s, const full_name *name, const char *digest);    /* in the store; with a digest: at that one */
 /* What a tag names stays known by its digest when the tag goes elsewhere: whoever is pulling it goes on. Gives that digest, "" for none. */
 int  manifest_keep_old(server *s, const char *repo, const full_name *tag, char old[REF_MAX_BYTES], mlreg_error **err);
 void manifest_put_end(request *r);

@@ -1,5 +1,6 @@
 /* upstream.c - pull-through: what the store lacks, or may have moved, is looked up in another registry. */
 #include "upstream.h"
+#include "../mlreg/shown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,17 +62,6 @@ void upstream_free(upstream *u)
     free(u);
 }
 
-/* Whether the store has it; with a digest: at that one. */
-static bool is_there(const server *s, const full_name *name, const char *digest)
-{
-    mlreg_artifact *a = NULL;
-    bool is = mlreg_session_resolve(s->store, name->text, NULL, NULL, &a, NULL) == 0 &&
-        (digest == NULL || strcmp(mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)), digest) == 0);
-
-    mlreg_artifact_free(a);
-    return is;
-}
-
 /* One at a time for each name, or for two names that share a slot: whoever comes later finds it done. */
 static struct slot *slot_of(upstream *u, const full_name *name)
 {
@@ -91,8 +81,8 @@ static void ask(upstream *u, struct slot *slot, const char *repo, const full_nam
     text_done(&slot->why);
     slot->digest[0] = '\0';
     if (rc == 0) {
-        snprintf(slot->digest, sizeof slot->digest, "%s", mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_SELF, 0)));
-        if (is_there(u->s, name, slot->digest))
+        snprintf(slot->digest, sizeof slot->digest, "%s", digest_of(a));
+        if (manifest_is_here(u->s, name, slot->digest))
             mlreg_artifact_free(a);
         else
             bring_begin(u, repo, name, a);
@@ -112,7 +102,7 @@ bool upstream_answers_manifest(request *r)
     char digest[REF_MAX_BYTES];
     struct slot *slot;
 
-    if (u == NULL || (is_digest(r->ref) && is_there(r->s, &name, NULL)))
+    if (u == NULL || (is_digest(r->ref) && manifest_is_here(r->s, &name, NULL)))
         return false;
     if (is_digest(r->ref) && bring_answers_manifest(r, r->ref))
         return true;
