@@ -78,6 +78,22 @@ class Images(Case):
         self.mlreg("copy", "svc:model", "dir:back")
         self.assertSameFiles(model, self.work / "back" / "models")
 
+    def test_images__what_would_hide_a_part_of_the_base_is_refused(self):
+        (self.work / "root" / "usr" / "lib").mkdir(parents=True)
+        (self.work / "root" / "usr" / "lib" / "libc").write_text("c\n")
+        (self.work / "root" / "lib").symlink_to("usr/lib")
+        for how in (), ("--zstd",):
+            self.mlreg("image", "build", "--add", "root:/", *how, "-t", "base:v1", "--move")
+            for target, says, hint in (("usr", "/usr exists in the base as a directory, and the layer makes it a file", "/usr/NAME"),
+                                       ("lib/libc/x", "/lib/libc exists in the base as a file, and the layer makes it a directory", "another path"),
+                                       ("lib", "/lib exists in the base as a link, and the layer makes it a file", "\"usr/lib\"")):
+                before = self.snapshot(self.store)
+                self.fails("image", "build", "--base", "base:v1", "--add", f"app/serve.py:/{target}", "-t", "svc:v1", says=says, hint=hint)
+                self.assertEqual(self.snapshot(self.store), before)
+        self.mlreg("image", "build", "--base", "base:v1", "--add", "app:/lib", "--add", "app/serve.py:/lib/more/serve.py", "-t", "svc:v1")
+        self.mlreg("image", "unpack", "svc:v1", "out")
+        self.assertEqual(sorted(p.name for p in (self.work / "out" / "usr" / "lib").iterdir()), ["libc", "more", "serve.py"])
+
     def test_images__a_requirement_that_cannot_be_installed_is_one_clear_line(self):
         (self.work / "wrong.txt").write_text("no-such-package-of-anybody==1\n")
         self.fails("image", "build", "--pip", "wrong.txt", "-t", "svc:v1", says="pip cannot install what wrong.txt asks for",
@@ -122,6 +138,18 @@ class OnBase:
         for record in (self.work / "second/.mlreg/absent").iterdir():
             record.write_text(record.read_text().replace(self.there.host, "127.0.0.1:9"))
         self.fails("copy", "svc:v1", "oci:whole:v1", "--store", "second", says="127.0.0.1:9", hint="must come from there")
+
+    def test_base__of_the_store_with_something_else_there_is_refused_and_nothing_sent(self):
+        self.mlreg("copy", self.base, "base:v1", "--store", "second")
+        ref = self.there.ref("svc:v1")
+        first = self.json("image", "build", "--base", "base:v1", "--add", "app:/app", "-t", ref, "--store", "second")["digest"]
+        for target in "usr", "usr/share/lib/libc/app":
+            with self.subTest(target):
+                self.fails("image", "build", "--base", "base:v1", "--add", f"app/serve.py:/{target}", "-t", ref, "--move", "--store", "second",
+                           says="exists in the base as a", hint="another path")
+        self.fails("image", "build", "--base", "base:v1", "--add", "app/serve.py:/usr", "-t", self.there.ref("other:v1"), "--store", "second", says="/usr exists")
+        self.assertEqual(self.json("inspect", ref)["digest"], first)
+        self.fails("tags", self.there.ref("other"), says="name not known")
 
     def test_readme__an_image_is_built_as_shown(self):
         text = next(b for b in re.findall(r"(?ms)^```\w*\n(.*?)^```", (ROOT / "README.md").read_text()) if "mlreg image build" in b)
