@@ -1,5 +1,7 @@
 """Images: built without a daemon, on bases that stay where they are, and readable by everybody else's tools."""
 import json
+import os
+import pathlib
 import re
 import shlex
 import shutil
@@ -99,6 +101,41 @@ class Images(Case):
         self.fails("image", "build", "--pip", "wrong.txt", "-t", "svc:v1", says="pip cannot install what wrong.txt asks for",
                    env={"PIP_NO_INDEX": "1"})
         self.fails("inspect", "svc:v1", says="is not there")
+
+    def use_the_machines_pip(self):
+        """As the machine is set up to ask an index, without folders of wheels that would answer before it."""
+        self.env.update({k: v for k, v in os.environ.items() if k.startswith("PIP_") or k.lower().endswith("_proxy") or k in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")})
+        self.env.pop("PIP_FIND_LINKS", None)
+        config = pathlib.Path.home() / ".config" / "pip" / "pip.conf"
+        if config.exists():
+            self.env.setdefault("PIP_CONFIG_FILE", str(config))
+
+    def skip_without_an_index(self):
+        """What failed is nobody's fault where pip alone fails too."""
+        asked = subprocess.run(["python3", "-m", "pip", "download", "--quiet", "--no-deps", "-d", "asked", "-r", "requirements.txt"], cwd=self.work, env=self.env,
+                               capture_output=True, timeout=600)
+        if asked.returncode != 0:
+            self.skipTest("pip reaches no index here")
+
+    def test_images__what_pip_gets_from_an_index_is_the_same_layer_each_time(self):
+        """Into two places, which know nothing of each other: pip installs twice."""
+        (self.work / "requirements.txt").write_text("idna==3.7\n")
+        self.use_the_machines_pip()
+        configs = []
+        for name in "one", "two":
+            how = {"env": {"XDG_CACHE_HOME": str(self.work / f"cache-{name}")}, "timeout": 600}
+            build = "image", "build", "--pip", "requirements.txt", "-t", f"oci:{name}:v1"
+            if self.mlreg(*build, status=None, **how).returncode != 0:
+                self.skip_without_an_index()
+                self.mlreg(*build, **how)
+            manifest, _ = self.layers(self.work / name, "v1")
+            configs.append(json.loads((self.work / name / "blobs" / "sha256" / manifest["config"]["digest"][7:]).read_text()))
+        self.assertEqual(configs[0]["rootfs"]["diff_ids"], configs[1]["rootfs"]["diff_ids"])
+        self.assertIn("PYTHONPATH=/opt/python", configs[0]["config"]["Env"])
+        self.mlreg("image", "unpack", "oci:one:v1", "root")
+        said = subprocess.run(["python3", "-I", "-B", "-c", "import sys; sys.path.insert(0, 'root/opt/python'); import idna; print(idna.__file__, idna.encode('b\u00fccher'))"],
+                              cwd=self.work, env=self.env, capture_output=True, text=True)
+        self.assertRegex(said.stdout, r"root/opt/python/idna/__init__.py b'xn--bcher-kva'", said.stderr)
 
     def test_images__an_epoch_that_is_no_number_is_refused(self):
         self.fails("image", "build", "--add", "app:/app", "-t", "svc:v1", says="SOURCE_DATE_EPOCH is \"soon\"", env={"SOURCE_DATE_EPOCH": "soon"})
