@@ -63,12 +63,12 @@ static la_ssize_t pull(struct archive *tar, void *user, const void **out)
 static la_int64_t pass(struct archive *tar, void *user, la_int64_t n)
 {
     mlr_archive *a = user;
-    uint64_t     passed = a->skims && n > 0 ? mlr_plain_pass(a->plain, (uint64_t)n) : 0;
+    uint64_t     passed = a->skims && a->rc == 0 && n > 0 ? mlr_plain_pass(a->plain, (uint64_t)n) : 0;
 
     (void)tar;
-    if (a->rc == 0)
+    if (passed > 0)
         a->rc = mlr_plain_count(a->plain, passed, &a->cause);
-    return a->rc < 0 ? ARCHIVE_FATAL : (la_int64_t)passed;
+    return a->rc < 0 ? 0 : (la_int64_t)passed;    /* a failure is told by the next pull */
 }
 
 static int open_tar(mlr_archive *a, mlreg_error **err)
