@@ -445,7 +445,10 @@ typedef struct mlreg_checkout_options {
 MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
         mlreg_error **err);
 
-enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root that asks */
+enum {
+    MLREG_UNPACK_ROOTLESS = 1 << 0, /* as a plain user would, were it root that asks */
+    MLREG_UNPACK_FOREIGN  = 1 << 1  /* layers that are not to be distributed are fetched, as MLREG_COPY_FOREIGN does */
+};
 typedef struct mlreg_image_unpack_options {
     uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
     const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own

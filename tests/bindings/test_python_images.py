@@ -85,6 +85,18 @@ class Images(Case):
             self.assertEqual(self.store.copy("svc:v2", memory).layers[-1].digest, foreign)
             self.assertRaises(mlreg.DeniedError, self.store.copy, "svc:v2", memory, "svc:v3", foreign=True)
 
+    def test_image__a_foreign_layer_is_unpacked_if_that_is_asked_for(self):
+        manifest = self.image().manifest
+        manifest["layers"][0].update({"mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar", "urls": ["http://127.0.0.1:9/layer.tar"]})
+        self.store.put("svc:v2", json.dumps(manifest).encode())
+        with mlreg.Session("memory:") as memory:
+            copied = self.store.copy("svc:v2", memory)
+            with self.assertRaises(mlreg.NotFoundError) as caught:
+                copied.unpack_image(self.dir / "root")
+            self.assertIn("MLREG_UNPACK_FOREIGN fetches it from http://127.0.0.1:9/layer.tar", caught.exception.hint)
+            self.assertRaises(mlreg.DeniedError, copied.unpack_image, self.dir / "root", foreign=True)
+        self.assertFalse((self.dir / "root").exists())
+
     def test_image__words_that_are_none_are_refused(self):
         self.assertRaisesRegex(mlreg.InvalidError, "a kind is one of 'artifact', 'image', 'index', not 'picture'", self.store.build, kind="picture")
         with self.store.build(kind="image") as builder:
