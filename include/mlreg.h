@@ -618,7 +618,8 @@ MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_option
  * was never read, or is no sound tar, and of those below it, nothing is known, and nothing is refused.
  *
  * Codes: ESTATE; EINVAL (an index: resolve one of its manifests; no image; at commit: for another platform than the one
- * that was set; a path that is something else there); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */
+ * that was set; a path that is something else there); EPROTO (a config that lies about its layers); and as
+ * mlreg_artifact_config. Since 0.1. */
 MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
  * (".git") are left out, links to files count as the files. Of an image: the folder as it is, hidden files, links and
