@@ -7,6 +7,7 @@
 #include "base/private.h"
 #include "codec/xxh.h"
 
+#define NAMES_MAX 65536u
 #define MAGIC UINT64_C(0x314e494c474c4d)   /* "MLGLIN1", in the order of bytes of the machine that wrote it */
 
 struct head { uint64_t magic, check; };    /* check: XXH3 of all behind it */
@@ -87,7 +88,7 @@ static void make_room(const char *dir, uint64_t bytes)
 {
     mlr_dir_list names = { 0 };
     size_t oldest = 0;
-    bool is_full = mlr_fs_list_path(dir, 2 * MLR_LISTINGS_MAX, &names, NULL) == 0;
+    bool is_full = mlr_fs_list_path(dir, NAMES_MAX, &names, NULL) == 0;
 
     while (is_full && (weigh(dir, &names, &oldest) + bytes > 4 * MLR_LISTINGS_MAX_BYTES || names.n >= MLR_LISTINGS_MAX) && oldest < names.n) {
         char *path = mlr_path_join(dir, names.items[oldest].name);
