@@ -175,11 +175,11 @@ static int move_all(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
         mlr_op_cancel(f->op);
     mlr_group_wait(f->lines_group, NULL);
     mlr_group_wait(f->workers, NULL);
-    if (f->rc < 0)
-        keep_for_later(f);
-    if (f->rc < 0)
-        mlr_error_move(err, &f->err);
-    return f->rc < 0 ? f->rc : rc;
+    if (rc == 0 || f->rc == 0)              /* for want of threads nothing has come; that a worker was stopped then is no failure */
+        return rc;
+    keep_for_later(f);
+    mlr_error_move(err, &f->err);
+    return f->rc;
 }
 
 static void release(mlr_fetch_state *f)

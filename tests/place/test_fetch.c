@@ -407,6 +407,18 @@ static void test_fetch__without_threads_reads_in_order(void **state)
 
 #define fetch_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
+/* What was begun with too few threads and given up again is no failure. */
+static void test_fetch__with_one_thread_reads_in_order(void **state)
+{
+    fixture   *f = *state;
+    mlr_limits limits = { .threads = 1 };
+
+    mlr_runtime_unref(f->rt);
+    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
+    assert_int_equal(fetch(f, NULL), 0);
+    assert_int_equal(far_away.read, BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +434,7 @@ int main(void)
         fetch_test(test_fetch__fetches_no_slab_again_that_was_there),
         fetch_test(test_fetch__is_no_further_ahead_of_the_journal_than_a_slab),
         fetch_test(test_fetch__without_threads_reads_in_order),
+        fetch_test(test_fetch__with_one_thread_reads_in_order),
     };
     return cmocka_run_group_tests(tests, make_bytes, drop_bytes);
 }
