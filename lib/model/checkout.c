@@ -61,7 +61,7 @@ static int blame(struct file *f, int rc, mlreg_error **err)
 
 /* ---- one file ---- */
 
-static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
+static int fetch(struct file *f, mlr_landing_look *seen, mlr_op *op, mlreg_error **err)
 {
     const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
@@ -70,7 +70,7 @@ static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 
     do {
         if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
-            rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, op, &why);
+            rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, seen, op, &why);
     } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
     if (rc == 0)
         mlr_counted_rest(r, op);
@@ -82,14 +82,15 @@ static int fetch(struct file *f, mlr_op *op, mlreg_error **err)
 static int check_out_file(void *arg, mlr_op *op, mlreg_error **err)
 {
     struct file *f = arg;
+    mlr_landing_look seen = { 0 };
     uint64_t from_ms = mlr_clock_ms();
-    int rc = mlr_landing_is_there(f->of->place->rt, f->layer, &f->of->ground, f->title, op, err);
+    int rc = mlr_landing_is_there(f->of->place->rt, f->layer, &f->of->ground, f->title, &seen, op, err);
 
     if (rc == 1) {
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)f->layer->bytes);
         mlr_op_count(op, MLR_N_BYTES_DONE, (int64_t)f->layer->bytes);
     } else if (rc == 0) {
-        rc = fetch(f, op, err);
+        rc = fetch(f, &seen, op, err);
     }
     return done(f, rc, from_ms, op, err);
 }

@@ -69,21 +69,47 @@ int mlr_landing_open_existing(const mlr_ground *ground, const char *path, uint64
     return rc;
 }
 
-int mlr_landing_is_there(mlr_runtime *rt, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
+static int look_at(int fd, const char *path, mlr_landing_look *out, mlreg_error **err)
+{
+    struct stat st;
+    int rc = mlr_fs_stat_fd(fd, path, &st, err);
+
+    if (rc == 0)
+        *out = (mlr_landing_look){ st.st_dev, st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ctim.tv_sec, st.st_ctim.tv_nsec };
+    return rc;
+}
+
+/* The descriptor is taken over. */
+static int digest_of(mlr_runtime *rt, int fd, const char *path, mlr_op *op, mlr_digest *out, mlreg_error **err)
 {
     mlr_reader *r = NULL;
+    int rc = mlr_reader_from_fd(fd, path, false, &r, err);
+
+    if (rc < 0) {
+        mlr_fs_close(fd);
+        return rc;
+    }
+    rc = mlr_intake(rt, r, NULL, NULL, op, out, err);
+    mlr_reader_free(r);
+    return rc;
+}
+
+int mlr_landing_is_there(mlr_runtime *rt, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_landing_look *seen, mlr_op *op, mlreg_error **err)
+{
+    mlr_landing_look now;
     mlr_digest got;
     int fd, rc = mlr_landing_open_existing(ground, path, layer->bytes, &fd, err);
 
     if (rc <= 0)
         return rc;
-    if ((rc = mlr_reader_from_fd(fd, path, false, &r, err)) < 0) {
+    if ((rc = look_at(fd, path, &now, err)) < 0 || memcmp(&now, seen, sizeof now) == 0) {
         mlr_fs_close(fd);
         return rc;
     }
-    rc = mlr_intake(rt, r, NULL, NULL, op, &got, err);
-    mlr_reader_free(r);
-    return rc < 0 ? rc : mlr_digest_equal(&got, &layer->digest);
+    if ((rc = digest_of(rt, fd, path, op, &got, err)) < 0)
+        return rc;
+    *seen = now;
+    return mlr_digest_equal(&got, &layer->digest);
 }
 
 /* ---- by hand ---- */
@@ -143,10 +169,10 @@ static int land_at_once(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *la
 }
 
 /* 1: somebody else has brought it meanwhile. */
-static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_partial *p, const mlr_ground *ground, const char *path, unsigned mode,
-    mlr_op *op, mlreg_error **err)
+static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_landing *l, mlr_partial *p, const mlr_ground *ground, const char *path, mlr_landing_look *seen,
+    unsigned mode, mlr_op *op, mlreg_error **err)
 {
-    int rc = mlr_landing_is_there(rt, layer, ground, path, op, err);
+    int rc = mlr_landing_is_there(rt, layer, ground, path, seen, op, err);
 
     if (rc == 1)
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)r->bytes);
@@ -155,7 +181,7 @@ static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, ml
     return rc;
 }
 
-int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err)
+int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_landing_look *seen, mlr_op *op, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
     mlr_partdir part = MLR_PARTDIR_INIT;
@@ -167,7 +193,7 @@ int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer
     if (rc == 0)
         rc = land_at_once(rt, r, layer, &l, mode, op, err);
     else if (rc == 1)
-        rc = go_on(rt, r, layer, &l, part.partial, ground, path, mode, op, err);
+        rc = go_on(rt, r, layer, &l, part.partial, ground, path, seen, mode, op, err);
     if (rc == 0)
         rc = mlr_landing_end(&l, op, err);
     mlr_landing_done(&l);

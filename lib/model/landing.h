@@ -10,11 +10,13 @@ typedef struct mlr_ground { int fd; const char *path; } mlr_ground;   /* path: f
 /* 1 and an open descriptor: a regular file of that size stands at `path`; 0: it does not. EDENIED for a link there or on the way;
  * EEXISTS for a folder or device there, or a file on the way. */
 int mlr_landing_open_existing(const mlr_ground *ground, const char *path, uint64_t bytes, int *fd, mlreg_error **err);
-/* 1: what stands there already has that size and digest. */
-int mlr_landing_is_there(mlr_runtime *rt, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err);
+/* A file that was looked at and is not the wanted one: as long as it is the same file, it need not be read again. All zeros: none was. */
+typedef struct mlr_landing_look { uint64_t dev, ino; int64_t bytes, mtime_s, mtime_ns, ctime_s, ctime_ns; } mlr_landing_look;
+/* 1: what stands there already has that size and digest. 0: it has not, and `seen`, in and out, says which file was found to be another. */
+int mlr_landing_is_there(mlr_runtime *rt, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_landing_look *seen, mlr_op *op, mlreg_error **err);
 /* The layer's bytes to `path`, digest checked, mode from the layer's metadata (executable or not). Directories are made. A large one from
- * afar goes on where a process stopped that died, and waits for one that is bringing it. */
-int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_op *op, mlreg_error **err);
+ * afar goes on where a process stopped that died, and waits for one that is bringing it. `seen`: of mlr_landing_is_there. */
+int mlr_landing_file(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, const mlr_ground *ground, const char *path, mlr_landing_look *seen, mlr_op *op, mlreg_error **err);
 
 /* The same by hand, for bytes from elsewhere: begin, write through temp.fd, end or not. `path` outlives it. */
 typedef struct mlr_landing { int dir; mlr_temp temp; const char *last; char *shown; } mlr_landing;   /* shown: for messages */

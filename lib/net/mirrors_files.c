@@ -57,6 +57,7 @@ static int read_file(mlr_mirrors *m, const char *path, mlreg_error **err)
     int          rc = mlr_fs_read_file(path, &text, &why);
 
     if (is_missing(path, rc)) {
+        mlr_buf_done(&text);
         mlr_error_done(why);
         return 0;
     }

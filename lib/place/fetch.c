@@ -65,11 +65,14 @@ static void have_what_is_there(mlr_fetch_state *f)
 {
     uint64_t had = 0;
 
-    for (size_t i = 0; i < f->slabs.n; i++)
-        if (mlr_partial_has(f->partial, i, &f->sums[i])) {
-            mlr_slabs_have(&f->slabs, i);
-            had += mlr_slabs_length(&f->slabs, i);
-        }
+    for (size_t i = 0; i < f->slabs.n; i++) {
+        uint32_t there = mlr_partial_there(f->partial, i, &f->sums[i]);
+
+        mlr_slabs_have(&f->slabs, i, there);
+        had += there;
+        if (there > 0 && there < mlr_slabs_length(&f->slabs, i))
+            f->begun[f->n_begun++] = (uint32_t)i;
+    }
     mlr_partial_midstate(f->partial, &f->hash);
     f->midstate = f->hash;
     f->handed = f->hashed = f->hash.bytes;
@@ -103,7 +106,7 @@ static int make_parts(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
     if ((rc = mlr_op_child(op, &f->op, err)) < 0 || (rc = mlr_slabs_init(&f->slabs, f->reader->bytes, err)) < 0)
         return rc;
     if ((f->sums = mlr_alloc_array(f->slabs.n, sizeof *f->sums)) == NULL ||
-        (f->whole = mlr_alloc_array(f->slabs.n, sizeof *f->whole)) == NULL)
+        (f->begun = mlr_alloc_array(f->slabs.n, sizeof *f->begun)) == NULL)
         return mlr_error_nomem(err);
     if ((rc = make_queues(f, err)) < 0 || (rc = mlr_group_new(f->rt, f->op, 2, &f->workers, err)) < 0 ||
         (rc = mlr_group_new(NULL, f->op, connections_of(f), &f->lines_group, err)) < 0)
@@ -114,29 +117,13 @@ static int make_parts(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
     return 0;
 }
 
-/* What is new goes into the journal, without the lock: it waits for the disk. */
-static int note_slabs(mlr_fetch_state *f, mlreg_error **err)
-{
-    size_t     from = f->n_noted, to = f->n_whole;
-    mlr_sha256 midstate = f->midstate;
-    uint64_t   from_us = mlr_clock_us();
-    int        rc;
-
-    if (f->partial == NULL || (from == to && midstate.bytes == mlr_partial_hashed(f->partial)))
-        return 0;
-    pthread_mutex_unlock(&f->lock);
-    rc = mlr_partial_advance(f->partial, f->whole + from, to - from, f->sums, &midstate, err);
-    mlr_op_spent(f->op, MLR_N_US_SYNCED, from_us);
-    pthread_mutex_lock(&f->lock);
-    f->n_noted = to;
-    return rc;
-}
-
 /* It failed, but what came stays. */
 static void keep_for_later(mlr_fetch_state *f)
 {
     pthread_mutex_lock(&f->lock);
-    note_slabs(f, NULL);
+    while (mlr_fetch_note(f, true, NULL) == 1)
+        continue;
+    mlr_fetch_sync(f, NULL);
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -149,17 +136,16 @@ static int watch(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
     pthread_mutex_lock(&f->lock);
     f->seen.ms = looked_ms;
     mlr_width_init(&f->width, connections_of(f), &f->seen);
-    while (rc == 0 && f->rc == 0 && !f->is_done) {
-        rc = mlr_work_wait_ms(&f->news, &f->lock, LOOK_MS, op, err);
-        if (rc == 0)
-            rc = note_slabs(f, err);
-        if (rc == 0 && mlr_clock_ms() - looked_ms >= LOOK_MS) {
+    while (rc >= 0 && f->rc == 0 && !f->is_done) {
+        if ((rc = mlr_fetch_note(f, false, err)) == 0 && (rc = mlr_fetch_sync(f, err)) == 0)
+            rc = mlr_work_wait_ms(&f->news, &f->lock, LOOK_MS, op, err);
+        if (rc >= 0 && mlr_clock_ms() - looked_ms >= LOOK_MS) {
             mlr_fetch_width_adjust(f);
             looked_ms = mlr_clock_ms();
         }
     }
     pthread_mutex_unlock(&f->lock);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 /* Both workers run on threads, or nothing has begun. */
@@ -189,11 +175,11 @@ static int move_all(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
         mlr_op_cancel(f->op);
     mlr_group_wait(f->lines_group, NULL);
     mlr_group_wait(f->workers, NULL);
-    if (f->rc < 0)
-        keep_for_later(f);
-    if (f->rc < 0)
-        mlr_error_move(err, &f->err);
-    return f->rc < 0 ? f->rc : rc;
+    if (rc == 0 || f->rc == 0)              /* for want of threads nothing has come; that a worker was stopped then is no failure */
+        return rc;
+    keep_for_later(f);
+    mlr_error_move(err, &f->err);
+    return f->rc;
 }
 
 static void release(mlr_fetch_state *f)
@@ -204,7 +190,7 @@ static void release(mlr_fetch_state *f)
     mlr_queue_free(f->empty);
     mlr_queue_free(f->full);
     mlr_slabs_done(&f->slabs);
-    mlr_free(f->whole);
+    mlr_free(f->begun);
     mlr_free(f->sums);
     if (f->op != NULL)
         mlr_op_end(f->op);

@@ -13,11 +13,6 @@
 
 /* ---- put ---- */
 
-static bool is_whole(const mlr_fetch_state *f, size_t i)
-{
-    return f->slabs.slabs[i].there == mlr_slabs_length(&f->slabs, i);
-}
-
 /* In turn: to be hashed while it is hot. True if it was; else it waits in the file. */
 static bool hand_on(mlr_fetch_state *f, mlr_chunk *c)
 {
@@ -33,23 +28,23 @@ static bool hand_on(mlr_fetch_state *f, mlr_chunk *c)
     return true;
 }
 
-/* It is in the file. True if it is on its way to be hashed. */
-static bool note(mlr_fetch_state *f, mlr_chunk *c, uint64_t sum)
+/* It is in the file. 1: and on its way to be hashed. */
+static int note(mlr_fetch_state *f, mlr_chunk *c, uint64_t sum, mlreg_error **err)
 {
     size_t i = (size_t)(c->offset / MLR_SLAB_BYTES);
     bool   is_handed;
+    int    rc;
 
     pthread_mutex_lock(&f->lock);
+    if (f->slabs.slabs[i].there == 0)
+        f->begun[f->n_begun++] = (uint32_t)i;
     mlr_slabs_put(&f->slabs, c->offset, c->len);
     f->sums[i] = mlr_xxh3_join(f->sums[i], sum);
-    if (is_whole(f, i)) {
-        f->whole[f->n_whole++] = (uint32_t)i;
-        pthread_cond_broadcast(&f->news);
-    }
     is_handed = hand_on(f, c);
     pthread_cond_broadcast(&f->changed);
+    rc = mlr_fetch_note(f, false, err);
     pthread_mutex_unlock(&f->lock);
-    return is_handed;
+    return rc < 0 ? rc : is_handed;
 }
 
 static int put(mlr_fetch_state *f, mlr_chunk *c, mlr_op *op, mlreg_error **err)
@@ -61,7 +56,9 @@ static int put(mlr_fetch_state *f, mlr_chunk *c, mlr_op *op, mlreg_error **err)
         return rc;
     mlr_fs_write_behind(f->fd, c->offset, c->len);      /* or the sync at the end would find all of it waiting */
     mlr_op_spent(op, MLR_N_US_WRITTEN, from_us);
-    return note(f, c, sum) ? 0 : mlr_queue_put(f->empty, c, op, err);
+    if ((rc = note(f, c, sum, err)) != 0)
+        return rc < 0 ? rc : 0;
+    return mlr_queue_put(f->empty, c, op, err);
 }
 
 int mlr_fetch_put(void *fetch, mlr_op *op, mlreg_error **err)

@@ -145,7 +145,7 @@ static int fetch_chunk(mlr_line *l, mlr_op *op, mlreg_error **err)
 
     if (due(l, &at) == 0)
         return 0;
-    if ((rc = take_chunk(l, &c, op, err)) < 0)
+    if ((rc = mlr_fetch_await_journal(l, op, err)) < 0 || (rc = take_chunk(l, &c, op, err)) < 0)
         return rc;
     if ((c->len = due(l, &at)) == 0)            /* meanwhile it may have become shorter, or another's */
         return mlr_queue_put(l->of->empty, c, op, err);

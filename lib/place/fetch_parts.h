@@ -38,12 +38,14 @@ typedef struct mlr_fetch {
     mlr_group   *lines_group, *workers;
     pthread_mutex_t lock;                 /* guards all below */
     pthread_cond_t  changed;              /* to workers and connections */
-    pthread_cond_t  nearer;               /* to connections that are far ahead: a slab is hashed */
-    pthread_cond_t  news;                 /* to the one that watches: a slab is whole, it is over */
+    pthread_cond_t  nearer;               /* to connections that are far ahead: a slab is hashed, or noted */
+    pthread_cond_t  news;                 /* to the one that watches: a slab is noted, it is over */
     mlr_slabs    slabs;
     uint64_t    *sums;                    /* of each slab as far as it is there, for the journal */
-    uint32_t    *whole;                   /* slabs that are there, in the order in which they came to be */
-    size_t       n_whole, n_noted;        /* of these; and how many the journal has */
+    uint32_t    *begun;                   /* slabs of which something is there, and which the journal does not have whole */
+    size_t       n_begun;
+    uint64_t     noted, synced;           /* bytes of those received that the journal has; and that are on the disk */
+    bool         is_noting;               /* one thread at a time */
     mlr_chunk   *first, *last;            /* in turn */
     uint64_t     handed, hashed;          /* all below is on its way to be hashed; is hashed */
     mlr_sha256   hash, midstate;          /* now; at the last end of a slab */
@@ -65,6 +67,11 @@ void mlr_fetch_fail(mlr_fetch_state *f, int rc, mlreg_error **err);
 /* fetch_lines.c */
 int  mlr_fetch_lines_begin(mlr_fetch_state *f, mlreg_error **err);   /* the first */
 int  mlr_fetch_lines_twin(mlr_fetch_state *f, mlr_line *l, mlreg_error **err);      /* another, with its reader; with the lock */
+
+/* fetch_journal.c. The first two with the lock, which they let go of if they give 1; 0: there was nothing to do. */
+int  mlr_fetch_note(mlr_fetch_state *f, bool all, mlreg_error **err);        /* what is new and worth it, or all */
+int  mlr_fetch_sync(mlr_fetch_state *f, mlreg_error **err);                  /* a slab or more of what is noted; waits for the disk */
+int  mlr_fetch_await_journal(mlr_line *l, mlr_op *op, mlreg_error **err);    /* until one more chunk is not too far ahead of it */
 
 /* fetch_width.c */
 int  mlr_fetch_chunk_more(mlr_fetch_state *f, mlreg_error **err);

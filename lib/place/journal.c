@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "codec/xxh.h"
 
-#define MAGIC       "mlrpart1"
+#define MAGIC       "mlrpart2"
 #define MAGIC_BYTES 8
 #define PAYLOAD_AT  8
 #define SUM_AT      (MLR_JOURNAL_RECORD_BYTES - 8)
@@ -89,12 +89,13 @@ int mlr_journal_add_head(int fd, uint64_t *at, const mlr_journal_head *h, const 
     return add(fd, at, HEAD, &r, name, err);
 }
 
-int mlr_journal_add_slab(int fd, uint64_t *at, uint64_t i, uint64_t sum, const char *name, mlreg_error **err)
+int mlr_journal_add_slab(int fd, uint64_t *at, const mlr_journal_slab *s, const char *name, mlreg_error **err)
 {
     record r = { { 0 } };
 
-    put64(&r, 0, i);
-    put64(&r, 8, sum);
+    put64(&r, 0, s->i);
+    put64(&r, 8, s->sum);
+    put64(&r, 16, s->there);
     return add(fd, at, SLAB, &r, name, err);
 }
 
@@ -154,14 +155,14 @@ static void take_in(const record *r, mlr_journal_said *said)
         said->look = (mlr_journal_look){ get64(r, 0), get64(r, 8), get64(r, 16), get64(r, 24), get64(r, 32) };
     if (r->bytes[0] != SLAB || i >= said->n)
         return;
-    said->has[i] = true;
     said->sums[i] = get64(r, 8);
+    said->there[i] = (uint32_t)get64(r, 16);
 }
 
 void mlr_journal_said_done(mlr_journal_said *said)
 {
     mlr_free(said->sums);
-    mlr_free(said->has);
+    mlr_free(said->there);
     *said = (mlr_journal_said){ .n = 0 };
 }
 
@@ -175,8 +176,8 @@ int mlr_journal_read(int fd, size_t n, mlr_journal_said *out, const char *name, 
     if (rc < 1 || !read_head(&r, &said.head))
         return rc < 0 ? rc : 0;
     said.sums = mlr_alloc_array(n, sizeof *said.sums);
-    said.has = mlr_alloc_array(n, sizeof *said.has);
-    rc = said.sums != NULL && said.has != NULL ? 0 : mlr_error_nomem(err);
+    said.there = mlr_alloc_array(n, sizeof *said.there);
+    rc = said.sums != NULL && said.there != NULL ? 0 : mlr_error_nomem(err);
     while (rc == 0 && (rc = read_record(fd, at, &r, name, err)) == 1) {
         take_in(&r, &said);
         at += sizeof r.bytes;

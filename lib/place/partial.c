@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "place/journal.h"
 #include "place/slabs.h"
 
 #define MODE 0755                 /* until it is published; the directory is private */
@@ -118,11 +117,10 @@ const char *mlr_partial_name(const mlr_partial *p)
     return p->shown != NULL ? p->shown : p->path;
 }
 
-bool mlr_partial_has(const mlr_partial *p, size_t i, uint64_t *sum)
+uint32_t mlr_partial_there(const mlr_partial *p, size_t i, uint64_t *sum)
 {
-    if (p->has[i])
-        *sum = p->sums[i];
-    return p->has[i];
+    *sum = p->sums[i];
+    return p->there[i];
 }
 
 void mlr_partial_midstate(const mlr_partial *p, mlr_sha256 *out)
@@ -135,17 +133,32 @@ uint64_t mlr_partial_hashed(const mlr_partial *p)
     return p->midstate.bytes;
 }
 
-int mlr_partial_advance(mlr_partial *p, const uint32_t *slabs, size_t n, const uint64_t *sums, const mlr_sha256 *midstate, mlreg_error **err)
+int mlr_partial_note(mlr_partial *p, const mlr_journal_slab *slabs, size_t n, const mlr_sha256 *midstate, mlreg_error **err)
 {
-    int rc = n > 0 ? mlr_fs_sync(p->fd, p->path, err) : 0;
+    int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         p->any = true;
-        rc = mlr_journal_add_slab(p->journal, &p->end, slabs[i], sums[slabs[i]], p->journal_path, err);
+        if ((rc = mlr_journal_add_slab(p->journal, &p->end, &slabs[i], p->journal_path, err)) == 0) {
+            p->sums[slabs[i].i] = slabs[i].sum;
+            p->there[slabs[i].i] = slabs[i].there;
+        }
     }
     if (rc == 0 && midstate->bytes > p->midstate.bytes &&
         (rc = mlr_journal_add_state(p->journal, &p->end, midstate, p->journal_path, err)) == 0)
         p->midstate = *midstate;
+    return rc;
+}
+
+/* What failed once may look well afterwards, for it lies in memory still: so nobody shall go on with it. */
+int mlr_partial_sync(mlr_partial *p, mlreg_error **err)
+{
+    int rc = mlr_fs_sync(p->fd, p->path, err);
+
+    if (rc < 0) {
+        p->is_lost = true;
+        mlr_fs_unlink(p->journal_path, NULL);
+    }
     return rc;
 }
 
@@ -196,7 +209,7 @@ void mlr_partial_free(mlr_partial *p)
 {
     if (p == NULL)
         return;
-    if (p->fd >= 0 && p->journal >= 0 && p->any)
+    if (p->fd >= 0 && p->journal >= 0 && p->any && !p->is_lost)
         note_look(p);
     else if (p->fd >= 0)
         mlr_partial_spoil(p);
@@ -204,7 +217,7 @@ void mlr_partial_free(mlr_partial *p)
     mlr_fs_close(p->journal);
     unlock(p);
     mlr_free(p->sums);
-    mlr_free(p->has);
+    mlr_free(p->there);
     mlr_free(p->dir);
     mlr_free(p->path);
     mlr_free(p->journal_path);

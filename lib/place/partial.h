@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/op.h"
 #include "codec/digest.h"
+#include "place/journal.h"
 
 #define MLR_PARTIAL_LEAST_BYTES ((uint64_t)16 << 20)   /* smaller ones are sooner fetched again than gone on with */
 
@@ -21,11 +22,13 @@ void mlr_partial_in_folder(mlr_partial *p, const char *shown);
 int  mlr_partial_begin(mlr_partial *p, mlr_op *op, mlreg_error **err);
 int  mlr_partial_fd(const mlr_partial *p);
 const char *mlr_partial_name(const mlr_partial *p);
-bool mlr_partial_has(const mlr_partial *p, size_t i, uint64_t *sum);    /* slab i, whole, and its sum */
+uint32_t mlr_partial_there(const mlr_partial *p, size_t i, uint64_t *sum);   /* bytes of slab i from its start, and their sum */
 void mlr_partial_midstate(const mlr_partial *p, mlr_sha256 *out);       /* of what lies before the first slab that is missing, or less */
 uint64_t mlr_partial_hashed(const mlr_partial *p);                      /* how far the last noted state goes */
-/* These slabs are in the file: synced, then noted, with the state of the hash. */
-int  mlr_partial_advance(mlr_partial *p, const uint32_t *slabs, size_t n, const uint64_t *sums, const mlr_sha256 *midstate, mlreg_error **err);
+/* So much of these slabs is in the file, and such is the state of the hash: noted, for whoever comes when this process is dead. */
+int  mlr_partial_note(mlr_partial *p, const mlr_journal_slab *slabs, size_t n, const mlr_sha256 *midstate, mlreg_error **err);
+/* What is there is on the disk, or nothing of it is kept. Beside the other calls. */
+int  mlr_partial_sync(mlr_partial *p, mlreg_error **err);
 /* It is whole and right: the file becomes one that can be published, and is no longer this one's. */
 int  mlr_partial_finish(mlr_partial *p, unsigned mode, mlr_temp *out, mlreg_error **err);
 void mlr_partial_spoil(mlr_partial *p);        /* it is whole and wrong: nothing of it is kept */

@@ -17,8 +17,9 @@ struct mlr_partial {
     uint64_t   bytes;
     size_t     n;                 /* slabs */
     uint64_t  *sums;
-    bool      *has;
-    bool       any;               /* there is something worth keeping */
+    uint32_t  *there;
+    bool       any;               /* there is something worth keeping … */
+    bool       is_lost;           /* … or was: the disk did not take it */
     int        fd, journal;
     uint64_t   end;               /* of the journal */
     mlr_sha256 midstate;

@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "codec/xxh.h"
-#include "place/journal.h"
 #include "place/slabs.h"
 
 static size_t slab_bytes(const mlr_partial *p, size_t i)
@@ -17,10 +16,15 @@ static size_t slab_bytes(const mlr_partial *p, size_t i)
     return (size_t)(left < MLR_SLAB_BYTES ? left : MLR_SLAB_BYTES);
 }
 
-/* Whether slab i is in the file as it was when it was noted. */
-static int check_slab(const mlr_partial *p, size_t i, uint64_t want, void *room, mlr_op *op, mlreg_error **err)
+/* Whether so much of slab i can have been noted: all of it, or whole chunks. */
+static bool is_likely(const mlr_partial *p, size_t i, uint32_t there)
 {
-    size_t   left = slab_bytes(p, i);
+    return there > 0 && (there == slab_bytes(p, i) || (there < slab_bytes(p, i) && there % MLR_CHUNK_BYTES == 0));
+}
+
+/* Whether the first `left` bytes of slab i are in the file as they were when they were noted. */
+static int check_slab(const mlr_partial *p, size_t i, size_t left, uint64_t want, void *room, mlr_op *op, mlreg_error **err)
+{
     uint64_t at = i * MLR_SLAB_BYTES, sum = 0;
     int      rc = mlr_op_check(op, err);
 
@@ -53,15 +57,23 @@ static bool is_untouched(const mlr_journal_said *said, const mlr_journal_head *n
     return said->ended && memcmp(&said->look, &look, sizeof look) == 0 && is_of_this_boot(said, now);
 }
 
+/* Who died cannot tell whether the disk takes what it wrote; in memory it would look well in any case. */
+static bool is_on_disk(const mlr_partial *p, const mlr_journal_said *said)
+{
+    return said->ended || mlr_fs_sync(p->fd, p->path, NULL) == 0;
+}
+
 static int take_over(mlr_partial *p, const mlr_journal_said *said, bool trusted, mlr_op *op, mlreg_error **err)
 {
     void *room = mlr_alloc(MLR_CHUNK_BYTES);
     int   rc = room != NULL ? 0 : mlr_error_nomem(err);
 
     for (size_t i = 0; rc >= 0 && i < p->n; i++) {
-        if (!said->has[i] || (!trusted && (rc = check_slab(p, i, said->sums[i], room, op, err)) != 1))
+        if (!is_likely(p, i, said->there[i]) ||
+            (!trusted && (rc = check_slab(p, i, said->there[i], said->sums[i], room, op, err)) != 1))
             continue;
-        p->has[i] = p->any = true;
+        p->any = true;
+        p->there[i] = said->there[i];
         p->sums[i] = said->sums[i];
     }
     mlr_free(room);
@@ -72,7 +84,7 @@ static uint64_t prefix_of(const mlr_partial *p)
 {
     size_t i = 0;
 
-    while (i < p->n && p->has[i])
+    while (i < p->n && p->there[i] == slab_bytes(p, i))
         i++;
     return i < p->n ? i * MLR_SLAB_BYTES : p->bytes;
 }
@@ -85,7 +97,7 @@ static int go_on(mlr_partial *p, const mlr_journal_head *now, const struct stat 
     if (rc < 1)
         return rc;
     if (mlr_digest_equal(&said.head.digest, &p->digest) && said.head.bytes == p->bytes && said.head.dev == now->dev &&
-        said.head.ino == now->ino &&
+        said.head.ino == now->ino && is_on_disk(p, &said) &&
         (rc = take_over(p, &said, is_untouched(&said, now, st), op, err)) == 0 && (p->shown == NULL || is_of_this_boot(&said, now)))
         rc = mlr_journal_state(p->journal, prefix_of(p), &p->midstate, p->journal_path, err);
     mlr_journal_said_done(&said);
@@ -104,8 +116,8 @@ static int write_anew(mlr_partial *p, const mlr_journal_head *head, mlreg_error 
     if ((rc = mlr_fs_open(path, O_RDWR | O_CREAT | O_TRUNC, 0600, &fd, err)) == 0)
         rc = mlr_journal_add_head(fd, &p->end, head, path, err);
     for (size_t i = 0; rc == 0 && i < p->n; i++)
-        if (p->has[i])
-            rc = mlr_journal_add_slab(fd, &p->end, i, p->sums[i], path, err);
+        if (p->there[i] > 0)
+            rc = mlr_journal_add_slab(fd, &p->end, &(mlr_journal_slab){ p->sums[i], (uint32_t)i, p->there[i] }, path, err);
     if (rc == 0 && p->midstate.bytes > 0)
         rc = mlr_journal_add_state(fd, &p->end, &p->midstate, path, err);
     if (rc == 0 && (rc = mlr_fs_rename(path, p->journal_path, err)) == 0) {
@@ -124,8 +136,8 @@ int mlr_partial_recall(mlr_partial *p, const struct stat *st, mlr_op *op, mlreg_
     int              rc;
 
     p->sums = mlr_alloc_array(p->n, sizeof *p->sums);
-    p->has = mlr_alloc_array(p->n, sizeof *p->has);
-    if (p->sums == NULL || p->has == NULL)
+    p->there = mlr_alloc_array(p->n, sizeof *p->there);
+    if (p->sums == NULL || p->there == NULL)
         return mlr_error_nomem(err);
     mlr_journal_head_of(&p->digest, p->bytes, st, &head);
     rc = go_on(p, &head, st, op, err);

@@ -44,13 +44,13 @@ size_t mlr_slabs_length(const mlr_slabs *s, size_t i)
     return (size_t)(left < MLR_SLAB_BYTES ? left : MLR_SLAB_BYTES);
 }
 
-void mlr_slabs_have(mlr_slabs *s, size_t i)
+void mlr_slabs_have(mlr_slabs *s, size_t i, uint32_t there)
 {
     struct mlr_slab *slab = &s->slabs[i];
 
-    slab->received = slab->there = (uint32_t)mlr_slabs_length(s, i);
-    slab->is_taken = true;
-    s->n_whole++;
+    slab->received = slab->there = there;
+    slab->is_taken = there == mlr_slabs_length(s, i);
+    s->n_whole += slab->is_taken;
 }
 
 /* ---- runs ---- */

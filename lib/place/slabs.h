@@ -25,7 +25,7 @@ typedef struct mlr_slabs {
 int  mlr_slabs_init(mlr_slabs *s, uint64_t bytes, mlreg_error **err);
 void mlr_slabs_done(mlr_slabs *s);
 size_t mlr_slabs_length(const mlr_slabs *s, size_t i);        /* of the i-th, in bytes */
-void mlr_slabs_have(mlr_slabs *s, size_t i);                  /* it is there already, whole; before any run */
+void mlr_slabs_have(mlr_slabs *s, size_t i, uint32_t there);  /* so much of it is there already; before any run */
 /* The lowest slabs that are free, at most `most` in a row. Where none is, part of the longest run is taken from whoever has it.
  * False: nobody can be helped. */
 bool mlr_slabs_take(mlr_slabs *s, mlr_run *r, size_t most);

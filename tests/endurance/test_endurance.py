@@ -52,7 +52,11 @@ class Endurance(unittest.TestCase):
 
     @needs("distribution")
     def test_full__disks_of_all_sizes(self):
-        self.assertEqual(self.holds(HERE / "full").count("nothing lost"), 3)
+        self.assertEqual(self.holds(HERE / "full").count("nothing lost"), 6)
+
+    @needs("distribution")
+    def test_archives__whose_pull_was_killed_are_ended(self):
+        self.assertIn("0 left over", self.holds(HERE / "archives", "--kills", "6"))
 
 
 class Checks(unittest.TestCase):

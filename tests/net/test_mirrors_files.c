@@ -140,6 +140,25 @@ static void test_mirrors_files__a_disk_that_does_not_answer_is_no_missing_file(v
     }
 }
 
+/* Not even whether it is there: then nothing was read, and nothing is kept of it (a sanitizer sees that). */
+static void test_mirrors_files__a_disk_that_is_gone_leaves_nothing_behind(void **state)
+{
+    int fired = 1;
+
+    (void)state;
+    creds_bed_write(&bed, "home/.config/containers/registries.conf", CONF("main"));
+    for (int n = 1; fired > 0; n++) {
+        mlr_mirrors *m = NULL;
+        int          rc;
+
+        fs_fault_arm(n, 1, EIO);
+        rc = mlr_mirrors_open(&m, NULL);
+        fired = fs_fault_disarm();
+        assert_true(rc == MLREG_EIO || rc == 0);
+        mlr_mirrors_free(m);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_mirrors_files__##name, setup, teardown)
@@ -149,6 +168,7 @@ int main(void)
         TEST(drop_ins_go_over_it_in_order_of_their_names),
         TEST(a_broken_one_is_never_taken_for_none),
         TEST(a_disk_that_does_not_answer_is_no_missing_file),
+        TEST(a_disk_that_is_gone_leaves_nothing_behind),
     };
 #undef TEST
 

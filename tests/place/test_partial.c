@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/work.h"
 #include "bed/dir.h"
+#include "bed/fs_fault.h"
 #include "codec/xxh.h"
 #include "place/journal.h"
 #include "place/slabs.h"
@@ -69,14 +70,14 @@ static mlr_partial *begin(fixture *f)
 /* Slabs 0 and 2 are there, the hash stands behind 0. */
 static void write_some(fixture *f, mlr_partial *p)
 {
-    static const uint32_t slabs[] = { 2, 0 };
-    mlr_sha256            s;
+    const mlr_journal_slab slabs[] = { { f->sums[2], 2, 1000 }, { f->sums[0], 0, MLR_SLAB_BYTES } };
+    mlr_sha256             s;
 
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(mlr_fs_write_at(mlr_partial_fd(p), slabs[i] * MLR_SLAB_BYTES, f->data + slabs[i] * MLR_SLAB_BYTES, length(slabs[i]), "x", NULL), 0);
+        assert_int_equal(mlr_fs_write_at(mlr_partial_fd(p), slabs[i].i * MLR_SLAB_BYTES, f->data + slabs[i].i * MLR_SLAB_BYTES, slabs[i].there, "x", NULL), 0);
     mlr_sha256_init(&s);
     mlr_sha256_update(&s, f->data, MLR_SLAB_BYTES);
-    assert_int_equal(mlr_partial_advance(p, slabs, 2, f->sums, &s, NULL), 0);
+    assert_int_equal(mlr_partial_note(p, slabs, 2, &s, NULL), 0);
 }
 
 static char *file_of(fixture *f, const char *ending)
@@ -108,8 +109,9 @@ static unsigned assert_true_words(fixture *f, mlr_partial *p)
     uint64_t   sum;
 
     for (size_t i = 0; i < N; i++)
-        if (mlr_partial_has(p, i, &sum)) {
+        if (mlr_partial_there(p, i, &sum) > 0) {
             has |= 1u << i;
+            assert_int_equal(mlr_partial_there(p, i, &sum), length(i));
             assert_int_equal(sum, f->sums[i]);
             assert_int_equal(pread(mlr_partial_fd(p), there, length(i), (off_t)(i * MLR_SLAB_BYTES)), length(i));
             assert_memory_equal(there, f->data + i * MLR_SLAB_BYTES, length(i));
@@ -202,6 +204,55 @@ static void test_partial__of_one_who_died_is_read_again(void **state)
     assert_int_equal(mlr_partial_hashed(p), 0);
     mlr_partial_free(p);
     free(path);
+}
+
+/* It may come from elsewhere: chunks, from the beginning of a slab on, are what can have been noted. */
+static void test_partial__a_slab_in_part_is_gone_on_with_and_no_odd_one(void **state)
+{
+    const mlr_journal_slab part = { mlr_xxh3_join(0, mlr_xxh3(((fixture *)*state)->data, MLR_CHUNK_BYTES)), 0, MLR_CHUNK_BYTES };
+    const mlr_journal_slab odd[] = { { part.sum, 0, 1000 }, { part.sum, 2, MLR_CHUNK_BYTES }, { part.sum, 1, MLR_SLAB_BYTES + MLR_CHUNK_BYTES } };
+    fixture     *f = *state;
+    mlr_partial *p = begin(f);
+    mlr_sha256   s;
+    uint64_t     sum;
+
+    mlr_sha256_init(&s);
+    assert_int_equal(mlr_fs_write_at(mlr_partial_fd(p), 0, f->data, MLR_CHUNK_BYTES, "x", NULL), 0);
+    assert_int_equal(mlr_partial_note(p, &part, 1, &s, NULL), 0);
+    mlr_partial_free(p);
+    p = begin(f);
+    assert_int_equal(mlr_partial_there(p, 0, &sum), MLR_CHUNK_BYTES);
+    assert_int_equal(sum, part.sum);
+    assert_int_equal(mlr_partial_note(p, odd, 3, &s, NULL), 0);
+    mlr_partial_free(p);
+    p = begin(f);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(mlr_partial_there(p, i, &sum), 0);
+    mlr_partial_free(p);
+}
+
+static void test_partial__that_the_disk_did_not_take_is_not_gone_on_with(void **state)
+{
+    fixture     *f = *state;
+    mlr_partial *p = begin(f);
+    char        *journal = file_of(f, ".journal");
+
+    write_some(f, p);
+    fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
+    assert_int_equal(mlr_partial_sync(p, NULL), MLREG_EIO);
+    assert_int_equal(access(journal, F_OK), -1);        /* whoever is killed now leaves nothing to trust */
+    free(journal);
+    mlr_partial_free(p);
+    p = begin(f);
+    assert_int_equal(assert_true_words(f, p), 0);
+    write_some(f, p);
+    mlr_partial_free(p);
+    abandon(f);
+    fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
+    p = begin(f);                        /* nor what one left who died before it knew */
+    assert_int_equal(fs_fault_disarm(), 1);
+    assert_int_equal(assert_true_words(f, p), 0);
+    mlr_partial_free(p);
 }
 
 static void test_partial__that_somebody_touched_is_read_again(void **state)
@@ -333,6 +384,8 @@ int main(void)
         partial_test(test_partial__that_is_wrong_leaves_nothing),
         partial_test(test_partial__that_is_whole_becomes_a_file_to_be_published),
         partial_test(test_partial__of_one_who_died_is_read_again),
+        partial_test(test_partial__a_slab_in_part_is_gone_on_with_and_no_odd_one),
+        partial_test(test_partial__that_the_disk_did_not_take_is_not_gone_on_with),
         partial_test(test_partial__that_somebody_touched_is_read_again),
         partial_test(test_partial__a_wrong_byte_in_the_journal_is_noticed_or_harmless),
         partial_test(test_partial__whatever_stands_in_its_place_makes_way),

@@ -126,11 +126,12 @@ static void test_slabs__a_run_ends_before_a_slab_that_was_begun(void **state)
 static void test_slabs__what_is_there_already_is_not_fetched(void **state)
 {
     mlr_slabs s = slabs_of(5);
-    mlr_run   a = { 0 }, b = { 0 };
+    mlr_run   a = { 0 }, b = { 0 }, c = { 0 };
 
     (void)state;
-    mlr_slabs_have(&s, 0);
-    mlr_slabs_have(&s, 2);
+    mlr_slabs_have(&s, 0, SLAB);
+    mlr_slabs_have(&s, 2, SLAB);
+    mlr_slabs_have(&s, 4, MLR_CHUNK_BYTES);
     assert_int_equal(mlr_slabs_there(&s, 0), SLAB);
     assert_int_equal(mlr_slabs_there(&s, SLAB - 1), 1);
     assert_int_equal(mlr_slabs_there(&s, SLAB), 0);
@@ -138,7 +139,9 @@ static void test_slabs__what_is_there_already_is_not_fetched(void **state)
     assert_true(mlr_slabs_take(&s, &a, SIZE_MAX));
     assert_run(&a, SLAB, 2 * SLAB);
     assert_true(mlr_slabs_take(&s, &b, SIZE_MAX));
-    assert_run(&b, 3 * SLAB, s.bytes);
+    assert_run(&b, 3 * SLAB, 4 * SLAB);
+    assert_true(mlr_slabs_take(&s, &c, SIZE_MAX));
+    assert_run(&c, 4 * SLAB + MLR_CHUNK_BYTES, s.bytes);
     mlr_slabs_done(&s);
 }
 
