@@ -447,7 +447,10 @@ typedef struct mlreg_checkout_options {
 MLREG_API int mlreg_checkout(mlreg_artifact *a, const char *dir, const mlreg_checkout_options *opts, mlreg_op *op,
         mlreg_error **err);
 
-enum { MLREG_UNPACK_ROOTLESS = 1 << 0 }; /* as a plain user would, were it root that asks */
+enum {
+    MLREG_UNPACK_ROOTLESS = 1 << 0, /* as a plain user would, were it root that asks */
+    MLREG_UNPACK_FOREIGN  = 1 << 1  /* layers that are not to be distributed are fetched, as MLREG_COPY_FOREIGN does */
+};
 typedef struct mlreg_image_unpack_options {
     uint32_t size, flags;          /* flags: MLREG_UNPACK_* */
     const char *path;              /* only what lies there in the image, put into `dir` itself, a file under its own
@@ -607,11 +610,17 @@ MLREG_API int mlreg_builder_set_image(mlreg_builder *b, const mlreg_image_option
 /** Of an image: what it is made on, a docker or OCI image in any place, whose layers, history and config it inherits.
  * Only the config is read, now. At commit its blobs are mounted where they can be; a store records those that it has not
  * got as absent, with where they are, and another registry gets them from there; those that are not to be distributed
- * stay where they are, with their addresses. What its layers hold is not looked at: as in any image, a file that is
- * added takes the place of a folder at its path, with all that is in it, and a folder that of a file.
+ * stay where they are, with their addresses.
+ *
+ * Nothing of the base is hidden that was not meant: a commit is refused, before anything is sent or written, where a new
+ * layer makes a file of what is a folder there, or a link to one, or a folder of what is a file or a link. A folder that
+ * merely leads to what is added is not named in the layer where the base has a link to a folder: a runtime goes through
+ * it. For this, names are read of those layers that the base's place, if it is a store, a layout or memory, holds on this
+ * machine, each once: they are remembered in the user's cache. Of a layer that is elsewhere (in a registry, or absent) and
+ * was never read, or is no sound tar, and of those below it, nothing is known, and nothing is refused.
  *
  * Codes: ESTATE; EINVAL (an index: resolve one of its manifests; no image; at commit: for another platform than the one
- * that was set); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */
+ * that was set; a path that is something else there); EPROTO (a config that lies about its layers); and as mlreg_artifact_config. Since 0.1. */
 MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlreg_error **err);
 /** Add every file below a folder, each as one raw layer, in the order of their paths; hidden files and folders
  * (".git") are left out, links to files count as the files. Of an image: the folder as it is, hidden files, links and

@@ -121,6 +121,7 @@ type UnpackOptions struct {
 	Path     string   // only what lies there in the image, put into the folder itself; "": all of it
 	Layers   []string // digests: as if the image had only these layers, those that FindInImage gives; none: all
 	Rootless bool     // as a plain user would, were it root that asks
+	Foreign  bool     // layers that are not to be distributed are fetched, from their addresses
 
 	Progress         ProgressFunc
 	ProgressInterval time.Duration // default 200 ms
@@ -147,6 +148,9 @@ func (a *Artifact) UnpackImage(ctx context.Context, dir string, opts *UnpackOpti
 	var flags C.uint32_t
 	if opts.Rootless {
 		flags |= C.MLREG_UNPACK_ROOTLESS
+	}
+	if opts.Foreign {
+		flags |= C.MLREG_UNPACK_FOREIGN
 	}
 	w := watch{progress: opts.Progress, interval: opts.ProgressInterval}
 	return a.do(ctx, w, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {

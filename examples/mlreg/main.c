@@ -18,7 +18,7 @@ const command commands[] = {
         MOVED_JSON, cmd_image_build },
     { "image artifact", "IMAGE -t REF", "make an artifact of the model in an image; no bytes are copied", 1, 1, "-t --annotation --move", MOVED_JSON,
         cmd_image_artifact },
-    { "image unpack", "IMAGE DIR", "put an image's file system into a new folder", 2, 2, "--path --layer" CHOOSE,
+    { "image unpack", "IMAGE DIR", "put an image's file system into a new folder", 2, 2, "--path --layer --foreign" CHOOSE,
         MOVED_JSON, cmd_image_unpack },
     { "image find", "IMAGE", "list the models in an image, or what lies at a path, with their layers", 1, 1, "--path" CHOOSE,
         "[{path, bytes, format, layer, layer_bytes}]", cmd_image_find },

@@ -230,6 +230,7 @@ static int unpack(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op 
     o.path = c->path;
     o.layers = layers;
     o.n_layers = c->n_layers;
+    o.flags = c->foreign ? MLREG_UNPACK_FOREIGN : 0;
     return mlreg_image_unpack(a, folder, &o, op, err);
 }
 
@@ -244,7 +245,7 @@ static int land(cli *c, const char *verb, const spot *from, const char *folder, 
 
     if (c->all_variants)
         return fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files");
-    if (c->foreign)
+    if (c->foreign && into != unpack)
         return fail_usage("bring it into the store first: mlreg pull REF --foreign", "a folder takes files from layers that are there");
     if ((status = choice_open(c, true, &ch)) != EXIT_OK)
         return status;

@@ -49,7 +49,7 @@ static const char *in_our_words(const char *hint, char *room, size_t bytes)
 {
     static const char *const words[][2] = {
         { "ca_file", "--ca-file" }, { "MLREG_OPEN_PLAIN_HTTP", "--plain-http" }, { "MLREG_STREAM_UNVERIFIED", "--unverified" },
-        { "MLREG_COPY_MOVE_TAG", "--move" }, { "MLREG_COPY_FOREIGN", "--foreign" }, { "fsck with repair", "`mlreg fsck --repair`" },
+        { "MLREG_COPY_MOVE_TAG", "--move" }, { "MLREG_COPY_FOREIGN", "--foreign" }, { "MLREG_UNPACK_FOREIGN", "--foreign" }, { "fsck with repair", "`mlreg fsck --repair`" },
     };
 
     for (size_t i = 0; hint != NULL && i < sizeof words / sizeof *words; i++) {

@@ -21,11 +21,11 @@ int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unp
     int rc;
 
     if ((rc = mlr_door_needs(a, "the artifact", err)) < 0 || (rc = mlr_door_session(a->session, err)) < 0 || (rc = mlr_door_needs(dir, "dir", err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_UNPACK_ROOTLESS, opts, "mlreg_image_unpack_options", err)) < 0 ||
+        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_UNPACK_ROOTLESS | MLREG_UNPACK_FOREIGN, opts, "mlreg_image_unpack_options", err)) < 0 ||
         (rc = digests(&o, err)) < 0 ||
         (rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
-    mlr_rootfs how = { o.path, o.layers, o.n_layers, geteuid() == 0 && (o.flags & MLREG_UNPACK_ROOTLESS) == 0 };
+    mlr_rootfs how = { o.path, o.layers, o.n_layers, (o.flags & MLREG_UNPACK_FOREIGN) != 0, geteuid() == 0 && (o.flags & MLREG_UNPACK_ROOTLESS) == 0 };
     rc = mlr_rootfs_unpack(a->session->place, a->repo, a->manifest, dir, &how, op, err);
     mlr_op_end(op);
     return rc;

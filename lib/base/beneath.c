@@ -207,6 +207,20 @@ int mlr_beneath_open(int root, const char *path, int flags, unsigned mode, int *
     return errnum == 0 ? 0 : failed(err, errnum, "open", path);
 }
 
+int mlr_beneath_look(int root, const char *path, struct stat *out, mlreg_error **err)
+{
+    int errnum, rc, fd = -1;
+
+    if ((rc = mlr_beneath_check_form(path, err)) < 0)
+        return rc;
+    if ((errnum = open_beneath(root, path, O_PATH, 0, &fd)) == 0)
+        MLR_FS_TRY(errnum, MLR_FS_STAT, path, fstat(fd, out));
+    mlr_fs_close(fd);
+    if (errnum != 0 && errnum != ENOENT)
+        return failed(err, errnum, "look at", path);
+    return errnum == 0;
+}
+
 int mlr_beneath_mkdirs(int root, const char *path, unsigned mode, mlreg_error **err)
 {
     int errnum, rc, fd = -1;

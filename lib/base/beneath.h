@@ -2,6 +2,7 @@
 #ifndef MLR_BASE_BENEATH_H
 #define MLR_BASE_BENEATH_H
 #include <mlreg.h>
+#include <sys/stat.h>
 
 #define MLR_BENEATH_PATH_MAX_BYTES 4096
 #define MLR_BENEATH_NAME_MAX_BYTES 255    /* of one component */
@@ -10,6 +11,8 @@
  * on the way, the last component included, is EDENIED with a hint. openat2 where the kernel has it, else component
  * by component with O_NOFOLLOW. */
 int mlr_beneath_open(int root, const char *path, int flags, unsigned mode, int *fd, mlreg_error **err);
+/* What is there, without the making of an error where nothing is: for a thousand blobs that costs more than the looks. 1, 0. */
+int mlr_beneath_look(int root, const char *path, struct stat *out, mlreg_error **err);
 int mlr_beneath_mkdirs(int root, const char *path, unsigned mode, mlreg_error **err);   /* the directory `path` and its parents */
 int mlr_beneath_unlink(int root, const char *path, mlreg_error **err);                  /* missing is no error */
 /* Opens the directory that holds `path` (made where missing) and gives the last component, a pointer into `path`. */

@@ -120,6 +120,30 @@ int mlr_lock_try_dir(int fd, const char *path, mlreg_error **err)
     return errnum == 0 ? 1 : mlr_fs_failed(err, errnum, "lock", path);
 }
 
+/* ---- single bytes ---- */
+
+/* 0 or an errno. Of the open file and not of the process, which would lose them with any other opening that it closes. */
+static int set_byte(int fd, uint64_t at, short type)
+{
+    struct flock byte = { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1 };
+    int          errnum;
+
+    MLR_FS_TRY(errnum, MLR_FS_LOCK, "", fcntl(fd, F_OFD_SETLK, &byte));
+    return errnum;
+}
+
+bool mlr_lock_try_byte(int fd, uint64_t at)
+{
+    int errnum = set_byte(fd, at, F_WRLCK);
+
+    return errnum != EAGAIN && errnum != EACCES;
+}
+
+void mlr_lock_drop_byte(int fd, uint64_t at)
+{
+    (void)set_byte(fd, at, F_UNLCK);
+}
+
 /* ---- taking ---- */
 
 /* One try of either kind: 1 taken, 0 held by `holder`, or an error. */

@@ -26,4 +26,8 @@ int  mlr_lock_check(mlr_lock *l, mlreg_error **err);
  * here. It moves with the folder when that is renamed. `path` is for messages. */
 int  mlr_lock_try_dir(int fd, const char *path, mlreg_error **err);
 void mlr_lock_drop(mlr_lock *l);              /* not held is fine */
+/* One byte of a file that is open for writing, against other processes and other openings of it, without a wait. false: held. Where there
+ * are no such locks each has what it asks for: this saves work, and guards nothing. */
+bool mlr_lock_try_byte(int fd, uint64_t at);
+void mlr_lock_drop_byte(int fd, uint64_t at);
 #endif

@@ -6,7 +6,11 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
+
+#define FIRST_WAITERS 16         /* threads of a group that waits, before a task proves slow */
+#define SLOW_MS       20         /* a round trip: with a shorter one the first threads have work enough */
 
 struct task {
     mlr_task_fn fn;
@@ -17,7 +21,8 @@ struct task {
 struct mlr_group {
     mlr_op *parent;              /* as the owner gave it; may be NULL */
     mlr_op *op;                  /* of the tasks: cancelled by the first failure */
-    unsigned width;              /* threads at most; 0: inline */
+    unsigned width;              /* threads at most, by now; 0: inline */
+    unsigned most;               /* and once a task has taken long */
     pthread_mutex_t lock;        /* guards all below */
     pthread_cond_t added;        /* to the threads: a task, or the end */
     pthread_cond_t finished;     /* to the one that waits: nothing is pending, or there is something to do inline */
@@ -104,7 +109,7 @@ static unsigned at_most(uint32_t most, unsigned width)
     return width < most ? width : most;
 }
 
-static int group_new(mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
+static int group_new(mlr_op *op, unsigned width, unsigned most, mlr_group **out, mlreg_error **err)
 {
     mlr_group *g = mlr_alloc(sizeof *g);
     int rc;
@@ -117,6 +122,7 @@ static int group_new(mlr_op *op, unsigned width, mlr_group **out, mlreg_error **
     }
     g->parent = op;
     g->width = width;
+    g->most = most;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->added, NULL);
     pthread_cond_init(&g->finished, NULL);
@@ -126,12 +132,16 @@ static int group_new(mlr_op *op, unsigned width, mlr_group **out, mlreg_error **
 
 int mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
 {
-    return group_new(op, rt != NULL ? at_most(mlr_runtime_limits(rt)->threads, width) : width, out, err);
+    if (rt != NULL)
+        width = at_most(mlr_runtime_limits(rt)->threads, width);
+    return group_new(op, width, width, out, err);
 }
 
 int mlr_group_new_waiting(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err)
 {
-    return group_new(op, rt != NULL ? at_most(mlr_runtime_limits(rt)->waiters, width) : width, out, err);
+    if (rt != NULL)
+        width = at_most(mlr_runtime_limits(rt)->waiters, width);
+    return group_new(op, width < FIRST_WAITERS ? width : FIRST_WAITERS, width, out, err);
 }
 
 /* Keeps the first failure and cancels what else goes on. What fails after a cancel from outside fails because of it. */
@@ -151,11 +161,33 @@ static void note_result(mlr_group *g, int rc, mlreg_error **err)
     mlr_error_move(NULL, err);
 }
 
+static void *work(void *arg);
+
+/* One thread more if the queued tasks could use it. What fails here is no failure: the others do the work, or wait does. */
+static bool grow_threads(mlr_group *g)
+{
+    if (g->n_threads >= g->width || g->n_idle >= g->n_queued ||
+        mlr_grow(&g->threads, &g->cap_threads, g->n_threads, sizeof *g->threads) < 0 ||
+        start_masked(&g->threads[g->n_threads], work, g) != 0)
+        return false;
+    g->n_threads++;
+    return true;
+}
+
+/* Who waits for something far away needs company; who has it near would only share two cores with it. */
+static void widen(mlr_group *g)
+{
+    g->width = g->most;
+    while (grow_threads(g))
+        ;
+}
+
 /* Runs the oldest task, if there is one. The lock is held on entry and return, not meanwhile. */
 static bool run_one(mlr_group *g)
 {
     struct task *t = g->first;
     mlreg_error *err = NULL;
+    uint64_t from_ms;
     int rc;
 
     if (t == NULL)
@@ -163,12 +195,15 @@ static bool run_one(mlr_group *g)
     g->first = t->next;
     g->n_queued--;
     pthread_mutex_unlock(&g->lock);
+    from_ms = mlr_clock_ms();
     rc = mlr_op_check(g->op, &err);
     if (rc == 0)
         rc = t->fn(t->arg, g->op, &err);
     mlr_free(t);
     pthread_mutex_lock(&g->lock);
     note_result(g, rc, &err);
+    if (g->width < g->most && mlr_clock_ms() - from_ms >= SLOW_MS)
+        widen(g);
     if (--g->n_pending == 0)
         pthread_cond_broadcast(&g->finished);
     return true;
@@ -188,16 +223,6 @@ static void *work(void *arg)
     }
     pthread_mutex_unlock(&g->lock);
     return NULL;
-}
-
-/* One thread more if the queued tasks could use it. What fails here is no failure: the others do the work, or wait does. */
-static void grow_threads(mlr_group *g)
-{
-    if (g->n_threads >= g->width || g->n_idle >= g->n_queued ||
-        mlr_grow(&g->threads, &g->cap_threads, g->n_threads, sizeof *g->threads) < 0)
-        return;
-    if (start_masked(&g->threads[g->n_threads], work, g) == 0)
-        g->n_threads++;
 }
 
 int mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err)

@@ -59,12 +59,24 @@ static la_ssize_t pull(struct archive *tar, void *user, const void **out)
     return ARCHIVE_FATAL;
 }
 
+/* Likewise, past what nobody wants: how many bytes; 0: they must be read. */
+static la_int64_t pass(struct archive *tar, void *user, la_int64_t n)
+{
+    mlr_archive *a = user;
+    uint64_t     passed = a->skims && a->rc == 0 && n > 0 ? mlr_plain_pass(a->plain, (uint64_t)n) : 0;
+
+    (void)tar;
+    if (passed > 0)
+        a->rc = mlr_plain_count(a->plain, passed, &a->cause);
+    return a->rc < 0 ? 0 : (la_int64_t)passed;    /* a failure is told by the next pull */
+}
+
 static int open_tar(mlr_archive *a, mlreg_error **err)
 {
     if ((a->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)) == (locale_t)0 ||
         (a->tar = archive_read_new()) == NULL || archive_read_support_format_tar(a->tar) != ARCHIVE_OK)
         return mlr_error_nomem(err);
-    return archive_read_open(a->tar, a, NULL, pull, NULL) == ARCHIVE_OK ? 0 : fail(a, err);
+    return archive_read_open2(a->tar, a, NULL, pull, pass, NULL) == ARCHIVE_OK ? 0 : fail(a, err);
 }
 
 static mlr_archive_limits with_defaults(const mlr_archive_limits *limits)
@@ -100,6 +112,11 @@ int mlr_archive_open_summed(mlr_reader *r, const mlr_archive_limits *limits, mlr
 out:
     mlr_archive_free(a);
     return rc;
+}
+
+void mlr_archive_skim(mlr_archive *a)
+{
+    a->skims = a->sum == NULL && mlr_plain_is_bare(a->plain);
 }
 
 void mlr_archive_free(mlr_archive *a)
@@ -151,6 +168,10 @@ static int skip_rest(mlr_archive *a, mlreg_error **err)
 {
     int rc;
 
+    if (a->skims && archive_read_data_skip(a->tar) != ARCHIVE_OK)
+        return fail(a, err);
+    if (a->skims)
+        return 0;
     while ((rc = next_block(a, err)) > 0)
         a->at = a->block_at + a->block_bytes;
     return rc;

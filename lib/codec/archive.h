@@ -29,6 +29,8 @@ bool mlr_archive_available(void);              /* built with libarchive */
 int mlr_archive_open(mlr_reader *r, const mlr_archive_limits *limits, mlr_op *op, mlr_archive **out, mlreg_error **err);
 /* The same; `sum` (NULL: none) takes in all that comes out of the compression, up to its end once next has said 0. */
 int mlr_archive_open_summed(mlr_reader *r, const mlr_archive_limits *limits, mlr_sha256 *sum, mlr_op *op, mlr_archive **out, mlreg_error **err);
+/* From here on what nobody reads of a member is passed over, not read, where nothing is packed and nothing summed: for bytes that are known to be right. */
+void mlr_archive_skim(mlr_archive *a);
 /* 1; 0 at the end, and all was sound up to the last byte. */
 int mlr_archive_next(mlr_archive *a, mlr_member *out, mlreg_error **err);
 /* Of the current member, holes as zeros: fewer than `len` only at its end, 0 there. */

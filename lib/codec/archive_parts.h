@@ -13,7 +13,7 @@ struct mlr_archive {
     mlr_plain         *plain;
     mlr_sha256        *sum;                       /* of what comes out of `plain`; or NULL */
     struct archive    *tar;
-    bool               ended;
+    bool               ended, skims;
     uint64_t           members;
     bool               in_header;
     uint64_t           header_bytes;              /* pulled while in_header */

@@ -16,7 +16,7 @@ struct mlr_plain {
     mlr_reader        *reader;
     mlr_op            *op;
     mlr_archive_limits limits;
-    struct archive    *from;
+    struct archive    *from;                      /* NULL: nothing is packed, and the reader's bytes are the tar's */
     bool               ended;
     uint64_t           taken, given;              /* bytes from the reader; bytes that came out */
     int                rc;                        /* what the reader failed with, and its error: libarchive only */
@@ -57,26 +57,26 @@ static la_ssize_t fill(struct archive *from, void *user, const void **out)
     return (la_ssize_t)n;
 }
 
-/* The one filter that the first bytes ask for; no other gets a look at them. */
-static int choose_filter(mlr_plain *p, mlreg_error **err)
+/* By its first bytes, which no other filter gets a look at. NULL: it is not packed. */
+static int find_packing(mlr_plain *p, const char **out, mlreg_error **err)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
     uint8_t              magic[4];
-    const char          *name;
     int64_t              n = mlr_reader_read_at(p->reader, 0, magic, sizeof magic, p->op, err);
-    int                  r;
 
     if (n < 0)
         return (int)n;
-    if (n >= 2 && memcmp(magic, gzip, sizeof gzip) == 0) {
-        name = "gzip";
-        r = archive_read_support_filter_gzip(p->from);
-    } else if (n == 4 && memcmp(magic, zstd, sizeof zstd) == 0) {
-        name = "zstd";
-        r = archive_read_support_filter_zstd(p->from);
-    } else {
-        return 0;
-    }
+    if (n >= 2 && memcmp(magic, gzip, sizeof gzip) == 0)
+        *out = "gzip";
+    else
+        *out = n == 4 && memcmp(magic, zstd, sizeof zstd) == 0 ? "zstd" : NULL;
+    return 0;
+}
+
+static int choose_filter(mlr_plain *p, const char *name, mlreg_error **err)
+{
+    int r = strcmp(name, "gzip") == 0 ? archive_read_support_filter_gzip(p->from) : archive_read_support_filter_zstd(p->from);
+
     if (r == ARCHIVE_OK)
         return 0;
     if (r == ARCHIVE_FATAL)
@@ -89,12 +89,15 @@ static int choose_filter(mlr_plain *p, mlreg_error **err)
 static int start(mlr_plain *p, mlreg_error **err)
 {
     struct archive_entry *whole;
+    const char           *packing = NULL;
     int                   rc, r;
 
+    if ((rc = find_packing(p, &packing, err)) < 0 || packing == NULL)
+        return rc;
     if ((p->from = archive_read_new()) == NULL || archive_read_support_format_raw(p->from) != ARCHIVE_OK ||
         archive_read_support_format_empty(p->from) != ARCHIVE_OK)
         return mlr_error_nomem(err);
-    if ((rc = choose_filter(p, err)) < 0)
+    if ((rc = choose_filter(p, packing, err)) < 0)
         return rc;
     if (archive_read_open(p->from, p, NULL, fill, NULL) != ARCHIVE_OK)
         return broken(p, err);
@@ -147,12 +150,44 @@ int mlr_plain_count(mlr_plain *p, uint64_t n, mlreg_error **err)
     return 0;
 }
 
+/* ---- what is not packed ---- */
+
+bool mlr_plain_is_bare(const mlr_plain *p)
+{
+    return p->from == NULL;
+}
+
+uint64_t mlr_plain_pass(mlr_plain *p, uint64_t n)
+{
+    uint64_t left = p->reader->bytes > p->taken ? p->reader->bytes - p->taken : 0;
+
+    n = n < left ? n : left;
+    p->taken += n;
+    return n;
+}
+
+static int64_t next_bare(mlr_plain *p, const void **block, mlreg_error **err)
+{
+    int64_t n = mlr_reader_read_at(p->reader, p->taken, p->in, sizeof p->in, p->op, err);
+    int     rc;
+
+    if (n <= 0)
+        return n;
+    p->taken += (uint64_t)n;
+    *block = p->in;
+    return (rc = mlr_plain_count(p, (uint64_t)n, err)) < 0 ? rc : n;
+}
+
+/* ---- the bytes ---- */
+
 int64_t mlr_plain_next(mlr_plain *p, const void **block, mlreg_error **err)
 {
     size_t     n = 0;
     la_int64_t offset;
     int        rc, r = p->ended ? ARCHIVE_EOF : ARCHIVE_OK;
 
+    if (p->from == NULL)
+        return next_bare(p, block, err);
     while (r == ARCHIVE_OK && n == 0)
         r = archive_read_data_block(p->from, block, &n, &offset);
     if (r == ARCHIVE_EOF) {

@@ -302,6 +302,7 @@ void mlr_build_free(mlr_build *b)
         mlr_build_layer_done(&b->layers[i]);
     mlr_free(b->layers);
     mlr_build_index_free(b->index);
+    mlr_below_free(b->below);
     mlr_titles_done(&b->titles);
     mlr_descriptor_done(&b->notes);
     mlr_image_free(b->image);

@@ -236,6 +236,8 @@ static int make(mlr_build *b, const mlr_descriptor *subject, mlr_op *op, mlr_man
 
     if (b->index != NULL)
         return (rc = mlr_build_index_prepare(b, op, err)) < 0 ? rc : make_index(b, subject, out, err);
+    if ((rc = mlr_build_check_base(b, op, err)) < 0)
+        return rc;
     return (rc = mlr_build_write_layers(b, op, err)) < 0 ? rc : make_manifest(b, subject, op, out, err);
 }
 

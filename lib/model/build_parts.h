@@ -2,6 +2,7 @@
 #ifndef MLR_MODEL_BUILD_PARTS_H
 #define MLR_MODEL_BUILD_PARTS_H
 #include "codec/archive_pack.h"
+#include "model/below.h"
 #include "model/build.h"
 #include "model/build_index.h"
 #include "model/facts.h"
@@ -24,6 +25,7 @@ struct mlr_build_layer {
     mlr_pack pack;                   /* of the tar */
     mlr_pip *pip;                    /* what the tar is to hold; NULL: something else */
     mlr_reuse reuse;                 /* instead of all these: what an artifact has */
+    bool adapts;                     /* what it becomes depends on the base: it is not remembered by what it is made from */
     bool is_tree, is_blob;           /* what is in the tar: a folder; a file that an artifact has */
     char *made_by;                   /* for an image's history */
     mlr_facts facts;                 /* the rest is found out at commit */
@@ -48,6 +50,7 @@ struct mlr_build {
     mlr_digests *digests;            /* NULL: none */
     mlr_ahead *ahead;                /* NULL: nobody */
     struct mlr_build_base *base;     /* tasks, one for each layer of the base */
+    mlr_below *below;                /* what the base has; NULL: nobody knows */
     const char **paths;              /* of the layers, for it */
     int64_t began_ms;                /* before any file was read */
     bool committed;
@@ -63,6 +66,9 @@ char *mlr_build_path_inside(const char *path);                       /* "/models
 int mlr_build_wrap_file(struct mlr_build_layer *l, mlreg_error **err);
 int mlr_build_wrap_source(struct mlr_build_layer *l, mlreg_error **err);
 int mlr_build_wrap_tree(mlr_build *b, const mlreg_layer_options *o, const char *dir, mlr_op *op, mlreg_error **err);
+/* Before anything is sent: nothing takes the place of what is of another kind in the base, as far as its layers are on this machine. */
+int mlr_build_check_base(mlr_build *b, mlr_op *op, mlreg_error **err);
+int mlr_build_settle(struct mlr_build_layer *l, mlreg_error **err);       /* the same of its tar, where that is made later */
 int mlr_build_write_layers(mlr_build *b, mlr_op *op, mlreg_error **err);   /* and fills in facts and descriptors */
 int mlr_build_write_tar(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);   /* one of them */
 int mlr_build_write_pip(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err);

@@ -55,7 +55,7 @@ int mlr_build_add_pip(mlr_build *b, const mlreg_pip_options *o, const char *requ
 static int find_key(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err)
 {
     char text[MLR_DIGEST_TEXT + 32];
-    int rc = mlr_pip_key(l->pip, op, &l->key, err);
+    int rc = l->adapts ? 0 : mlr_pip_key(l->pip, op, &l->key, err);
 
     if (rc <= 0) {
         l->key.text[0] = '\0';
@@ -75,7 +75,8 @@ int mlr_build_write_pip(struct mlr_build_layer *l, mlr_op *op, mlreg_error **err
     if (rc != 0)
         return rc < 0 ? rc : 0;
     if ((rc = mlr_pip_install(l->pip, op, err)) < 0 || (rc = mlr_tarlayer_new(l->of->epoch_s, &l->tar, err)) < 0 ||
-        (rc = mlr_tarlayer_add_tree(l->tar, l->title, l->pip->dir, op, err)) < 0 || (rc = mlr_tarlayer_plan(l->tar, err)) < 0)
+        (rc = mlr_tarlayer_add_tree(l->tar, l->title, l->pip->dir, op, err)) < 0 || (rc = mlr_tarlayer_plan(l->tar, err)) < 0 ||
+        (rc = mlr_build_settle(l, err)) < 0)
         return rc;
     return mlr_build_write_tar(l, op, err);
 }

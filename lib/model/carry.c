@@ -4,20 +4,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/counted.h"
+#include "model/foreign.h"
 #include "place/absent.h"
-
-/* A reader's bytes fail in the hands of the other place: wrong ones are still the doing of where they came from, unless the other end
- * of a line says that they did not arrive. */
-static int blame(const mlr_place *from, int rc, mlreg_error **err, mlreg_error **why)
-{
-    if (rc == MLREG_EDIGEST && *why != NULL && (*why)->http_status == 0) {
-        mlr_free((*why)->place);
-        (*why)->place = NULL;
-        mlr_error_at(why, rc, from->name);
-    }
-    mlr_error_move(err, why);
-    return rc;
-}
 
 static int move(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
@@ -32,7 +20,7 @@ static int move(mlr_place *from, const mlr_blob *a, mlr_place *to, const mlr_blo
     if (rc == 0)
         mlr_counted_rest(r, op);
     mlr_reader_free(r);
-    return blame(from, rc, err, &why);
+    return mlr_foreign_blame(from, rc, err, &why);
 }
 
 /* 1: what `from` has becomes known to `to` without being moved. */
@@ -180,65 +168,23 @@ int mlr_carry_leave_foreign(mlr_place *from, const mlr_blob *a, const char *url,
     return rc < 0 ? rc : 0;
 }
 
-static int from_url(mlr_place *via, const mlr_blob *a, const char *url, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
+struct written { mlr_place *to; const mlr_blob *as; };
+
+static int write_foreign(void *user, mlr_reader **r, mlr_op *op, mlreg_error **err)
 {
-    mlr_reader *inner = NULL, *r = NULL;
-    mlreg_error *why = NULL;
-    int rc = mlr_place_blob_at(via, a, url, &inner, &why);
+    const struct written *w = user;
 
-    if (rc == 0 && (rc = mlr_counted_new(inner, via->name, &r, &why)) < 0)
-        mlr_reader_free(inner);
-    if (rc == 0 && (rc = mlr_place_blob_write(to, b, r, op, &why)) == 0)
-        mlr_counted_rest(r, op);
-    mlr_reader_free(r);
-    mlr_error_hint(&why, rc, "the layer is not to be distributed, so it must come from %s", url);
-    return blame(via, rc, err, &why);
-}
-
-static int from_urls(mlr_place *via, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
-{
-    mlreg_error *why = NULL;
-    int rc = MLREG_ENOTFOUND;
-
-    for (size_t i = 0; i < d->n_urls && rc < 0 && rc != MLREG_ECANCELLED; i++) {
-        mlr_error_done(why);
-        why = NULL;
-        rc = from_url(via, a, d->urls[i], to, b, op, &why);
-    }
-    mlr_error_move(err, &why);
-    return rc;
-}
-
-/* Whoever asks the address is the registry that named it, which may have the layer all the same; where nobody knows that
- * one any more, nobody in particular. */
-static int from_record(mlr_place *from, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
-{
-    mlr_absent where = { NULL, NULL, NULL };
-    mlr_blob   there = *a;
-    mlr_place *via = NULL;
-    int        rc;
-
-    if ((rc = mlr_absent_find(from, &a->digest, &where, err)) == 0)
-        rc = mlr_absent_at(d->urls[0], &where, err);
-    if (rc == 1 && (rc = mlr_absent_open(&where, to->rt, op, &via, err)) == 0) {
-        there.repo = where.repo;
-        if (where.location[0] != '\0' && mlr_place_blob_has(via, &there, op, NULL) == 1)
-            rc = move(via, &there, to, b, op, err);
-        else
-            rc = from_urls(via, &there, d, to, b, op, err);
-    }
-    mlr_place_close(via);
-    mlr_absent_done(&where);
-    return rc;
+    return mlr_place_blob_write(w->to, w->as, *r, op, err);
 }
 
 int mlr_carry_foreign(mlr_place *from, const mlr_blob *a, const mlr_descriptor *d, mlr_place *to, const mlr_blob *b, mlr_op *op, mlreg_error **err)
 {
+    struct written w = { to, b };
     int rc = there_already(from, a, to, b, op, err);
 
     if (rc == 1)
         count(b, op);
     else if (rc == 0 && (rc = mlr_place_blob_has(from, a, op, err)) >= 0)
-        rc = rc == 1 ? move(from, a, to, b, op, err) : mlr_place_asks(from) ? from_urls(from, a, d, to, b, op, err) : from_record(from, a, d, to, b, op, err);
+        rc = rc == 1 ? move(from, a, to, b, op, err) : mlr_foreign_bring(from, a, d, to->rt, write_foreign, &w, op, err);
     return rc < 0 ? rc : 0;
 }

@@ -17,6 +17,7 @@
 #include "model/titles.h"
 #include "model/unpack.h"
 #include "model/wide.h"
+#include "place/absent.h"
 #include "place/partdir.h"
 
 struct checkout;
@@ -54,6 +55,7 @@ static mlr_blob blob_of(const struct file *f)
 /* Wrong bytes are the place's doing, whoever found out. */
 static int blame(struct file *f, int rc, mlreg_error **err)
 {
+    mlr_absent_hint(f->layer, MLR_ABSENT_COPY, rc, err);
     return rc == MLREG_EDIGEST ? mlr_error_at(err, rc, f->of->place->name) : rc;
 }
 

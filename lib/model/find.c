@@ -199,7 +199,7 @@ static int read_layer(struct finding *x, const mlr_descriptor *layer, mlreg_erro
         rc = read_whole(x, &b, layer, &why);
     }
     mlr_error_move(err, &why);
-    mlr_absent_hint(layer, rc, err);
+    mlr_absent_hint(layer, MLR_ABSENT_COPY, rc, err);
     return mlr_error_subject(err, mlr_error_at(err, rc, x->place->name), layer->digest.text);
 }
 

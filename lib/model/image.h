@@ -21,6 +21,7 @@ const char *mlr_image_foreign_platform(const mlr_image *i);     /* NULL: this ma
 int  mlr_image_set_base(mlr_image *i, mlr_place *from, const char *repo, const mlr_manifest *m, const char *config, size_t len, mlreg_error **err);
 size_t mlr_image_n_base(const mlr_image *i);
 const mlr_reuse *mlr_image_base_layer(const mlr_image *i, size_t n);
+int  mlr_image_base_diff_id(const mlr_image *i, size_t n, mlr_digest *out, mlreg_error **err);
 const mlr_digest *mlr_image_base_digest(const mlr_image *i);   /* of its manifest; NULL: none */
 /* After the last set: EINVAL for a base that is not for the wanted platform. */
 int  mlr_image_check(const mlr_image *i, mlreg_error **err);

@@ -163,6 +163,11 @@ const mlr_reuse *mlr_image_base_layer(const mlr_image *i, size_t n)
     return &i->layers[n];
 }
 
+int mlr_image_base_diff_id(const mlr_image *i, size_t n, mlr_digest *out, mlreg_error **err)
+{
+    return mlr_digest_parse(mlr_json_string(mlr_json_at(mlr_json_get(mlr_json_get(i->base, "rootfs"), "diff_ids"), n)), out, err);
+}
+
 const mlr_digest *mlr_image_base_digest(const mlr_image *i)
 {
     return i->base != NULL ? &i->base_digest : NULL;

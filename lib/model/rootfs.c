@@ -209,7 +209,7 @@ static void release(struct unpacking *u)
 
 int mlr_rootfs_unpack(mlr_place *p, const char *repo, const mlr_manifest *m, const char *dir, const mlr_rootfs *how, mlr_op *op, mlreg_error **err)
 {
-    struct unpacking u = { .from = { p, repo, m, NULL, dir, how->layers, how->n_layers }, .dir = dir, .parent_fd = -1, .op = op,
+    struct unpacking u = { .from = { p, repo, m, NULL, dir, how->layers, how->n_layers, how->foreign }, .dir = dir, .parent_fd = -1, .op = op,
         .work = { .root = -1, .owners = how->owners, .members_left = MEMBERS_MAX, .bytes_left = BYTES_MAX, .op = op } };
     int rc;
 

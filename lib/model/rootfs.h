@@ -8,6 +8,7 @@ int mlr_rootfs_check(const mlr_manifest *m, mlreg_error **err);   /* ENOTSUP for
 typedef struct mlr_rootfs {
     const char *path;              /* only what lies there in the image; NULL or "/": all of it */
     const char *const *layers; size_t n_layers;   /* digests: only these of its layers; none: all */
+    bool foreign;                  /* layers that are not to be distributed are fetched from their addresses, where the place lacks them */
     bool owners;                   /* owners and set-uid bits as in the image: for root alone */
 } mlr_rootfs;
 /* `dir` is not there yet, or is an empty folder; its parent is there. Everything is unpacked beside it and gets its name at the end: until then, and after any failure,

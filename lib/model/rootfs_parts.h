@@ -56,6 +56,7 @@ typedef struct mlr_rootfs_source {
     const mlr_digest *diff_ids;                  /* one for each layer */
     const char *dir;                             /* for messages */
     const char *const *layers; size_t n_layers;  /* as in mlr_rootfs */
+    bool foreign;                                /* likewise */
 } mlr_rootfs_source;
 int mlr_rootfs_take(const mlr_rootfs_source *from, mlr_rootfs_work *w, mlreg_error **err);
 

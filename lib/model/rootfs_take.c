@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/counted.h"
+#include "model/foreign.h"
 #include "model/modelpack.h"
 #include "model/unpack.h"
 #include "place/absent.h"
@@ -70,14 +71,38 @@ static int at_layer(const struct taking *t, size_t i, int rc, mlreg_error **err)
 
     if (rc != MLREG_EIO && rc != MLREG_EDENIED)
         mlr_error_at(err, rc, t->from->place->name);
-    mlr_absent_hint(d, rc, err);
+    mlr_absent_hint(d, "MLREG_UNPACK_FOREIGN", rc, err);
     return mlr_error_subject(err, rc, d->digest.text);
+}
+
+struct landing { struct taking *of; size_t layer; };
+
+static int land(void *user, mlr_reader **r, mlr_op *op, mlreg_error **err)
+{
+    const struct landing *l = user;
+    struct taking *t = l->of;
+    const mlr_ground ground = { t->work->root, t->from->dir };
+
+    return mlr_unpack_bring(&t->parts[l->layer].bytes, t->from->place->rt, r, &t->from->manifest->layers[l->layer], &ground, op, err);
+}
+
+/* One that was not found, from where it is instead, if it is asked for: rc then. */
+static int bring_foreign(struct taking *t, size_t i, const mlr_blob *b, int rc, mlreg_error **why)
+{
+    const mlr_descriptor *d = &t->from->manifest->layers[i];
+    struct landing l = { t, i };
+
+    if (rc != MLREG_ENOTFOUND || !t->from->foreign || !mlr_descriptor_is_foreign(d))
+        return rc;
+    mlr_error_done(*why);
+    *why = NULL;
+    return mlr_foreign_bring(t->from->place, b, d, t->from->place->rt, land, &l, t->work->op, why);
 }
 
 static int bring(struct taking *t, size_t i, mlreg_error **err)
 {
     const mlr_descriptor *d = &t->from->manifest->layers[i];
-    const mlr_ground ground = { t->work->root, t->from->dir };
+    struct landing l = { t, i };
     mlr_place *from = t->from->place;
     mlr_blob b = { t->from->repo, d->digest, d->bytes, d->media_type };
     struct part *p = &t->parts[i];
@@ -89,10 +114,13 @@ static int bring(struct taking *t, size_t i, mlreg_error **err)
     do {
         mlr_unpack_done(&p->bytes);
         if ((rc = mlr_counted_open(from, &b, t->work->op, &p->counted, &why)) == 0)
-            rc = mlr_unpack_bring(&p->bytes, from->rt, &p->counted, d, &ground, t->work->op, &why);
+            rc = land(&l, &p->counted, t->work->op, &why);
     } while (mlr_counted_again(from, &b, rc, &p->counted, t->work->op, &why));
-    if (rc < 0)
+    if (rc < 0) {
         mlr_reader_free(p->counted);
+        p->counted = NULL;
+        rc = bring_foreign(t, i, &b, rc, &why);
+    }
     p->brought = rc == 0;
     mlr_error_move(err, &why);
     return at_layer(t, i, rc, err);

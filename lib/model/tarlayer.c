@@ -25,7 +25,7 @@ int mlr_tarlayer_new(int64_t mtime_s, mlr_tarlayer **out, mlreg_error **err)
     return 0;
 }
 
-static void item_done(struct mlr_tar_item *i)
+void mlr_tarlayer_item_done(struct mlr_tar_item *i)
 {
     mlr_free((char *)i->m.name);
     mlr_free((char *)i->m.link);
@@ -38,7 +38,7 @@ void mlr_tarlayer_free(mlr_tarlayer *t)
     if (t == NULL)
         return;
     for (size_t i = 0; i < t->n; i++)
-        item_done(&t->items[i]);
+        mlr_tarlayer_item_done(&t->items[i]);
     mlr_free(t->items);
     mlr_free(t);
 }
@@ -67,7 +67,7 @@ int mlr_tarlayer_put(mlr_tarlayer *t, struct mlr_tar_item item, const char *name
     if (rc == 0 && (item.m.name == NULL || (link != NULL && item.m.link == NULL) || mlr_grow(&t->items, &t->cap, t->n, sizeof *t->items) < 0))
         rc = mlr_error_nomem(err);
     if (rc < 0) {
-        item_done(&item);
+        mlr_tarlayer_item_done(&item);
         return rc;
     }
     t->items[t->n++] = item;
@@ -78,35 +78,6 @@ int mlr_tarlayer_put(mlr_tarlayer *t, struct mlr_tar_item item, const char *name
 int mlr_tarlayer_put_folder(mlr_tarlayer *t, const char *name, unsigned mode, mlreg_error **err)
 {
     return mlr_tarlayer_put(t, (struct mlr_tar_item){ .m = { .kind = MLR_MEMBER_DIR, .mode = mode } }, name, NULL, err);
-}
-
-/* Links to /usr in the usual base: a folder of this name would take the link's place, and all that is in it would be gone. */
-static bool may_be_link(const char *top, size_t len)
-{
-    static const char *const merged[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
-
-    for (size_t i = 0; i < sizeof merged / sizeof *merged; i++)
-        if (strlen(merged[i]) == len && memcmp(merged[i], top, len) == 0)
-            return true;
-    return false;
-}
-
-/* They are named because some unpackers give a folder that nobody named a mode that only root can enter. */
-int mlr_tarlayer_put_parents(mlr_tarlayer *t, const char *name, mlreg_error **err)
-{
-    int rc = 0;
-
-    for (const char *slash = strchr(name, '/'); slash != NULL && rc == 0; slash = strchr(slash + 1, '/')) {
-        char *parent;
-
-        if (may_be_link(name, (size_t)(strchr(name, '/') - name)))
-            return 0;
-        if ((parent = mlr_strndup(name, (size_t)(slash - name))) == NULL)
-            return mlr_error_nomem(err);
-        rc = mlr_tarlayer_put_folder(t, parent, 0755, err);
-        mlr_free(parent);
-    }
-    return rc;
 }
 
 /* Opened once, so that what cannot be read is said now. */
@@ -132,7 +103,7 @@ int mlr_tarlayer_add_file(mlr_tarlayer *t, const char *name, const char *path, m
 {
     int rc = check_name(name, err);
 
-    if (rc < 0 || (rc = mlr_tarlayer_put_parents(t, name, err)) < 0)
+    if (rc < 0 || (rc = mlr_tarlayer_put_parents(t, name, false, err)) < 0)
         return rc;
     return mlr_tarlayer_put_file(t, name, path, err);
 }
@@ -145,7 +116,7 @@ static int put_reader(mlr_tarlayer *t, const char *name, struct mlr_tar_item ite
     item.m.bytes = r->bytes;
     item.bytes = r;
 
-    if (rc < 0 || (rc = mlr_tarlayer_put_parents(t, name, err)) < 0) {
+    if (rc < 0 || (rc = mlr_tarlayer_put_parents(t, name, false, err)) < 0) {
         mlr_reader_free(r);
         return rc;
     }
@@ -184,7 +155,8 @@ static int drop_doubles(mlr_tarlayer *t, mlreg_error **err)
         if (last->m.kind != MLR_MEMBER_DIR || now->m.kind != MLR_MEMBER_DIR)
             return mlr_error_set(err, MLREG_EINVAL, "\"%s\" would be in one layer twice", now->m.name);
         last->m.mode |= now->m.mode;
-        item_done(now);
+        last->implied &= now->implied;
+        mlr_tarlayer_item_done(now);
     }
     t->n = n;
     return 0;

@@ -3,6 +3,7 @@
 #define MLR_MODEL_TARLAYER_H
 #include <stdbool.h>
 #include "base/reader.h"
+#include "codec/archive.h"
 #include "codec/digest.h"
 
 /* Members are sorted by name, owned by 0:0 and have one time. A file's bytes begin at a page of the tar where it is the only one in
@@ -19,6 +20,9 @@ int  mlr_tarlayer_add_blob(mlr_tarlayer *t, const char *name, mlr_reader *r, con
 /* All below a folder as it is: hidden ones too, links as links, empty folders. EINVAL for a FIFO, socket or device. */
 int  mlr_tarlayer_add_tree(mlr_tarlayer *t, const char *name, const char *dir, mlr_op *op, mlreg_error **err);
 
+/* Asks of every member, once it is laid out, whether it may be there: 1 leaves it out, which only a folder that was implied may be; a code ends it. */
+typedef int (*mlr_tarlayer_ask)(void *user, const mlr_member *m, bool implied, mlreg_error **err);
+int  mlr_tarlayer_settle(mlr_tarlayer *t, mlr_tarlayer_ask ask, void *user, mlreg_error **err);
 /* After the last: sorts, and lays out. EINVAL where two are the same. */
 int  mlr_tarlayer_plan(mlr_tarlayer *t, mlreg_error **err);
 uint64_t mlr_tarlayer_bytes(const mlr_tarlayer *t);

@@ -1,4 +1,4 @@
-/* model/tarlayer_parts.h - what a tar in the making is made of; for tarlayer.c, tarlayer_tree.c and tarlayer_reader.c alone. */
+/* model/tarlayer_parts.h - what a tar in the making is made of; for tarlayer*.c alone. */
 #ifndef MLR_MODEL_TARLAYER_PARTS_H
 #define MLR_MODEL_TARLAYER_PARTS_H
 #include <sys/stat.h>
@@ -12,6 +12,7 @@ struct mlr_tar_item {
     mlr_digest digest;               /* of these bytes; "": nobody said */
     struct stat seen;                /* of the file, when it was added */
     uint64_t at, data_at;            /* where its headers and its bytes begin */
+    bool implied;                    /* a folder that was not asked for, but leads to what was */
 };
 struct mlr_tarlayer {
     int64_t mtime_s;
@@ -23,6 +24,7 @@ struct mlr_tarlayer {
 int  mlr_tarlayer_put(mlr_tarlayer *t, struct mlr_tar_item item, const char *name, const char *link, mlreg_error **err);
 int  mlr_tarlayer_put_file(mlr_tarlayer *t, const char *name, const char *path, mlreg_error **err);
 int  mlr_tarlayer_put_folder(mlr_tarlayer *t, const char *name, unsigned mode, mlreg_error **err);
-int  mlr_tarlayer_put_parents(mlr_tarlayer *t, const char *name, mlreg_error **err);
+int  mlr_tarlayer_put_parents(mlr_tarlayer *t, const char *name, bool itself, mlreg_error **err);   /* itself: it is a folder that leads to others, too */
+void mlr_tarlayer_item_done(struct mlr_tar_item *i);
 bool mlr_tarlayer_aligned(const mlr_tarlayer *t, const struct mlr_tar_item *item);
 #endif

@@ -71,7 +71,7 @@ int mlr_tarlayer_add_tree(mlr_tarlayer *t, const char *name, const char *dir, ml
 {
     int rc = 0;
 
-    if (name[0] != '\0' && (rc = mlr_tarlayer_put_parents(t, name, err)) == 0)
-        rc = mlr_tarlayer_put_folder(t, name, 0755, err);
+    if (name[0] != '\0')
+        rc = mlr_tarlayer_put_parents(t, name, true, err);
     return rc < 0 ? rc : walk(t, name, dir, 0, op, err);
 }

@@ -157,11 +157,11 @@ int mlr_absent_at(const char *url, mlr_absent *out, mlreg_error **err)
     return set("", "", url, out, err);
 }
 
-int mlr_absent_hint(const mlr_descriptor *d, int rc, mlreg_error **err)
+int mlr_absent_hint(const mlr_descriptor *d, const char *how, int rc, mlreg_error **err)
 {
     if (rc != MLREG_ENOTFOUND || !mlr_descriptor_is_foreign(d))
         return rc;
-    return mlr_error_hint(err, rc, "the layer is not to be distributed: a copy with MLREG_COPY_FOREIGN fetches it from %s", d->urls[0]);
+    return mlr_error_hint(err, rc, "the layer is not to be distributed: %s fetches it from %s", how, d->urls[0]);
 }
 
 /* Scheme, host and port of an address. */

@@ -27,6 +27,7 @@ int  mlr_absent_of(const mlr_place *p, const char *repo, mlr_absent *out, mlreg_
 int  mlr_absent_at(const char *url, mlr_absent *out, mlreg_error **err);                       /* nothing but the address: 1 */
 /* The place of the record; where there is none, whoever answers at the address, which then serves mlr_place_blob_at alone. */
 int  mlr_absent_open(const mlr_absent *a, mlr_runtime *rt, mlr_op *op, mlr_place **out, mlreg_error **err);
-/* A foreign layer that was not found: what to do about it. Gives back rc. */
-int  mlr_absent_hint(const mlr_descriptor *d, int rc, mlreg_error **err);
+/* A foreign layer that was not found: what to do about it, and `how` it would come. Gives back rc. */
+#define MLR_ABSENT_COPY "a copy with MLREG_COPY_FOREIGN"
+int  mlr_absent_hint(const mlr_descriptor *d, const char *how, int rc, mlreg_error **err);
 #endif

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "codec/xxh.h"
+#include "place/claims.h"
 #include "place/gather.h"
 
 #define DIR_MODE          0755
@@ -126,6 +127,7 @@ void mlr_disk_close(mlr_place *p)
     mlr_disk *disk = (mlr_disk *)p;
 
     mlr_gather_free(disk->gather);
+    mlr_claims_free(disk->claims);
     mlr_inflight_free(disk->inflight);
     mlr_folder_done(&disk->pool);
     mlr_folder_done(&disk->root);

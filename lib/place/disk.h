@@ -13,6 +13,7 @@ typedef struct mlr_disk {
     char       *gate, *notes;      /* paths, place/inflight.h */
     mlr_inflight *inflight;        /* NULL: read only */
     struct mlr_gather *gather;     /* likewise */
+    struct mlr_claims *claims;     /* NULL: read only, or no store */
     const char *quarantine;        /* where fsck moves bad blobs, from root */
     /* The repository of that name; nothing is made. EINVAL for a name that cannot be one here. `name` must outlive it. */
     int (*repository)(const struct mlr_disk *disk, const char *name, mlr_repodir *out, mlreg_error **err);

@@ -57,18 +57,16 @@ int mlr_folder_open(const mlr_folder *f, const char *name, int flags, int *fd, m
 
 int mlr_folder_look(const mlr_folder *f, const char *name, struct stat *out, mlreg_error **err)
 {
-    mlreg_error *why = NULL;
-    int          fd, rc = mlr_folder_open(f, name, O_PATH, &fd, &why);
+    char *path = from_top(f, name);
+    int   rc;
 
-    if (rc == 0) {
-        rc = mlr_fs_stat_fd(fd, name, out, &why);
-        mlr_fs_close(fd);
-    }
-    if (rc == 0 || rc == MLREG_ENOTFOUND) {
-        mlr_error_done(why);
-        return rc == 0;
-    }
-    mlr_error_move(err, &why);
+    if (path == NULL)
+        return mlr_error_nomem(err);
+    if (path[0] != 0)
+        rc = mlr_beneath_look(f->top, path, out, err);
+    else if ((rc = mlr_fs_stat_fd(f->top, f->path, out, err)) == 0)
+        rc = 1;
+    mlr_free(path);
     return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "place/claims.h"
 #include "place/disk.h"
 #include "place/repoblobs.h"
 
@@ -44,9 +45,16 @@ int mlr_gather_new(mlr_disk *disk, mlr_gather **out, mlreg_error **err)
     return 0;
 }
 
-static void drop(struct batch *b)
+static void give_claim(const mlr_gather *g, const mlr_digest *d)
+{
+    if (g->disk->claims != NULL)
+        mlr_claims_give(g->disk->claims, d);
+}
+
+static void drop(const mlr_gather *g, struct batch *b)
 {
     for (size_t i = 0; b != NULL && i < b->n; i++) {
+        give_claim(g, &b->blobs[i].digest);
         mlr_temp_done(&b->blobs[i].temp);
         mlr_free(b->blobs[i].repo);
     }
@@ -57,7 +65,7 @@ void mlr_gather_free(mlr_gather *g)
 {
     if (g == NULL)
         return;
-    drop(g->now);
+    drop(g, g->now);
     mlr_fs_close(g->fd);
     pthread_mutex_destroy(&g->lock);
     mlr_free(g);
@@ -108,7 +116,7 @@ static int publish(const mlr_gather *g, struct batch *b, mlr_op *op, mlreg_error
     for (size_t i = 0; rc == 0 && b != NULL && i < b->n; i++)
         if (b->blobs[i].temp.fd >= 0)
             rc = publish_for(g, b, i, op, err);
-    drop(b);
+    drop(g, b);
     return rc;
 }
 
@@ -134,15 +142,25 @@ static struct batch *take(mlr_gather *g)
     return b;
 }
 
-int mlr_gather_end(mlr_gather *g, mlr_op *op, mlreg_error **err)
+static int publish_all(mlr_gather *g, bool is_end, mlr_op *op, mlreg_error **err)
 {
     struct batch *b;
 
     pthread_mutex_lock(&g->lock);
-    g->depth--;
+    g->depth -= is_end;
     b = take(g);
     pthread_mutex_unlock(&g->lock);
     return publish(g, b, op, err);
+}
+
+int mlr_gather_end(mlr_gather *g, mlr_op *op, mlreg_error **err)
+{
+    return publish_all(g, true, op, err);
+}
+
+int mlr_gather_flush(mlr_gather *g, mlr_op *op, mlreg_error **err)
+{
+    return publish_all(g, false, op, err);
 }
 
 bool mlr_gather_wants(mlr_gather *g, uint64_t bytes)
@@ -169,6 +187,7 @@ int mlr_gather_add(mlr_gather *g, const char *repo, const mlr_digest *d, uint64_
     if (name == NULL || g->now == NULL) {
         rc = mlr_error_nomem(err);
         mlr_free(name);
+        give_claim(g, d);
     } else {
         g->now->blobs[g->now->n++] = (struct waiting){ name, *d, bytes, *t };
         *t = (mlr_temp)MLR_TEMP_INIT;

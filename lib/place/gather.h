@@ -15,6 +15,9 @@ void mlr_gather_free(mlr_gather *g);                 /* what was not published i
 int  mlr_gather_begin(mlr_gather *g, mlreg_error **err);
 int  mlr_gather_end(mlr_gather *g, mlr_op *op, mlreg_error **err);
 bool mlr_gather_wants(mlr_gather *g, uint64_t bytes);
-/* A file that was received and checked; *t is empty then. May publish all that waits. */
+/* All that waits, now. */
+int  mlr_gather_flush(mlr_gather *g, mlr_op *op, mlreg_error **err);
+/* A file that was received and checked; *t is empty then. May publish all that waits. Gives back the claim on it, once it is published or
+ * given up. */
 int  mlr_gather_add(mlr_gather *g, const char *repo, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op, mlreg_error **err);
 #endif

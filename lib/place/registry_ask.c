@@ -107,7 +107,11 @@ int mlr_ask_fetch(mlr_ask *a, mlr_registry *g, mlr_op *op, mlr_buf *body, mlr_ex
 
 int mlr_ask_refused(const mlr_ask *a, mlr_registry *g, mlr_exchange *x, mlr_op *op, mlreg_error **err)
 {
-    return mlr_client_refused(g->client, x, a->what, op, err);
+    int rc = mlr_client_refused(g->client, x, a->what, op, err);
+
+    if (mlr_exchange_status(x) == 405 && (strcmp(a->call.request.method, "POST") == 0 || strcmp(a->call.request.method, "PUT") == 0))
+        mlr_error_hint(err, rc, "it can only be read, for now or by its setup: push elsewhere, or ask who runs it");
+    return rc;
 }
 
 void mlr_ask_done(mlr_ask *a)

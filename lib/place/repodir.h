@@ -15,6 +15,7 @@ typedef struct mlr_repodir {
     const char *receiving;         /* the directory in which blobs are received; NULL: the repository's own */
     mlr_inflight *inflight;        /* NULL: read only */
     struct mlr_gather *gather;     /* NULL: every blob is published when it comes */
+    struct mlr_claims *claims;     /* NULL: small blobs come as often as they are asked for at once */
     mlr_runtime *rt;
 } mlr_repodir;
 void mlr_repodir_done(mlr_repodir *r);

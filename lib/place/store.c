@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "place/absent.h"
 #include "place/blobdir.h"
+#include "place/claims.h"
 #include "place/disk.h"
 #include "place/fsck.h"
 #include "place/gc.h"
@@ -26,7 +27,8 @@
 static int store_repository(const mlr_disk *disk, const char *name, mlr_repodir *out, mlreg_error **err)
 {
     mlr_repodir r = { .own = MLR_FOLDER_INIT, .copy = MLR_FOLDER_INIT, .name = name, .pool = &disk->pool,
-                      .receiving = disk->receiving, .inflight = disk->inflight, .gather = disk->gather, .rt = disk->place.rt };
+                      .receiving = disk->receiving, .inflight = disk->inflight, .gather = disk->gather, .claims = disk->claims,
+                      .rt = disk->place.rt };
     char       *path = NULL, *copy = NULL;
     int         rc;
 
@@ -209,6 +211,15 @@ static int check_store(const mlr_disk *disk, const char *dir, bool create, mlreg
     return rc;
 }
 
+static int be_writable(mlr_disk *disk, mlreg_error **err)
+{
+    char *claims = mlr_folder_path(&disk->pool, "locks/claims");
+    int   rc = claims != NULL ? mlr_claims_new(claims, &disk->claims, err) : mlr_error_nomem(err);
+
+    mlr_free(claims);
+    return rc < 0 ? rc : mlr_disk_be_writable(disk, err);
+}
+
 static int name_private_parts(mlr_disk *disk, mlreg_error **err)
 {
     if ((disk->receiving = mlr_folder_path(&disk->pool, "partial")) == NULL ||
@@ -216,7 +227,7 @@ static int name_private_parts(mlr_disk *disk, mlreg_error **err)
         (disk->gate = mlr_folder_path(&disk->pool, "locks/gate")) == NULL)
         return mlr_error_nomem(err);
     disk->quarantine = PRIVATE "/quarantine";
-    return disk->place.read_only ? 0 : mlr_disk_be_writable(disk, err);
+    return disk->place.read_only ? 0 : be_writable(disk, err);
 }
 
 int mlr_store_open(const char *dir, const mlreg_session_options *o, mlr_runtime *rt, mlr_op *op, mlr_place **out,

@@ -220,6 +220,25 @@ static void test_beneath__a_link_on_the_way_is_refused(void **state)
     assert_int_equal(bed_count(in_root("real")), 1);
 }
 
+static void test_beneath__a_look_tells_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct stat     st;
+
+    assert_int_equal(mlr_beneath_mkdirs(f->root, "dir", 0700, NULL), 0);
+    make(f, "dir/file", "four");
+    assert_int_equal(symlink("dir", in_root("alias")), 0);
+    assert_int_equal(mlr_beneath_look(f->root, "dir/file", &st, NULL), 1);
+    assert_int_equal(st.st_size, 4);
+    assert_int_equal(mlr_beneath_look(f->root, "dir", &st, NULL), 1);
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(mlr_beneath_look(f->root, "dir/other", &st, NULL), 0);
+    assert_int_equal(mlr_beneath_look(f->root, "none/file", &st, NULL), 0);
+    assert_int_equal(mlr_beneath_look(f->root, "alias/file", &st, NULL), MLREG_EDENIED);
+    assert_int_equal(mlr_beneath_look(f->root, "alias", &st, NULL), MLREG_EDENIED);
+    assert_int_equal(mlr_beneath_look(f->root, "../outside", &st, NULL), MLREG_EINVAL);
+}
+
 static void test_beneath__mkdirs_makes_what_is_missing(void **state)
 {
     struct fixture *f = *state;
@@ -450,6 +469,7 @@ int main(void)
         EVERYWHERE(test_beneath__a_link_at_the_end_is_refused),
         EVERYWHERE(test_beneath__a_link_that_is_in_the_way_of_a_new_file_exists),
         EVERYWHERE(test_beneath__a_link_on_the_way_is_refused),
+        EVERYWHERE(test_beneath__a_look_tells_what_is_there),
         EVERYWHERE(test_beneath__mkdirs_makes_what_is_missing),
         EVERYWHERE(test_beneath__parent_gives_directory_and_last_component),
         EVERYWHERE(test_beneath__unlink_removes_the_name_only),

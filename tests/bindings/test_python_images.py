@@ -3,14 +3,16 @@ import json
 import mmap
 import os
 import pathlib
+import shlex
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import unittest.mock
 import zipfile
 
-from bed.house import ROOT
+from bed.house import PROGRAM, ROOT
 from bindings.python_bed import MODEL, OPEN_REGISTRIES, PACKAGE, Case, has, mlreg
 
 EXAMPLE = ROOT / "examples" / "image.py"
@@ -83,6 +85,18 @@ class Images(Case):
             self.assertEqual(self.store.copy("svc:v2", memory).layers[-1].digest, foreign)
             self.assertRaises(mlreg.DeniedError, self.store.copy, "svc:v2", memory, "svc:v3", foreign=True)
 
+    def test_image__a_foreign_layer_is_unpacked_if_that_is_asked_for(self):
+        manifest = self.image().manifest
+        manifest["layers"][0].update({"mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar", "urls": ["http://127.0.0.1:9/layer.tar"]})
+        self.store.put("svc:v2", json.dumps(manifest).encode())
+        with mlreg.Session("memory:") as memory:
+            copied = self.store.copy("svc:v2", memory)
+            with self.assertRaises(mlreg.NotFoundError) as caught:
+                copied.unpack_image(self.dir / "root")
+            self.assertIn("MLREG_UNPACK_FOREIGN fetches it from http://127.0.0.1:9/layer.tar", caught.exception.hint)
+            self.assertRaises(mlreg.DeniedError, copied.unpack_image, self.dir / "root", foreign=True)
+        self.assertFalse((self.dir / "root").exists())
+
     def test_image__words_that_are_none_are_refused(self):
         self.assertRaisesRegex(mlreg.InvalidError, "a kind is one of 'artifact', 'image', 'index', not 'picture'", self.store.build, kind="picture")
         with self.store.build(kind="image") as builder:
@@ -110,6 +124,35 @@ class Images(Case):
             ca_file = os.environ.get("MLREG_TEST_CA_FILE") if location.startswith("https") else None
             with self.subTest(location), mlreg.Session(location, ca_file=ca_file) as hub:
                 self.check_files(self.image(f"python/{os.getpid()}-image:v1", place=hub))
+
+    def quicker(self, *command):
+        """What is run in place of a Python with pip: somebody else is at work, and then something is installed."""
+        script = self.dir / "python-in-place"
+        script.write_text(f'#!/bin/sh\nfor word; do if [ "$target" = next ]; then target=$word; elif [ "$word" = --target ]; then target=next; fi; done\n'
+                          f'[ -z "$target" ] || {{ {shlex.join(map(str, command))} >/dev/null && echo 1 >"$target/it.py"; }}\n')
+        script.chmod(0o755)
+        return unittest.mock.patch.dict(os.environ, PATH=f"{self.dir}:{os.environ['PATH']}")
+
+    def check_moved_meanwhile(self, place, repo, program):
+        """The tag is where it was to be when the commit begins, and is not any more when it would be moved."""
+        first, other = self.image(f"{repo}:v1", place), self.image(f"{repo}:other", place, weights=b"other")
+        (self.dir / "requirements.txt").write_text("something==1\n")
+        with place.build(kind="image") as builder:
+            builder.add_pip(self.dir / "requirements.txt", python="python-in-place")
+            with self.quicker(PROGRAM, *program), self.assertRaises(mlreg.ExistsError) as caught:
+                builder.commit(f"{repo}:v1", move=True, expect_digest=first.digest)
+        self.assertIn(f"is at {other.digest}, not at {first.digest}", str(caught.exception))
+        self.assertIn("look at what is there now", str(caught.exception.hint))
+        self.assertEqual(place.resolve(f"{repo}:v1").digest, other.digest)
+        self.assertEqual(sorted(place.tags(repo)), ["other", "v1"])
+
+    def test_image__a_tag_that_was_moved_meanwhile_is_left_where_it_is(self):
+        self.check_moved_meanwhile(self.store, "svc", ["copy", "svc:other", "svc:v1", "--move", "--store", self.dir / "store"])
+        for location in filter(None, (os.environ.get(f"MLREG_TEST_REGISTRY_{kind}") for kind in ("DEBIAN", "DISTRIBUTION"))):
+            repo, host = f"python/{os.getpid()}-moved", location.partition("://")[2]
+            with self.subTest(location), mlreg.Session(location) as hub:
+                self.check_moved_meanwhile(hub, repo, ["copy", f"{host}/{repo}:other", f"{host}/{repo}:v1", "--move"])
+        self.assertEqual(self.store.fsck(), [])
 
     def test_image__files_are_mapped_in_their_layers(self):
         made, data = self.image(), MODEL["model.bin"]

@@ -74,6 +74,46 @@ class ForeignLayers(Case):
         self.assertEqual([r["path"] for r in vendor.requests()], ["/gone", "/layer.tar"])
         self.assertEqual([n for r in vendor.requests() for n, _ in r["headers"] if n.lower() == "authorization"], [])
 
+    def test_foreign__unpacking_fetches_what_is_asked_for_and_keeps_none_of_it(self):
+        vendor = self.serve(self.theirs)
+        ref = self.there.ref("image:v1")
+        self.image(ref, f"http://{vendor.host}/gone", f"http://{vendor.host}/layer.tar")
+        self.mlreg("copy", ref, "mine:v1")
+        before = self.snapshot(self.store)
+        for name, where in ("far", ref), ("near", "mine:v1"):
+            self.mlreg("image", "unpack", where, name, "--foreign")
+            self.assertEqual(self.snapshot(self.work / name)["ours"], b"ours\n")
+            self.assertEqual(sorted(self.snapshot(self.work / name)), ["ours", "theirs"])
+        self.mlreg("image", "unpack", ref, "part", "--path", "theirs", "--foreign")
+        self.assertEqual(sorted(self.snapshot(self.work / "part")), ["theirs"])
+        self.assertEqual([r["path"] for r in vendor.requests()], ["/gone", "/layer.tar"] * 3)
+        self.assertEqual([n for r in vendor.requests() for n, _ in r["headers"] if n.lower() == "authorization"], [])
+        self.assertEqual(self.snapshot(self.store), before)
+
+    def test_foreign__unpacking_is_guarded_and_checked_as_a_copy_is(self):
+        vendor = self.serve(bytes(len(self.theirs)))
+        ref = self.there.ref("image:v1")
+        self.image(ref, f"http://{vendor.host}/layer.tar")
+        self.fails("image", "unpack", ref, "rootfs", "--foreign", says=digest(self.theirs)[:20])
+        asked = self.asked(vendor)
+        self.mlreg("copy", ref, "oci:out:v1")
+        self.fails("image", "unpack", "oci:out:v1", "rootfs", "--foreign", says="leads to 127.0.0.1|127.0.0.1", hint="must come from")
+        self.assertEqual(self.asked(vendor), asked)
+        self.assertFalse((self.work / "rootfs").exists())
+
+    def test_foreign__whoever_reads_without_asking_is_told_where_they_are(self):
+        ref, url = self.there.ref("image:v1"), "http://127.0.0.1:9/layer.tar"
+        self.image(ref, url)
+        self.mlreg("copy", ref, "mine:v1")
+        self.mlreg("copy", ref, "oci:out:v1")
+        for where in ref, "mine:v1", "oci:out:v1":
+            for words in (["image", "unpack", where, "rootfs"], ["image", "find", where], ["image", "find", where, "--path", "theirs"], ["copy", where, "dir:out-files"]):
+                with self.subTest(words):
+                    done = self.fails(*words, says=digest(self.theirs)[:20], hint="--foreign")
+                    self.assertIn(url, done.stderr)
+        self.assertFalse((self.work / "rootfs").exists())
+        self.assertEqual(self.snapshot(self.work / "out-files"), {})
+
     def test_foreign__a_store_says_where_they_are_and_gets_them_later(self):
         vendor = self.serve(self.theirs)
         ref = self.there.ref("image:v1")

@@ -1,5 +1,7 @@
 """Images: built without a daemon, on bases that stay where they are, and readable by everybody else's tools."""
 import json
+import os
+import pathlib
 import re
 import shlex
 import shutil
@@ -78,11 +80,62 @@ class Images(Case):
         self.mlreg("copy", "svc:model", "dir:back")
         self.assertSameFiles(model, self.work / "back" / "models")
 
+    def test_images__what_would_hide_a_part_of_the_base_is_refused(self):
+        (self.work / "root" / "usr" / "lib").mkdir(parents=True)
+        (self.work / "root" / "usr" / "lib" / "libc").write_text("c\n")
+        (self.work / "root" / "lib").symlink_to("usr/lib")
+        for how in (), ("--zstd",):
+            self.mlreg("image", "build", "--add", "root:/", *how, "-t", "base:v1", "--move")
+            for target, says, hint in (("usr", "/usr exists in the base as a directory, and the layer makes it a file", "/usr/NAME"),
+                                       ("lib/libc/x", "/lib/libc exists in the base as a file, and the layer makes it a directory", "another path"),
+                                       ("lib", "/lib exists in the base as a link, and the layer makes it a file", "\"usr/lib\"")):
+                before = self.snapshot(self.store)
+                self.fails("image", "build", "--base", "base:v1", "--add", f"app/serve.py:/{target}", "-t", "svc:v1", says=says, hint=hint)
+                self.assertEqual(self.snapshot(self.store), before)
+        self.mlreg("image", "build", "--base", "base:v1", "--add", "app:/lib", "--add", "app/serve.py:/lib/more/serve.py", "-t", "svc:v1")
+        self.mlreg("image", "unpack", "svc:v1", "out")
+        self.assertEqual(sorted(p.name for p in (self.work / "out" / "usr" / "lib").iterdir()), ["libc", "more", "serve.py"])
+
     def test_images__a_requirement_that_cannot_be_installed_is_one_clear_line(self):
         (self.work / "wrong.txt").write_text("no-such-package-of-anybody==1\n")
         self.fails("image", "build", "--pip", "wrong.txt", "-t", "svc:v1", says="pip cannot install what wrong.txt asks for",
                    env={"PIP_NO_INDEX": "1"})
         self.fails("inspect", "svc:v1", says="is not there")
+
+    def use_the_machines_pip(self):
+        """As the machine is set up to ask an index, without folders of wheels that would answer before it."""
+        self.env.update({k: v for k, v in os.environ.items() if k.startswith("PIP_") or k.lower().endswith("_proxy") or k in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")})
+        self.env.pop("PIP_FIND_LINKS", None)
+        config = pathlib.Path.home() / ".config" / "pip" / "pip.conf"
+        if config.exists():
+            self.env.setdefault("PIP_CONFIG_FILE", str(config))
+
+    def skip_without_an_index(self):
+        """What failed is nobody's fault where pip alone fails too."""
+        asked = subprocess.run(["python3", "-m", "pip", "download", "--quiet", "--no-deps", "-d", "asked", "-r", "requirements.txt"], cwd=self.work, env=self.env,
+                               capture_output=True, timeout=600)
+        if asked.returncode != 0:
+            self.skipTest("pip reaches no index here")
+
+    def test_images__what_pip_gets_from_an_index_is_the_same_layer_each_time(self):
+        """Into two places, which know nothing of each other: pip installs twice."""
+        (self.work / "requirements.txt").write_text("idna==3.7\n")
+        self.use_the_machines_pip()
+        configs = []
+        for name in "one", "two":
+            how = {"env": {"XDG_CACHE_HOME": str(self.work / f"cache-{name}")}, "timeout": 600}
+            build = "image", "build", "--pip", "requirements.txt", "-t", f"oci:{name}:v1"
+            if self.mlreg(*build, status=None, **how).returncode != 0:
+                self.skip_without_an_index()
+                self.mlreg(*build, **how)
+            manifest, _ = self.layers(self.work / name, "v1")
+            configs.append(json.loads((self.work / name / "blobs" / "sha256" / manifest["config"]["digest"][7:]).read_text()))
+        self.assertEqual(configs[0]["rootfs"]["diff_ids"], configs[1]["rootfs"]["diff_ids"])
+        self.assertIn("PYTHONPATH=/opt/python", configs[0]["config"]["Env"])
+        self.mlreg("image", "unpack", "oci:one:v1", "root")
+        said = subprocess.run(["python3", "-I", "-B", "-c", "import sys; sys.path.insert(0, 'root/opt/python'); import idna; print(idna.__file__, idna.encode('b\u00fccher'))"],
+                              cwd=self.work, env=self.env, capture_output=True, text=True)
+        self.assertRegex(said.stdout, r"root/opt/python/idna/__init__.py b'xn--bcher-kva'", said.stderr)
 
     def test_images__an_epoch_that_is_no_number_is_refused(self):
         self.fails("image", "build", "--add", "app:/app", "-t", "svc:v1", says="SOURCE_DATE_EPOCH is \"soon\"", env={"SOURCE_DATE_EPOCH": "soon"})
@@ -122,6 +175,18 @@ class OnBase:
         for record in (self.work / "second/.mlreg/absent").iterdir():
             record.write_text(record.read_text().replace(self.there.host, "127.0.0.1:9"))
         self.fails("copy", "svc:v1", "oci:whole:v1", "--store", "second", says="127.0.0.1:9", hint="must come from there")
+
+    def test_base__of_the_store_with_something_else_there_is_refused_and_nothing_sent(self):
+        self.mlreg("copy", self.base, "base:v1", "--store", "second")
+        ref = self.there.ref("svc:v1")
+        first = self.json("image", "build", "--base", "base:v1", "--add", "app:/app", "-t", ref, "--store", "second")["digest"]
+        for target in "usr", "usr/share/lib/libc/app":
+            with self.subTest(target):
+                self.fails("image", "build", "--base", "base:v1", "--add", f"app/serve.py:/{target}", "-t", ref, "--move", "--store", "second",
+                           says="exists in the base as a", hint="another path")
+        self.fails("image", "build", "--base", "base:v1", "--add", "app/serve.py:/usr", "-t", self.there.ref("other:v1"), "--store", "second", says="/usr exists")
+        self.assertEqual(self.json("inspect", ref)["digest"], first)
+        self.fails("tags", self.there.ref("other"), says="name not known")
 
     def test_readme__an_image_is_built_as_shown(self):
         text = next(b for b in re.findall(r"(?ms)^```\w*\n(.*?)^```", (ROOT / "README.md").read_text()) if "mlreg image build" in b)

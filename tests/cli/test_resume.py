@@ -185,6 +185,41 @@ class Resume(Case):
         self.assertEqual(self.asked(server).count((0, SIZE)), 1)
         self.assertPulled(ref)
 
+    SMALL = 150
+
+    def serve_small(self, **how):
+        """So many layers of a few kilobytes, and how often each was asked for."""
+        layers = [(f"part-{i:03}", hashlib.sha256(b"%d" % i).digest() * 128) for i in range(self.SMALL)]
+        server = self.evil(rules("m", "v1", Artifact(layers), **{title: how for title, _ in layers}))
+        names = ["sha256:" + hashlib.sha256(data).hexdigest() for _, data in layers]
+
+        def asked():
+            got = [r["path"].rpartition("/")[2] for r in server.requests() if r["method"] == "GET"]
+            return [got.count(name) for name in names]
+        return f"{server.host}/m:v1", asked
+
+    def test_shared__eight_processes_download_each_small_layer_once(self):
+        ref, asked = self.serve_small()
+        processes = [self.start("pull", ref) for _ in range(8)]
+        for process in processes:
+            _, said = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(asked(), [1] * self.SMALL)
+        self.assertSound()
+
+    def test_shared__small_layers_of_one_who_was_killed_are_fetched_by_who_waits(self):
+        ref, asked = self.serve_small(ms=300)
+        first, second = self.start("pull", ref), self.start("pull", ref)
+        deadline = time.monotonic() + 60
+        while sum(asked()) < 20 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        first.kill()
+        first.communicate(timeout=30)
+        _, said = second.communicate(timeout=120)
+        self.assertEqual(second.returncode, 0, said)
+        self.assertTrue(all(asked()))
+        self.assertSound()
+
     def test_shared__who_waits_takes_over_from_one_who_was_killed(self):
         server = self.serve(do="drip", piece=MIB, ms=40)
         ref = f"{server.host}/m:v1"

@@ -280,6 +280,89 @@ static void test_archive__reads_in_pieces_and_passes_over_the_rest(void **state)
     mlr_buf_done(&tar);
 }
 
+/* ---- passing over what nobody reads ---- */
+
+struct counting { const mlr_buf *bytes; uint64_t read; };
+
+static int64_t read_counting(void *user, uint64_t offset, void *buf, size_t len)
+{
+    struct counting *c = user;
+    size_t           n = offset < c->bytes->len ? c->bytes->len - (size_t)offset : 0;
+
+    n = n < len ? n : len;
+    memcpy(buf, c->bytes->data + offset, n);
+    c->read += n;
+    return (int64_t)n;
+}
+
+static int open_skimming(struct opened *o, struct counting *c, const mlr_archive_limits *limits)
+{
+    const mlreg_source s = {.size = sizeof s, .bytes = c->bytes->len, .user = c, .read_at = read_counting};
+
+    memset(o, 0, sizeof *o);
+    assert_int_equal(mlr_reader_from_source(&s, NULL, &o->reader, NULL), 0);
+    assert_int_equal(mlr_archive_open(o->reader, limits, NULL, &o->archive, &o->err), 0);
+    mlr_archive_skim(o->archive);
+    return walk(o, false);
+}
+
+static void put_two_large_files(mlr_buf *tar)
+{
+    char *content = calloc(1, 8 * MIB);
+
+    assert_non_null(content);
+    bed_tar_file(tar, "a", content, 8 * MIB);
+    bed_tar_file(tar, "b", content, 8 * MIB - 100);
+    bed_tar_file(tar, "c", "end", 3);
+    bed_tar_end(tar);
+    free(content);
+}
+
+static void test_archive__skims_what_is_not_packed_without_reading_it(void **state)
+{
+    mlr_buf         tar = BED_TAR_INIT, packed = BED_TAR_INIT;
+    struct counting plain = {&tar, 0}, gzip = {&packed, 0};
+    struct opened   o;
+    char            got[3];
+
+    (void)state;
+    put_two_large_files(&tar);
+    bed_compress(&packed, "gzip", tar.data, tar.len);
+    assert_int_equal(open_skimming(&o, &plain, NULL), 0);
+    assert_in_range(plain.read, 1, 2 * MIB);
+    done(&o);
+    assert_int_equal(open_skimming(&o, &gzip, NULL), 0);
+    done(&o);
+    plain.read = 0;
+    assert_int_equal(open_bytes(&o, &tar, NULL, NULL), 0);
+    mlr_archive_skim(o.archive);
+    assert_next(&o, MLR_MEMBER_FILE, "a", NULL);
+    assert_int_equal(mlr_archive_read(o.archive, got, sizeof got, &o.err), 3);
+    assert_next(&o, MLR_MEMBER_FILE, "b", NULL);
+    assert_file(&o, "c", "end");
+    assert_end(&o);
+    done(&o);
+    mlr_buf_done(&tar);
+    mlr_buf_done(&packed);
+}
+
+static void test_archive__skimming_finds_limits_and_a_missing_end_too(void **state)
+{
+    const mlr_archive_limits few = {.bytes = 9 * MIB};
+    mlr_buf                  tar = BED_TAR_INIT;
+    struct counting          c = {&tar, 0};
+    struct opened            o;
+
+    (void)state;
+    put_two_large_files(&tar);
+    assert_int_equal(open_skimming(&o, &c, &few), MLREG_ELIMIT);
+    done(&o);
+    tar.len = 12 * MIB;
+    assert_int_equal(open_skimming(&o, &c, NULL), MLREG_EPROTO);
+    done(&o);
+    mlr_buf_done(&tar);
+}
+
 static void test_archive__holes_read_as_zeros(void **state)
 {
     static const char map[] = "3\n1000\n512\n4000\n512\n9000\n0\n";
@@ -383,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_archive__names_are_the_same_in_every_locale),
         cmocka_unit_test(test_archive__the_reader_runs_in_the_hosts_locale),
         cmocka_unit_test(test_archive__reads_in_pieces_and_passes_over_the_rest),
+        cmocka_unit_test(test_archive__skims_what_is_not_packed_without_reading_it),
+        cmocka_unit_test(test_archive__skimming_finds_limits_and_a_missing_end_too),
         cmocka_unit_test(test_archive__holes_read_as_zeros),
         cmocka_unit_test(test_archive__an_archive_without_members_is_one),
         cmocka_unit_test(test_archive__reads_what_gnu_tar_writes),

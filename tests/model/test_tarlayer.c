@@ -155,6 +155,53 @@ static void test_tarlayer__folders_that_may_be_links_in_a_base_are_left_out(void
     bed_dir_remove(dir);
 }
 
+static void test_tarlayer__a_tree_takes_the_place_of_no_usual_link(void **state)
+{
+    char         *dir = bed_dir_new(), *tar;
+    mlr_tarlayer *t = begin();
+    size_t        len;
+
+    (void)state;
+    bed_write(bed_at(dir, "f"), "x");
+    bed_assert_rc(mlr_tarlayer_add_tree(t, "lib", dir, NULL, &err), 0);
+    bed_assert_rc(mlr_tarlayer_add_tree(t, "opt/b", dir, NULL, &err), 0);
+    bed_assert_rc(mlr_tarlayer_plan(t, &err), 0);
+    tar = read_all(t, 1 << 20, &len);
+    assert_memory_equal(tar, "lib/f", 6);
+    assert_non_null(memmem(tar, len, "opt/b/", 7));
+    free(tar);
+    mlr_tarlayer_free(t);
+    bed_dir_remove(dir);
+}
+
+static int ask(void *user, const mlr_member *m, bool implied, mlreg_error **err)
+{
+    if (strcmp(m->name, "no") == 0)
+        return mlr_error_set(err, MLREG_EINVAL, "no");
+    return implied && strcmp(m->name, user) == 0;
+}
+
+static void test_tarlayer__who_is_asked_leaves_out_and_refuses(void **state)
+{
+    char         *dir = bed_dir_new(), *tar;
+    mlr_tarlayer *t = begin();
+    size_t        len;
+
+    (void)state;
+    bed_write(bed_at(dir, "f"), "x");
+    bed_assert_rc(mlr_tarlayer_add_file(t, "a/b/f", bed_at(dir, "f"), &err), 0);
+    bed_assert_rc(mlr_tarlayer_plan(t, &err), 0);
+    bed_assert_rc(mlr_tarlayer_settle(t, ask, (char *)"a", &err), 0);
+    tar = read_all(t, 1 << 20, &len);
+    assert_memory_equal(tar, "a/b/", 5);
+    assert_true(holds(tar, len, "a/b/f", "x"));
+    free(tar);
+    bed_assert_rc(mlr_tarlayer_add_file(t, "no", bed_at(dir, "f"), &err), 0);
+    bed_assert_rc(mlr_tarlayer_settle(t, ask, (char *)"a", &err), MLREG_EINVAL);
+    mlr_tarlayer_free(t);
+    bed_dir_remove(dir);
+}
+
 static void test_tarlayer__what_changed_since_is_an_error(void **state)
 {
     char         *dir = bed_dir_new(), buf[8192];
@@ -227,6 +274,8 @@ int main(void)
         cmocka_unit_test(test_tarlayer__any_name_is_kept_and_aligned),
         cmocka_unit_test(test_tarlayer__every_file_of_a_page_is_aligned),
         cmocka_unit_test(test_tarlayer__folders_that_may_be_links_in_a_base_are_left_out),
+        cmocka_unit_test(test_tarlayer__a_tree_takes_the_place_of_no_usual_link),
+        cmocka_unit_test(test_tarlayer__who_is_asked_leaves_out_and_refuses),
         cmocka_unit_test(test_tarlayer__what_changed_since_is_an_error),
         cmocka_unit_test(test_tarlayer__wrong_bytes_of_a_blob_are_found_out),
         cmocka_unit_test(test_tarlayer__key_names_content_and_place),

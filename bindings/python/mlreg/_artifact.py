@@ -230,7 +230,7 @@ class Artifact(Handle):
             _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
 
     def unpack_image(self, folder: Path, *, path: Optional[str] = None, layers: Optional[Iterable[str]] = None,
-                     rootless: bool = False, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:
+                     rootless: bool = False, foreign: bool = False, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:
         """Unpacks an image, its layers in order, into a folder: the root file system that a container would see.
 
         The folder is whole, each layer checked against its digest and diff_id, or as it was. Devices are left out; owners and
@@ -241,6 +241,7 @@ class Artifact(Handle):
             path: only what lies there in the image, put into the folder itself; no more layers are fetched than it takes.
             layers: digests: as if the image had only these layers, those of :meth:`find_in_image` for the files that are wanted.
             rootless: as a plain user would, were it root that asks.
+            foreign: layers that are not to be distributed are fetched, from their addresses.
 
         Raises:
             ExistsError: the folder is not empty. NotSupportedError: no image, or an index. NotFoundError: nothing at ``path``.
@@ -248,7 +249,7 @@ class Artifact(Handle):
             DigestError, LimitError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError.
         """
         listed, n_listed = _c.words(_list(layers, "layers"), "layers")
-        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=1 if rootless else 0,
+        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=(1 if rootless else 0) | (2 if foreign else 0),
                                         layers=listed, n_layers=n_listed)
         target = _c.path(folder, "the folder")
         with self._use() as a:
