@@ -434,8 +434,10 @@ typedef struct mlreg_checkout_options {
 /** Write an artifact's files into a folder, straight from wherever it lives.
  *
  * Names are checked before a byte is fetched; a file appears whole and verified or not at all; one that is there
- * with the right content stays untouched; files that the artifact does not name stay too. Layers that are tar,
- * tar+gzip or tar+zstd are unpacked, files and folders only, once all names in all of them are known and sound.
+ * with the right content stays untouched; files that the artifact does not name stay too. Calling again after a
+ * failure or a kill goes on with a large file where it broke off; until a call succeeds, that lies in DIR/.mlreg-partial.
+ * Layers that are tar, tar+gzip or tar+zstd are unpacked, files and folders only, once all names in all of them are
+ * known and sound.
  *
  * @param dir  made if missing; its parent must be there
  * @return 0; EINVAL (a title that is no safe relative path, or two that clash); EDENIED (a link is in the way, or
