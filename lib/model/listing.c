@@ -50,12 +50,13 @@ static const char *text_at(const mlr_buf *b, size_t *at)
 
 int mlr_listing_next(const mlr_listing *l, mlr_listing_at *at)
 {
-    const uint8_t *head = (const uint8_t *)l->bytes.data + at->next;
     size_t next = at->next + 3, same;
+    const uint8_t *head;
     const char *rest;
 
     if (l->bytes.len < next)
         return 0;
+    head = (const uint8_t *)l->bytes.data + at->next;
     same = head[1] | (size_t)head[2] << 8;
     if ((rest = text_at(&l->bytes, &next)) == NULL || same > strlen(at->name.text) || same + strlen(rest) >= sizeof at->name.text)
         return 0;

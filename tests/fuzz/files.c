@@ -10,6 +10,7 @@
 #include "codec/safetensors.h"
 #include "codec/tarfile.h"
 #include "fuzz.h"
+#include "model/below.h"
 #include "model/facts.h"
 #include "net/creds.h"
 #include "net/creds_config.h"
@@ -150,7 +151,26 @@ static void creds(const uint8_t *data, size_t len)
     close(fd);
 }
 
+/* Remembered layers of a base, one over the other, and what a new one may put there. */
+static void below(const uint8_t *data, size_t len)
+{
+    static const char *const names[] = { "a", "usr/lib/x", "lib/x", "etc", "l/l/l", "a/b/c/d" };
+    mlr_listing              l = { MLR_BUF_INIT(1 << 20), true };
+    mlr_below               *b = NULL;
+    mlr_below_found          found;
+
+    FUZZ_HOLDS(mlr_below_new(&b, NULL) == 0 && mlr_buf_add(&l.bytes, data, len, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        FUZZ_HOLDS(mlr_below_lay(b, &l, NULL) == 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int kind = MLR_MEMBER_FILE; kind <= MLR_MEMBER_OTHER; kind++)
+            if (mlr_below_look(b, names[i], (mlr_member_kind)kind, &found) >= MLR_BELOW_LINK)
+                FUZZ_HOLDS(found.len <= strlen(names[i]) && (found.kind != MLR_MEMBER_SYMLINK || found.link != NULL));
+    mlr_below_free(b);
+    mlr_listing_done(&l);
+}
+
 const fuzz_target fuzz_files[] = {
     { "gguf", gguf }, { "safetensors", safetensors }, { "facts", facts }, { "archive", archive }, { "tarfile", tarfile },
-    { "journal", journal }, { "creds", creds }, { NULL, NULL },
+    { "journal", journal }, { "creds", creds }, { "below", below }, { NULL, NULL },
 };

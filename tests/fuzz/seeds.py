@@ -57,6 +57,13 @@ def index():
     return text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry, entry]})
 
 
+def listing():
+    """As lib/model/listing.c keeps it: kind, how much of the name before is the same, the rest, and where a link leads."""
+    entries = ((1, 0, b"usr", None), (1, 3, b"/lib", None), (0, 7, b"/x", None), (2, 0, b"lib", b"usr/lib"), (2, 0, b"l", b"l/../l"),
+               (1, 0, b"a", None), (0, 1, b"/.wh.b", None), (0, 2, b".wh..wh..opq", None), (2, 2, b"b", b"/usr"), (3, 0, b"h", None))
+    return b"".join(bytes([kind]) + struct.pack("<H", same) + rest + b"\0" + (link + b"\0" if link else b"") for kind, same, rest, link in entries)
+
+
 TOML = b"""unqualified-search-registries = ["docker.io", 'quay.io']
 [[registry]]
 prefix = "r.example/team"  # ours
@@ -95,6 +102,7 @@ SEEDS = {
     "facts": [b"\0" + text({"model_type": "llama", "torch_dtype": "bfloat16", "architectures": ["X"]}), b"\1" + LINES, b"\2" + safetensors(), b"\3" + gguf()],
     "archive": [tar("w"), tar("w:gz")], "tarfile": [tar("w")],
     "journal": [bytes(1024)],
+    "below": [listing(), listing()[::-1]],
     "creds": [text(AUTHS), text(AUTHS) + b" "],
     "image": [bytes(range(256)), bytes(range(255, -1, -1)) * 2], "model": [bytes(range(256)), bytes(range(0, 256, 3)) * 3],
 }
