@@ -94,7 +94,7 @@ bool mlr_fs_exists(const char *path)
     int         errnum;
 
     MLR_FS_TRY(errnum, MLR_FS_STAT, path, lstat(path, &st));
-    return errnum == 0;
+    return errnum != ENOENT && errnum != ENOTDIR;
 }
 
 /* ---- bytes ---- */

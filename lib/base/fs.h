@@ -14,7 +14,7 @@ int  mlr_fs_openat(int dir, const char *path, int flags, unsigned mode, int *fd,
 void mlr_fs_close(int fd);                                    /* -1 is fine; for files whose content no longer matters or is synced */
 int  mlr_fs_stat(const char *path, struct stat *out, mlreg_error **err);  /* follows no last link */
 int  mlr_fs_stat_fd(int fd, const char *name, struct stat *out, mlreg_error **err);
-bool mlr_fs_exists(const char *path);
+bool mlr_fs_exists(const char *path);                        /* or it cannot be told: the next call says why */
 int64_t mlr_fs_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *name, mlreg_error **err); /* short only at the end */
 int  mlr_fs_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *name, mlreg_error **err); /* all or an error */
 int  mlr_fs_sync(int fd, const char *name, mlreg_error **err);            /* fdatasync */
