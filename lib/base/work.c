@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define FIRST_WAITERS 16         /* threads of a group that waits, before a task proves slow */
+#define FIRST_WAITERS 16         /* threads of a group that waits, before its tasks prove slow */
 #define SLOW_MS       20         /* a round trip: with a shorter one the first threads have work enough */
+#define SLOW_LEAST    8          /* tasks; one alone may have waited for the disk, in the name of many */
 
 struct task {
     mlr_task_fn fn;
@@ -22,7 +23,8 @@ struct mlr_group {
     mlr_op *parent;              /* as the owner gave it; may be NULL */
     mlr_op *op;                  /* of the tasks: cancelled by the first failure */
     unsigned width;              /* threads at most, by now; 0: inline */
-    unsigned most;               /* and once a task has taken long */
+    unsigned most;               /* and once most tasks take long */
+    unsigned n_done, n_slow;     /* tasks, before that */
     pthread_mutex_t lock;        /* guards all below */
     pthread_cond_t added;        /* to the threads: a task, or the end */
     pthread_cond_t finished;     /* to the one that waits: nothing is pending, or there is something to do inline */
@@ -182,6 +184,13 @@ static void widen(mlr_group *g)
         ;
 }
 
+static bool are_slow(mlr_group *g, uint64_t last_ms)
+{
+    g->n_done++;
+    g->n_slow += last_ms >= SLOW_MS;
+    return g->n_slow >= SLOW_LEAST && 2 * g->n_slow > g->n_done;
+}
+
 /* Runs the oldest task, if there is one. The lock is held on entry and return, not meanwhile. */
 static bool run_one(mlr_group *g)
 {
@@ -202,7 +211,7 @@ static bool run_one(mlr_group *g)
     mlr_free(t);
     pthread_mutex_lock(&g->lock);
     note_result(g, rc, &err);
-    if (g->width < g->most && mlr_clock_ms() - from_ms >= SLOW_MS)
+    if (g->width < g->most && are_slow(g, mlr_clock_ms() - from_ms))
         widen(g);
     if (--g->n_pending == 0)
         pthread_cond_broadcast(&g->finished);

@@ -14,7 +14,7 @@ typedef struct mlr_group mlr_group;
 typedef int (*mlr_task_fn)(void *arg, mlr_op *op, mlreg_error **err);
 int  mlr_group_new(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err); /* 0: inline, at wait */
 /* For tasks that wait for others more than they work: the runtime's waiters are the most, not its threads. It begins with 16 threads, and
- * has all of them once a task has taken as long as a round trip to somewhere far. */
+ * has all of them once most tasks take as long as a round trip to somewhere far. */
 int  mlr_group_new_waiting(mlr_runtime *rt, mlr_op *op, unsigned width, mlr_group **out, mlreg_error **err);
 int  mlr_group_add(mlr_group *g, mlr_task_fn fn, void *arg, mlreg_error **err);  /* any thread, tasks included; `arg` outlives wait */
 int  mlr_group_wait(mlr_group *g, mlreg_error **err);   /* meanwhile does the caller's progress and errands; then add may be used again */
