@@ -121,18 +121,16 @@ static void test_mirrors_files__a_broken_one_is_never_taken_for_none(void **stat
     assert_fails(MLREG_EPROTO, "/missing, which $CONTAINERS_REGISTRIES_CONF names, is not there");
 }
 
-static void test_mirrors_files__a_disk_that_does_not_answer_is_no_missing_file(void **state)
+/* The n-th call on files fails, or all from it on do: each time that is what the caller hears. */
+static void assert_failures_are_told(bool for_good)
 {
     int fired = 1;
 
-    (void)state;
-    creds_bed_write(&bed, "home/.config/containers/registries.conf", CONF("main"));
-    creds_bed_write(&bed, "home/.config/containers/registries.conf.d/10.conf", CONF("ten"));
     for (int n = 1; fired > 0; n++) {
         mlr_mirrors *m = NULL;
         int          rc;
 
-        fs_fault_arm(n, 0, EIO);
+        fs_fault_arm(n, for_good, EIO);
         rc = mlr_mirrors_open(&m, NULL);
         fired = fs_fault_disarm();
         assert_true(fired > 0 ? rc == MLREG_EIO : rc == 0);
@@ -140,23 +138,20 @@ static void test_mirrors_files__a_disk_that_does_not_answer_is_no_missing_file(v
     }
 }
 
+static void test_mirrors_files__a_disk_that_does_not_answer_is_no_missing_file(void **state)
+{
+    (void)state;
+    creds_bed_write(&bed, "home/.config/containers/registries.conf", CONF("main"));
+    creds_bed_write(&bed, "home/.config/containers/registries.conf.d/10.conf", CONF("ten"));
+    assert_failures_are_told(false);
+}
+
 /* Not even whether it is there: it may forbid something. Nothing is kept of what was read of it (a sanitizer sees that). */
 static void test_mirrors_files__a_disk_that_is_gone_is_no_file_that_is_missing(void **state)
 {
-    int fired = 1;
-
     (void)state;
     creds_bed_write(&bed, "home/.config/containers/registries.conf", CONF("main"));
-    for (int n = 1; fired > 0; n++) {
-        mlr_mirrors *m = NULL;
-        int          rc;
-
-        fs_fault_arm(n, 1, EIO);
-        rc = mlr_mirrors_open(&m, NULL);
-        fired = fs_fault_disarm();
-        assert_true(fired > 0 ? rc == MLREG_EIO : rc == 0);
-        mlr_mirrors_free(m);
-    }
+    assert_failures_are_told(true);
 }
 
 int main(void)
