@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define LINK_LOCAL_V4 0xa9fe        /* 169.254.0.0/16: there, clouds hand a machine its credentials */
+#define ALIBABA_V4    0x646464c8    /* 100.100.100.200, where this one does */
 
 static bool is_loopback_v4(uint32_t a)
 {
@@ -19,11 +20,11 @@ static bool is_loopback_v4(uint32_t a)
 /* This machine, or what only its own link reaches. */
 static bool is_near_v4(uint32_t a)
 {
-    return is_loopback_v4(a) || a >> 16 == LINK_LOCAL_V4 || a >> 24 == 0;
+    return is_loopback_v4(a) || a >> 16 == LINK_LOCAL_V4 || a >> 24 == 0 || a == ALIBABA_V4;
 }
 
-/* The IPv4 address inside an IPv4-mapped one, in host order. */
-static uint32_t mapped_v4(const struct in6_addr *a)
+/* The IPv4 address at the end of an IPv6 one, in host order. */
+static uint32_t last_v4(const struct in6_addr *a)
 {
     uint32_t v4;
 
@@ -50,12 +51,17 @@ static bool is_loopback(const struct curl_sockaddr *a)
 
 static bool is_near(const struct curl_sockaddr *a)
 {
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};                              /* 64:ff9b::/96, RFC 6052 */
+    static const uint8_t aws[16] = {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54};      /* its 169.254.169.254 */
+
     if (a->family == AF_INET)
         return is_near_v4(ntohl(in4(a)->s_addr));
     if (a->family != AF_INET6)
         return true;
-    if (IN6_IS_ADDR_V4MAPPED(in6(a)))
-        return is_near_v4(mapped_v4(in6(a)));
+    if (IN6_IS_ADDR_V4MAPPED(in6(a)) || memcmp(in6(a), nat64, sizeof nat64) == 0)
+        return is_near_v4(last_v4(in6(a)));
+    if (memcmp(in6(a), aws, sizeof aws) == 0)
+        return true;
     return IN6_IS_ADDR_LOOPBACK(in6(a)) || IN6_IS_ADDR_LINKLOCAL(in6(a)) || IN6_IS_ADDR_UNSPECIFIED(in6(a));
 }
 

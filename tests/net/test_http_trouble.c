@@ -122,6 +122,8 @@ static void test_http_trouble__what_counts_as_inside(void **state)
         {AF_INET, "0.0.0.0", true},        {AF_INET6, "::1", true},           {AF_INET6, "fe80::1", true},
         {AF_INET6, "::", true},            {AF_INET6, "::ffff:127.0.0.1", true}, {AF_INET6, "::ffff:169.254.1.1", true},
         {AF_INET, "93.184.216.34", false}, {AF_INET, "10.0.0.1", false},      {AF_INET, "169.253.0.1", false},
+        {AF_INET6, "fd00:ec2::254", true}, {AF_INET6, "64:ff9b::a9fe:a9fe", true}, {AF_INET, "100.100.100.200", true},
+        {AF_INET6, "fd00:ec2::253", false}, {AF_INET6, "64:ff9b::5db8:d822", false}, {AF_INET, "100.100.100.201", false},
         {AF_INET6, "2001:db8::1", false},  {AF_INET6, "::ffff:93.184.216.34", false},
     };
 
