@@ -61,11 +61,24 @@ static bool is_too_often(request *r)
     return is;
 }
 
+static void answer_disk_full(request *r)
+{
+    answer_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, "UNKNOWN", "this registry's disk is full", NULL);
+}
+
 static bool is_disk_full(const server *s, uint64_t more)
 {
     struct statvfs st;
 
-    return statvfs(s->options->store, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < s->options->min_free_bytes + more;
+    return statvfs(s->options->store, &st) == 0 && (more > UINT64_MAX / 2 || (uint64_t)st.f_bavail * st.f_frsize < s->options->min_free_bytes + more);
+}
+
+/* Streams do not say how long they are, and others fill the disk meanwhile. */
+bool limits_room(request *r)
+{
+    if (r->status == 0 && r->s->options->min_free_bytes != 0 && is_disk_full(r->s, 0))
+        answer_disk_full(r);
+    return r->status == 0;
 }
 
 bool limits_check(request *r)
@@ -80,6 +93,6 @@ bool limits_check(request *r)
     else if (o->max_bytes != 0 && bytes > o->max_bytes)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
     else if (o->min_free_bytes != 0 && r->route->body != NULL && is_disk_full(r->s, bytes))
-        answer_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, "UNKNOWN", "this registry's disk is full", NULL);
+        answer_disk_full(r);
     return r->status == 0;
 }

@@ -45,7 +45,8 @@ void log_line(const server *s, const char *level, const char *format, ...)
         text_json(&t, message);
         text_put(&t, "}");
     } else {
-        text_printf(&t, "%s %s: %s", at, level, message);
+        text_printf(&t, "%s %s: ", at, level);
+        text_line(&t, message);
     }
     say(&t);
 }

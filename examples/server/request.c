@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DRAIN_MAX_BYTES     (1u << 20)  /* of a body that nobody wants; more costs the connection */
 
@@ -50,11 +51,38 @@ static enum MHD_Result send_answer(request *r)
     return rc;
 }
 
+static enum MHD_Result count_length(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    unsigned *n = user;
+
+    (void)kind;
+    (void)value;
+    if (name[strcspn(name, " \t")] != '\0')
+        *n += 2;
+    else if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+        *n += 1;
+    return MHD_YES;
+}
+
+/* A proxy before us may end the body elsewhere than we do, and hand us the rest as a request of somebody else: RFC 9112, 5.1 and 6.3. */
+static bool check_length(request *r)
+{
+    static const header close[] = { { "Connection", "close" }, { NULL, NULL } };
+    unsigned n = 0;
+
+    MHD_get_connection_values(r->c, MHD_HEADER_KIND, count_length, &n);
+    if (n > 1)
+        answer_error(r, MHD_HTTP_BAD_REQUEST, "UNSUPPORTED", "the request does not say in one way how long it is", close);
+    return r->status == 0;
+}
+
 /* An answer may go out now or once the whole body is in, not between. A refusal does not wait for a large body: it closes the connection. */
 static enum MHD_Result begin(request *r)
 {
     const char *length = request_header(r, "Content-Length"), *coding = request_header(r, "Transfer-Encoding");
 
+    if (!check_length(r))
+        return send_answer(r);
     r->route = route_find(r);
     if (r->route != NULL && access_check(r) && limits_check(r) && r->route->begin != NULL)
         r->route->begin(r);
@@ -70,7 +98,7 @@ static enum MHD_Result take(request *r, const char *data, size_t len)
     r->bytes_in += len;
     if (r->status == 0 && most != 0 && r->bytes_in > most)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
-    if (r->status == 0 && r->route->body != NULL)
+    if (r->route->body != NULL && limits_room(r))
         r->route->body(r, data, len);
     r->unwanted += r->status != 0 ? len : 0;
     return r->unwanted <= DRAIN_MAX_BYTES ? MHD_YES : MHD_NO;

@@ -40,6 +40,7 @@ void text_add(text *t, const void *data, size_t len);
 void text_put(text *t, const char *s);
 void text_printf(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_json(text *t, const char *s);   /* quoted; NULL: null */
+void text_line(text *t, const char *s);   /* '?' for what a terminal obeys */
 void text_html(text *t, const char *s);   /* escaped */
 void text_done(text *t);
 
@@ -104,7 +105,7 @@ void upload_patch_end(request *r);
 void upload_put_end(request *r);
 void upload_status_end(request *r);
 void upload_cancel_end(request *r);
-void upload_drop(request *r);           /* the connection broke: what came is kept */
+void upload_drop(request *r);           /* the connection broke: what came is kept, if the client knows where */
 void manifest_body(request *r, const char *data, size_t len);
 void manifest_end(request *r);
 void manifest_answer(request *r, const mlreg_artifact *a);
@@ -132,6 +133,7 @@ void access_close(access_rules *a);
 bool access_check(request *r);          /* else it has answered */
 bool access_may(const request *r, const char *repo, int needs);
 bool limits_check(request *r);          /* size, rate and disk; else it has answered */
+bool limits_room(request *r);           /* while a body comes; else it has answered */
 struct rates *rates_new(void);
 void rates_free(struct rates *rates);
 holds *holds_new(void);

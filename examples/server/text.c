@@ -85,6 +85,16 @@ void text_json(text *t, const char *s)
     text_put(t, "\"");
 }
 
+void text_line(text *t, const char *s)
+{
+    while (*s != '\0') {
+        size_t n = character(s);
+        bool plain = n > 0 && (unsigned char)*s >= 0x20 && *s != 0x7f;
+        text_add(t, plain ? s : "?", plain ? n : 1);
+        s += n > 0 ? n : 1;
+    }
+}
+
 void text_html(text *t, const char *s)
 {
     for (; s != NULL && *s != '\0'; s++) {

@@ -128,9 +128,11 @@ void upload_post_end(request *r)
 {
     const char *digest = request_argument(r, "digest");
 
-    if (r->status == 0 && digest != NULL)
+    if (r->status != 0)
+        mlreg_upload_cancel(r->upload); /* nobody was told of it */
+    else if (digest != NULL)
         finish(r, digest);
-    else if (r->status == 0)
+    else
         keep(r, MHD_HTTP_ACCEPTED);
     let_go(r);
 }
@@ -171,7 +173,9 @@ void upload_cancel_end(request *r)
 
 void upload_drop(request *r)
 {
-    if (r->upload != NULL)
+    if (request_is(r, "POST"))
+        mlreg_upload_cancel(r->upload);
+    else if (r->upload != NULL)
         mlreg_upload_keep(r->upload, NULL);
     let_go(r);
 }

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import unittest
@@ -127,8 +128,28 @@ class Limits(Case):
         self.ask("GET", "/v2/", want=200)
         self.ask("POST", "/v2/team/x/blobs/uploads/", want=507)
         self.server.stop()
+        self.server = self.serve("--min-free", 1 << 20)
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as s:
+            s.sendall(f"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: {(1 << 64) - 1}\r\n\r\nx".encode())
+            s.shutdown(socket.SHUT_WR)
+            self.assertIn(b" 507 ", s.recv(65536))
+        self.server.stop()
         self.server = self.serve("--max-rate", 3)
         self.assertIn(429, [self.ask("GET", "/v2/").status for _ in range(60)])
+
+
+class SmallDisk(Case):
+    def serve(self, *options):
+        small = self.folder / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small], capture_output=True).returncode != 0:
+            self.skipTest("tmpfs cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        return super().serve("--store", small / "store", "--min-free", 4 << 20)
+
+    def test_limits__of_disk_hold_for_streams_too(self):
+        self.ask("POST", "/v2/x/blobs/uploads/", iter([b"x" * (1 << 20)] * 4 + [b"x" * 65536] * 8), 507, Transfer_Encoding="chunked")
+        self.ask("POST", "/v2/x/blobs/uploads/", b"", 202)
 
 
 class Itself(Case):
@@ -144,6 +165,14 @@ class Itself(Case):
         # A line is written when its connection is done, so two of them may change places.
         self.assertTrue(any("\ufffd\ufffd\ufffd\u20ac" in line["path"] for line in asked), asked)
         self.assertEqual([line["bytes_in"] for line in asked if line["method"] == "POST"], [12])
+
+    def test_log__for_people_steers_no_terminal(self):
+        self.server.stop()
+        self.server = self.serve("--upstream", "http://127.0.0.1:1")
+        self.ask("GET", "/v2/x/manifests/%1b%5b2J%0afake%c2%9b%ff", want=400)
+        self.server.stop()
+        self.assertIn("upstream: x:?[2J?fake???: ", self.server.log())
+        self.assertFalse([c for c in self.server.log() if c != "\n" and not c.isprintable()])
 
     def test_metrics__count_what_was_answered(self):
         self.push()

@@ -1,6 +1,7 @@
 """The distribution specification, request by request: blobs, uploads, manifests, lists, referrers."""
 import json
 import signal
+import socket
 
 from serve.server import INDEX, MANIFEST, Case, digest
 
@@ -178,3 +179,21 @@ class Names(Case):
         for name in ("blobs/uploads", "manifests", "tags/list", "v2", "index.json"):
             self.push(repo=name)
             self.ask("GET", f"/v2/{name}/manifests/1", want=200)
+
+
+class Framing(Case):
+    def answers(self, *headers, body):
+        """The status of each answer to a POST with these headers."""
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as s:
+            s.sendall("\r\n".join(("POST /v2/x/blobs/uploads/ HTTP/1.1", "Host: x", *headers, "", body)).encode())
+            s.shutdown(socket.SHUT_WR)
+            lines = b"".join(iter(lambda: s.recv(65536), b"")).split(b"\r\n")
+        return [int(line.split()[1]) for line in lines if line.startswith(b"HTTP/1.1 ")]
+
+    def test_framing__that_a_proxy_may_read_in_another_way_is_refused(self):
+        hidden = "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
+        self.assertEqual(self.answers("Content-Length: 5", body="hello" + hidden), [202, 200])
+        for headers, body in ((("Content-Length: 0", f"Content-Length: {len(hidden)}"), hidden), (("Content-Length: 5", "Content-Length: 0"), "hello"),
+                              (("Content-Length: 5", "Transfer-Encoding: chunked"), "0\r\n\r\n" + hidden), (("Content-Length : 5",), "hello" + hidden)):
+            with self.subTest(headers=headers):
+                self.assertEqual(self.answers(*headers, body=body), [400])
