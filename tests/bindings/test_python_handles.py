@@ -72,7 +72,7 @@ class Kept(Case):
         self.assertTrue(op.closed)
 
     def test_layer__is_read_into_one_piece_of_memory(self):
-        data = os.urandom(20_000_000)
+        data = os.urandom(4_000_000)
         model = self.built(files={"a.bin": data})
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
@@ -136,10 +136,10 @@ class Interrupted(Case):
             armed, ended, hits, me = False, False, 0, threading.main_thread().ident
             signal.signal(signal.SIGINT, on)
             def storm():
-                for _ in range(150):
+                for _ in range(60):
                     time.sleep(random.random() / 60)
                     signal.pthread_kill(me, signal.SIGINT)
-            data = bytearray(os.urandom(3_000_000))
+            data = bytearray(os.urandom(1_000_000))
             store, memory = mlreg.Session(sys.argv[1]), mlreg.Session("memory:")
             model = store.build("a/b").add_bytes(bytes(data), "a").commit("a/b:v1")
             fds = len(os.listdir("/proc/self/fd"))

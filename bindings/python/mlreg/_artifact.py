@@ -10,8 +10,20 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple
 from . import _c, _call, _errors
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
+    from _typeshed import ReadableBuffer
+
     from ._session import Session
     from ._stream import Layer
+
+    class Array(Protocol):
+        """numpy's, which says that it is a buffer from Python 3.12 on only."""
+
+        @property
+        def __array_interface__(self) -> Dict[str, Any]: ...
+
+    Memory = Union[ReadableBuffer, Array]
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 

@@ -9,8 +9,7 @@ from ._artifact import Artifact, Path
 from ._handle import must_be
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
+    from ._artifact import Memory
     from ._session import Session
 
 Pack = Literal["gzip", "zstd"]
@@ -81,7 +80,7 @@ class Builder(_call.Caller):
         self._others.append(must_be(Artifact, artifact, "an artifact"))
         return artifact
 
-    def set_config(self, media_type: str, data: ReadableBuffer) -> "Builder":
+    def set_config(self, media_type: str, data: Memory) -> "Builder":
         """Uses these bytes (any buffer, at most 16 MiB) as config in place of the one that would be made."""
         kind = _c.word(media_type, "media_type")
         with _c.Buffer(data) as raw, self._use() as b:
@@ -205,7 +204,7 @@ class Builder(_call.Caller):
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self
 
-    def add_bytes(self, data: ReadableBuffer, title: str, *, media_type: Optional[str] = None, tar: bool = False,
+    def add_bytes(self, data: Memory, title: str, *, media_type: Optional[str] = None, tar: bool = False,
                   pack: Optional[Pack] = None, op: Optional[_call.Op] = None) -> "Builder":
         """Adds memory as one layer: bytes, memoryview, mmap, a contiguous numpy array. It must not change before commit.
 

@@ -7,8 +7,7 @@ from . import _c, _call
 from ._artifact import Artifact
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
+    from ._artifact import Memory
     from ._session import Session
 
 
@@ -32,7 +31,7 @@ class Upload(_call.Caller):
         with self._use() as u:
             return int(_c.upload_bytes(u))
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Memory) -> int:
         """Adds bytes (any buffer) at its end, which are hashed on the way, and says how many. LocalIOError: `size` is what arrived."""
         with _c.Buffer(data) as raw, self._use() as u:
             for begin, length in raw.pieces():
@@ -103,7 +102,7 @@ class Content(_call.Caller):
         with self._use() as s:
             _c.session_release(s, _c.word(repository, "a repository"), _c.word(digest, "a digest"))
 
-    def put(self, ref: str, manifest: ReadableBuffer, *, media_type: Optional[str] = None, move: bool = False,
+    def put(self, ref: str, manifest: Memory, *, media_type: Optional[str] = None, move: bool = False,
             expect_digest: Optional[str] = None, op: Optional[_call.Op] = None) -> Artifact:
         """Puts a manifest or index, byte for byte. All that it names must be there, but for layers with URLs and its subject.
 

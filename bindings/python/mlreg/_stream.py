@@ -11,9 +11,7 @@ from . import _c, _call, _errors
 from ._handle import Handle
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-    from ._artifact import Artifact
+    from ._artifact import Artifact, Memory
 
 
 class _Stream(Handle):
@@ -51,7 +49,7 @@ class Layer(io.RawIOBase):
             with self._stream._use() as s:
                 _c.stream_seek(s, min(self._at, self.size))
 
-    def _fill(self, buffer: WriteableBuffer, read: Callable[[Any, int, int], int]) -> int:
+    def _fill(self, buffer: Memory, read: Callable[[Any, int, int], int]) -> int:
         """Fills a buffer, by ``read(stream, address, bytes)``, as far as there is something to read."""
         def fill(_op: Any = None) -> int:
             done = 0
@@ -78,7 +76,7 @@ class Layer(io.RawIOBase):
         self._at += n
         return n
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Memory) -> int:
         """Reads as many bytes as `buffer` has straight into it, fewer only at the end; 0 there."""
         self._check()
         with self._turn:
@@ -103,7 +101,7 @@ class Layer(io.RawIOBase):
         """The rest, in one piece."""
         return self.read()
 
-    def read_at(self, offset: int, buffer: WriteableBuffer) -> int:
+    def read_at(self, offset: int, buffer: Memory) -> int:
         """Fills `buffer` from `offset` (bytes) on and says how far; the position does not move. Any thread."""
         self._check()
         at = _c.unsigned(offset, "the offset")

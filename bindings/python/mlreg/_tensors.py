@@ -91,7 +91,7 @@ def maker() -> Maker:
     except ImportError:
         pass
     try:
-        import numpy
+        import numpy  # type: ignore[import-not-found,unused-ignore]
     except ImportError as missing:
         raise ImportError("tensors need torch or numpy, and neither is installed") from missing
     return _with_numpy(numpy)
