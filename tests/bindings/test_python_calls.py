@@ -299,11 +299,25 @@ class Many(Case):
         thread = threading.Thread(target=collect)
         thread.start()
         try:
-            for _ in range(50):
+            for _ in range(15):
                 self.store.resolve("team/tiny:v1").open("config.json").read()
         finally:
             done.set()
             thread.join()
+
+    def test_many__a_task_that_is_given_up_cancels_its_call(self):
+        evil = self.evil(*manifest_rules(10_000_000))
+
+        async def given_up(hub):
+            op = mlreg.Op()
+            copy = asyncio.get_running_loop().run_in_executor(None, lambda: hub.copy("team/x:v1", self.store, op=op))
+            try:
+                await asyncio.wait_for(asyncio.shield(copy), 0.3)
+            except asyncio.TimeoutError:
+                op.cancel()
+                await copy
+        with mlreg.Session(f"http://{evil.host}") as hub:
+            self.assertRaises(mlreg.CancelledError, asyncio.run, given_up(hub))
 
     def in_child(self, use):
         """Runs `use` in a forked child, as a DataLoader's worker would; its exit status."""
@@ -365,6 +379,20 @@ class Shutdown(unittest.TestCase):
             loop = loose, builder, model
             """)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_shutdown__the_library_can_still_be_used(self):
+        done = python("""
+            import atexit, mlreg
+            def use(when):
+                with mlreg.Session("memory:") as place, place.build() as builder:
+                    print(when, builder.add_bytes(b"x", "a").commit("a/b:v1").open(0).read())
+            class Last:
+                def __del__(self):
+                    use("last")
+            atexit.register(use, "late")
+            last, op = Last(), mlreg.Op()
+            """)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "late b'x'\nlast b'x'\n", ""))
 
     def test_shutdown__while_a_thread_is_inside_a_call_is_silent(self):
         done = python("""

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _c, _call, _errors
+from ._stream import Layer
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from ._session import Session
-    from ._stream import Layer
 
     class Array(Protocol):
         """numpy's, which says that it is a buffer from Python 3.12 on only."""
@@ -137,7 +137,7 @@ class Artifact(_call.Caller):
             raise _errors.make(-2, f"layer {layer} of {len(self.layers)}")
         return layer
 
-    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> "Layer":
+    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> Layer:
         """One layer as a raw, seekable, readable file.
 
         Bytes are verified before they are handed out: from a registry the layer is brought here first. `unverified` reads it as it
@@ -151,7 +151,6 @@ class Artifact(_call.Caller):
             NotFoundError, InvalidError (no layer of that number), DigestError, LocalIOError, AuthError, DeniedError,
             NetworkError, TimedOutError, ProtocolError.
         """
-        from ._stream import Layer
         return Layer(self, self._number(layer), unverified=unverified, file=file, op=op)
 
     def fd(self, layer: Union[int, str]) -> int:

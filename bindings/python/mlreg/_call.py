@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from typing import Any, Callable, ContextManager, Generic, Iterator, List, NamedTuple, Optional, TypeVar
@@ -142,9 +143,12 @@ class _Work(Generic[T]):
         self.failure: Optional[BaseException] = None
 
     def start(self) -> None:
+        if sys.is_finalizing():                # a thread that begins now never runs
+            self.run()
+            return
         try:
             threading.Thread(target=self.run, name="mlreg", daemon=True).start()
-        except RuntimeError:                   # there is none to be had, as when the interpreter shuts down: here then
+        except RuntimeError:                   # there is none to be had: here then
             self.run()
 
     def _begin(self) -> bool:
