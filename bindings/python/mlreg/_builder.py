@@ -249,7 +249,8 @@ class Builder(_call.Caller):
         """
         texts = {"name": name, "platform": platform, "accelerator": accelerator, "compute": compute, "driver": driver,
                  "runtime": runtime, "cpu": cpu, "precision": precision, "format": format}
-        options = _c.VariantOptions(memory_bytes=_c.unsigned(memory_bytes, "memory_bytes"), **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+        options = _c.VariantOptions(memory_bytes=_c.unsigned(memory_bytes, "memory_bytes"),
+                                    **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
         with self._use() as b, self._other(child)._use() as a:
             _c.builder_add_child(b, a, options)
         return self
@@ -272,12 +273,11 @@ class Builder(_call.Caller):
 
         Raises:
             ExistsError: a tag names something else; none was put. NotFoundError: the subject is not there.
-            InvalidError: no layer and no config, or two of one title. StateError: committed already. BusyError, LocalIOError, AuthError, DeniedError,
-                NetworkError, TimedOutError, ProtocolError.
+            InvalidError: no layer and no config, or two of one title. StateError: committed already.
+            BusyError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
         """
         tags, n_tags = _c.words(also, "also")
         options = _c.CommitOptions(flags=_c.flags((move, _c.COPY_MOVE_TAG)), also=tags, n_also=n_tags,
                                    expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
         name = _c.word(ref, "a reference")
         return self._run(lambda b, o: Artifact(_c.builder_commit(b, name, options, o), self._session), op, progress)
-

@@ -136,7 +136,8 @@ class _Work(Generic[T]):
     """One call on its helper thread. That holds all that the call uses until C is done with it, whatever becomes of the caller."""
 
     def __init__(self, call: Callable[[Any], T], op: Op) -> None:
-        self.call, self.op = call, op
+        self.call, self.share = call, op._ref
+        self.op = self.share.take("Op")        # for itself: who closes the Op meanwhile does not end the call
         self.unbegun = [True]                  # taken out by the thread that runs it, or by the caller who leaves before
         self.done = threading.Event()
         self.result: List[T] = []
@@ -161,16 +162,17 @@ class _Work(Generic[T]):
         if not self._begin():
             return
         try:
-            with self.op._use() as op:
-                self.result.append(self.call(op))
+            self.result.append(self.call(self.op))
         except BaseException as failure:
             self.failure = failure
+        self.share.give()
         self.failure = _kept() or self.failure
         self.done.set()
 
     def end(self) -> None:
         """Waits for the end, whatever else arrives. What has not begun never will."""
         if self._begin():
+            self.share.give()
             return
         while not self.done.is_set():
             try:
