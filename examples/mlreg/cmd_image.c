@@ -184,6 +184,8 @@ static int check(const cli *c)
         return fail_usage("name it: mlreg image build … -t NAME:v1", "the image needs one name");
     if (c->gzip && c->zstd)
         return fail_usage("choose one", "layers are packed by gzip or by zstd, not by both");
+    if (c->base == NULL && c->pip == NULL && c->model == NULL && c->n_add == 0)
+        return fail_usage("give --base, --pip, --model or --add", "the image has nothing in it");
     for (size_t i = 0; i < c->n_add; i++) {
         split(c->add[i], NULL, &p);
         if (p.path == NULL)

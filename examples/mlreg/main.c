@@ -6,6 +6,7 @@
 
 #define CHOOSE " --variant --platform --accelerator --precision --host"
 #define COPIES CHOOSE " --foreign --one-variant --all-variants --all"
+#define NEEDS  "NAME=REF[,NEED=VALUE]"
 #define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
 
 const command commands[] = {
@@ -28,7 +29,7 @@ const command commands[] = {
     { "inspect", "REF", "show what an artifact is made of", 1, 1, "",
         "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, variants, referrers}", cmd_inspect },
     { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified" CHOOSE, NULL, cmd_cat },
-    { "index", "VERB REF [WORD]", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move",
+    { "index", "create|add|remove …", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move " NEEDS,
         "{reference, digest, variants}", cmd_index },
     { "variants", "REF", "what an index offers, and what of it fits this machine", 1, 1, "--explain" CHOOSE,
         "[{name, digest, mediaType, platform, accelerator, compute, driver, runtime, cpu, precision, format, memory, fit, absent}]", cmd_variants },
@@ -75,7 +76,9 @@ static const char *const option_help[][2] = {
     { "--precision LIST", "preferred ones, the best first: \"bf16 int8\"" },
     { "--host FILE", "as for the machine that this JSON describes" },
     { "--one-variant", "of an index only what fits this machine best" },
-    { "--all-variants, --all", "of an index every variant, or none: the default" },
+    { "--all-variants", "every variant of an index: fail where some of them are absent" },
+    { "--all", "the same" },
+    { NEEDS, "a variant and its needs: platform, accelerator, compute, driver, runtime, cpu, memory, precision, format" },
     { "--explain", "say of each variant why it fits, or does not" },
     { "--range A-B", "only bytes A to B, both included, as in HTTP" },
     { "--listen HOST:PORT", "where to listen (127.0.0.1:5000)" },
@@ -122,7 +125,7 @@ void usage(FILE *to)
 
 void usage_of(FILE *to, const command *cmd)
 {
-    fprintf(to, "usage: mlreg %s %s\n\n%s\n\n", cmd->name, cmd->arguments, cmd->what);
+    fprintf(to, "usage: mlreg %s%s%s [OPTION…]\n\n%s\n\n", cmd->name, cmd->arguments[0] != '\0' ? " " : "", cmd->arguments, cmd->what);
     for (size_t i = 0; i < sizeof option_help / sizeof *option_help; i++)
         if (args_listed(cmd->options, option_help[i][0]))
             fprintf(to, "  %-25s%s\n", option_help[i][0], option_help[i][1]);
