@@ -69,7 +69,9 @@ int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, 
 
     if ((rc = mlr_door_needs(from, "from", err)) < 0 || (rc = begin(s, repo, digest, remote, &op, &b.digest, err)) < 0)
         return rc;
-    if ((rc = size_of(s->place, from, &b.digest, op, &b.bytes, err)) == 0 && (rc = mlr_place_mount(s->place, &b, from, op, err)) >= 0)
+    if ((rc = size_of(s->place, from, &b.digest, op, &b.bytes, err)) == 0 && (s->place->can & MLREG_CAN_MOUNT) == 0)
+        rc = mlr_error_set(err, MLREG_ENOTSUP, "a %s cannot mount blobs", s->place->ops->kind);
+    else if (rc == 0 && (rc = mlr_place_mount(s->place, &b, from, op, err)) >= 0)
         rc = rc == 1 ? 0 : gone(&b.digest, err);
     mlr_op_end(op);
     return mlr_error_subject(err, rc, digest);

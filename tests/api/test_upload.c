@@ -342,16 +342,42 @@ static void test_put__referrers_may_come_before_their_subject(void **state)
     end(&b);
 }
 
+/* One whose config is "{}". */
+static int put_artifact(mlreg_session *to, const char *ref)
+{
+    mlreg_builder *b = NULL;
+    int rc;
+
+    api_rc(mlreg_builder_new(to, MLREG_BUILD_ARTIFACT, NULL, &b, &err), 0);
+    api_rc(mlreg_builder_set_config(b, TYPE, "{}", 2, &err), 0);
+    rc = mlreg_builder_commit(b, ref, NULL, NULL, NULL, NULL);
+    mlreg_builder_free(b);
+    return rc;
+}
+
 static void test_content__elsewhere_is_not_supported_and_read_only_is_denied(void **state)
 {
     bed b = begin();
     mlreg_session *memory = api_open("memory:", 0), *reader = api_open(bed_at(b.dir, "store"), MLREG_OPEN_READONLY);
+    mlreg_session *far = api_open("http://127.0.0.1:1", 0), *layout;
     mlreg_upload *u = NULL;
+    char where[300];
     int fd = -1;
 
     (void)state;
+    snprintf(where, sizeof where, "oci:%s", bed_at(b.dir, "layout"));
+    layout = api_open(where, MLREG_OPEN_CREATE);
     put_blob(b.s, "team/x", "{}");
     api_rc(mlreg_upload_open(memory, "team/x", NULL, NULL, &u, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_blob(far, "team/x", digest_of("{}"), NULL, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_blob_fd(far, "team/x", digest_of("{}"), NULL, &fd, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_mount(far, "team/y", digest_of("{}"), "team/x", NULL, &err), MLREG_ENOTSUP);
+    assert_int_equal(put_artifact(layout, "1"), 0);
+    assert_int_equal(put_artifact(memory, "team/x:1"), 0);
+    assert_int_equal(has(layout, "", digest_of("{}")), 0);
+    assert_int_equal(has(memory, "team/x", digest_of("{}")), 0);
+    api_rc(mlreg_session_blob_fd(layout, "", digest_of("{}"), NULL, &fd, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_mount(layout, "", digest_of("{}"), "", NULL, &err), MLREG_ENOTSUP);
     api_rc(mlreg_upload_open(reader, "team/x", NULL, NULL, &u, &err), MLREG_EDENIED);
     api_rc(mlreg_session_mount(reader, "team/y", digest_of("{}"), "team/x", NULL, &err), MLREG_EDENIED);
     api_rc(mlreg_session_release(reader, "team/x", digest_of("{}"), &err), MLREG_EDENIED);
@@ -367,6 +393,8 @@ static void test_content__elsewhere_is_not_supported_and_read_only_is_denied(voi
     mlreg_upload_free(NULL);
     mlreg_session_free(reader);
     mlreg_session_free(memory);
+    mlreg_session_free(layout);
+    mlreg_session_free(far);
     end(&b);
 }
 
