@@ -132,9 +132,10 @@ MLREG_API void mlreg_error_free(mlreg_error *e);
  * What several sessions share. Optional: a session opened without one has its own. */
 typedef struct mlreg_runtime_options {
     uint32_t size, flags;          /* flags: none yet */
-    uint32_t max_threads;          /* for one call; default: cores, 4 to 8, more to wait for many small
-                                    * layers; MLREG_NONE: none but the caller's. Otherwise two more for each large
-                                    * layer on its way, and one that waits for each of its connections */
+    uint32_t max_threads;          /* for one call; default: as many as cores, at least 4 and at most 8, and more that
+                                    * only wait for many small layers; MLREG_NONE: none but the caller's. Unless it is
+                                    * that, each large layer on its way has two more, and one that waits for each of
+                                    * its connections */
     uint32_t max_connections;      /* open at once over all hosts; default 100, which only hundreds of
                                     * small layers use */
     uint64_t memory_bytes;         /* for bytes in flight; default 32 MiB */
@@ -178,7 +179,7 @@ typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
 MLREG_API int mlreg_op_new(mlreg_op **out, mlreg_error **err);
 /** Ask to be called back; fn NULL: no longer. Not while a call with this op runs. interval_ms 0: 200. Since 0.1. */
 MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
-/** Make the call return MLREG_ECANCELLED within a second; any thread, signal handlers excepted; returns at once.
+/** Make the call return MLREG_ECANCELLED within a second; from any thread, but from no signal handler; returns at once.
  * Since 0.1. */
 MLREG_API void mlreg_op_cancel(mlreg_op *op);
 /** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
@@ -684,8 +685,8 @@ typedef struct mlreg_variant_options {
     uint64_t memory_bytes;         /* of the accelerators together, else of the machine */
 } mlreg_variant_options;
 /** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
- * here are kept byte for byte. Before anything is added, and once; to put it under the same tag again, commit with its
- * digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+ * here are kept byte for byte. To be called before anything is added, and once; to put it under the same tag again,
+ * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
 MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
 /** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
  * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no

@@ -11,7 +11,7 @@
 
 const command commands[] = {
     { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", MOVED_JSON, cmd_build },
-    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation --stats" COPIES, MOVED_JSON, cmd_push },
+    { "push", "[DIR] [NAME] REF", "send a folder, kept in the store as NAME if that is given, or an artifact of the store to a registry", 1, 3, "--move --referrers --annotation --stats" COPIES, MOVED_JSON, cmd_push },
     { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers --stats" COPIES, MOVED_JSON, cmd_pull },
     { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude --stats" COPIES, MOVED_JSON, cmd_copy },
     { "image build", "-t REF", "make an image that runs: a base, an environment, a model, code", 0, 0,
@@ -64,7 +64,7 @@ static const char *const option_help[][2] = {
     { "--zstd", "pack them by zstd" },
     { "--path /DIR", "only what lies there in the image; for find it may be a pattern" },
     { "--layer DIGEST", "only this layer, as `image find` names it; its first digits will do; may be repeated" },
-    { "--move", "let a tag that names something else be moved" },
+    { "--move", "let a registry's tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
     { "--foreign", "also fetch layers that are not to be distributed, from their own addresses" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },

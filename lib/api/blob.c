@@ -111,8 +111,12 @@ int mlreg_session_put(mlreg_session *s, const char *ref, const char *media_type,
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(json, "json", err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_COPY_MOVE_TAG, opts, "mlreg_copy_options", err)) < 0 ||
-        (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &rule, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_options(&o, sizeof o, offsetof(mlreg_copy_options, variant), MLREG_COPY_MOVE_TAG, opts, "mlreg_copy_options", err)) < 0 ||
+        (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &rule, err)) < 0)
+        return rc;
+    if (o.variant != NULL)
+        return mlr_error_set(err, MLREG_EINVAL, "mlreg_copy_options: a variant of what is put byte for byte");
+    if ((rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_manifest_parse(json, len, media_type, &m, err)) == 0 &&
         (rc = put(s, &r, &rule, m, op, out, err)) < 0)

@@ -306,6 +306,25 @@ static void test_put__keeps_every_byte_and_names_it(void **state)
 }
 
 /* Two repositories wait for the same blob; what becomes of one is nothing to the other. */
+static void test_put__takes_options_of_every_age_and_no_choice_among_variants(void **state)
+{
+    mlreg_resolve_options wish;
+    mlreg_copy_options o;
+    bed b = begin();
+    const char *json;
+
+    (void)state;
+    put_blob(b.s, "team/x", "{}");
+    json = manifest_of("{}", "");
+    MLREG_INIT(wish);
+    MLREG_INIT(o);
+    o.variant = &wish;
+    api_rc(mlreg_session_put(b.s, "team/x:1", TYPE, json, strlen(json), &o, NULL, NULL, &err), MLREG_EINVAL);
+    o.size = offsetof(mlreg_copy_options, variant);
+    api_rc(mlreg_session_put(b.s, "team/x:1", TYPE, json, strlen(json), &o, NULL, NULL, &err), 0);
+    end(&b);
+}
+
 static void test_put__leaves_held_what_others_wait_for(void **state)
 {
     bed b = begin();
@@ -409,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_blob__is_safe_from_gc_until_it_is_released),
         cmocka_unit_test(test_mount__shares_a_blob_that_the_other_repository_has),
         cmocka_unit_test(test_put__keeps_every_byte_and_names_it),
+        cmocka_unit_test(test_put__takes_options_of_every_age_and_no_choice_among_variants),
         cmocka_unit_test(test_put__leaves_held_what_others_wait_for),
         cmocka_unit_test(test_put__referrers_may_come_before_their_subject),
         cmocka_unit_test(test_content__elsewhere_is_not_supported_and_read_only_is_denied),
