@@ -149,6 +149,14 @@ class Names(Case):
         self.assertEqual(self.json("tags", "store:ghcr.io/team/llama"), ["v1"])
         self.assertEqual([a["name"] for a in self.json("ls")], ["ghcr.io/team/llama:v1", "store:v1"])
 
+    def test_names__ls_takes_a_repository_however_it_is_written(self):
+        self.built("a:v1")
+        self.built("b:v1")
+        for word in "a", "a:v1":
+            self.assertEqual([x["name"] for x in self.json("ls", word)], ["a:v1"])
+        self.fails("ls", "oci:x", says="is a layout, which will not do here", status=USAGE)
+        self.fails("ls", "A", says='repository \'A\' has upper-case letters', status=USAGE)
+
     def test_names__plain_http_is_for_this_machine_or_asked_for(self):
         self.fails("inspect", "http://192.0.2.1/x:v1", says="http", hint="--plain-http")
 
