@@ -50,6 +50,20 @@ func refIn(t *testing.T, s *Session, tag string) string {
 	return fresh(t) + ":" + tag
 }
 
+func TestWhatAnArtifactTellsMayBeChanged(t *testing.T) {
+	a := build(t, memory(t), "m:v1", "a", "alpha")
+	config, _ := a.ConfigDescriptor()
+	for _, d := range []Descriptor{a.Layers()[0], a.Descriptor(), config} {
+		if d.Annotations != nil {
+			d.Annotations["k"] = "v"
+		}
+	}
+	a.Layers()[0].Title, a.JSON()[0] = "b", '?'
+	if l := a.Layers()[0]; l.Annotations["k"] != "" || l.Title != "a" || a.JSON()[0] != '{' {
+		t.Fatal(l)
+	}
+}
+
 func TestArtifactCarriesConfigAnnotationsAndSubject(t *testing.T) {
 	eachPlace(t, func(t *testing.T, s *Session) {
 		base := build(t, s, refIn(t, s, "base"), "a", "alpha")
