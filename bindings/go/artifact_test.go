@@ -152,6 +152,7 @@ func TestCopyThroughEveryRegistryKeepsTheDigest(t *testing.T) {
 	}
 	for _, location := range registries() {
 		t.Run(location, func(t *testing.T) {
+			t.Parallel()
 			from, hub, to := memory(t), hub(t, location), store(t)
 			a := build(t, from, fresh(t)+":v1", "a", strings.Repeat("x", 3<<20), "b", "small")
 			var last Stats

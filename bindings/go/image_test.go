@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-var weights = bulk(20_000)
+var weights = bulk(6_000)
 
 // image commits a runnable one of a model's file and a folder of code; more may be set before.
 func image(t *testing.T, s *Session, ref string, set func(b *Builder)) *Artifact {
