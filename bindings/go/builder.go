@@ -172,7 +172,7 @@ func (b *Builder) SetBase(ctx context.Context, base *Artifact) error {
 	if err := base.bringConfig(ctx); err != nil {
 		return err
 	}
-	return b.take(base, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+	return b.give(base, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
 		return C.mlreg_builder_set_base(cb, a, e)
 	})
 }
@@ -195,7 +195,7 @@ func (b *Builder) AddLayerOf(ctx context.Context, from *Artifact, layer int, opt
 	if err := from.bringConfig(ctx); err != nil {
 		return err
 	}
-	return b.take(from, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+	return b.give(from, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
 		return C.mlreg_go_add_layer_of(cb, opts.flags(), media, title, a, C.size_t(layer), e)
 	})
 }
@@ -327,9 +327,9 @@ func (b *Builder) set(f func(b *C.mlreg_builder, e **C.mlreg_error) C.int) error
 	return do(context.Background(), watch{}, func(_ *C.mlreg_op, e **C.mlreg_error) C.int { return f(object, e) })
 }
 
-// take makes a C call that gives the builder an artifact, whose session it uses
+// give makes a C call that gives the builder an artifact, whose session it uses
 // from then on.
-func (b *Builder) take(a *Artifact, f func(b *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int) error {
+func (b *Builder) give(a *Artifact, f func(b *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int) error {
 	object, err := a.use()
 	if err != nil {
 		return err

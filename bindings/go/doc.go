@@ -43,10 +43,10 @@
 //
 // [Session], [Artifact], [Stream], [Builder], [Upload] and [Runtime] own memory
 // and files outside of Go: Close them. Close is safe at any time, from any
-// goroutine and again: calls in progress finish first (those of a Stream are
-// ended), later ones fail with [ErrClosed], and what came from a handle lives on when that is closed. The
-// garbage collector closes what was forgotten, but not soon. A nil handle is an
-// error, not a panic.
+// goroutine and again: calls in progress finish first, those of a Stream end at
+// once, later ones fail with [ErrClosed], and what came from a handle lives on
+// when that is closed. The garbage collector closes what was forgotten, but not
+// soon. A nil handle is an error, not a panic.
 //
 // Any number of goroutines may use a Session, a Runtime, an Artifact and
 // [Stream.ReadAt] at once. A Builder refuses a second call at the same time; an
