@@ -237,7 +237,7 @@ enum {
 typedef struct mlreg_session_options {
     uint32_t size, flags;          /* flags: MLREG_OPEN_* */
     uint32_t connect_timeout_ms;   /* 10 000 */
-    uint32_t stall_timeout_ms;     /* 30 000 without one byte */
+    uint32_t stall_timeout_ms;     /* 30 000 without one byte; before a blob's first, a second more per 100 MB, up to 80 */
     uint32_t max_retries;          /* 4, with backoff, only where repeating is safe */
     uint32_t reserved;
     mlreg_runtime *runtime;        /* kept alive by the session */

@@ -44,6 +44,7 @@ static int exchange_new(mlr_http *h, const mlr_request *r, const mlr_url *url, m
     x->total_bytes = r->source != NULL ? r->source_bytes : r->body_bytes;
     x->repeatable = may_be_repeated(r->method);
     x->commit = r->commit;
+    x->stored_bytes = r->stored_bytes;
     x->spill.max = MLR_HTTP_SETTLE_BYTES + CURL_MAX_WRITE_SIZE;
     if ((x->host = mlr_url_authority(url)) == NULL) {
         mlr_exchange_free(x);

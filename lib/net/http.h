@@ -23,6 +23,8 @@ typedef struct mlr_request {
     const mlr_header *headers; size_t n_headers;      /* sent as they are; control characters are EINVAL */
     const void *body; size_t body_bytes;              /* a body in memory, or … */
     mlr_reader *source; uint64_t source_offset, source_bytes;   /* … one that is read while it is sent */
+    uint64_t stored_bytes;                     /* of what is asked for, which some servers read before they answer: each
+                                                * 100 MB may take a second, and all of it 80, besides stall_timeout_ms */
     bool commit;                               /* wait commit_timeout_ms for the answer: the server has much to do */
     bool foreign;                              /* a server named this URL, of another origin than the user did: no client
                                                 * certificate goes there; EDENIED if it leads to this machine or its

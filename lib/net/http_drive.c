@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#define READ_BYTES_PER_MS 100000            /* of a slow disk, or of a hash without help from the processor */
+#define READ_MAX_MS 80000                   /* so that a stalling server is still given up within two minutes */
 #define SLICE_MS 50                         /* of waiting, between looks at cancel, progress and errands */
 
 /* One mlr_http_turn of libcurl's, without waiting. */
@@ -78,10 +80,24 @@ static int stalled(const mlr_exchange *x, uint64_t limit_ms, mlreg_error **err)
                          (double)limit_ms / 1000.0);
 }
 
+static uint64_t reading_ms(uint64_t bytes)
+{
+    uint64_t ms = bytes / READ_BYTES_PER_MS;
+
+    return ms < READ_MAX_MS ? ms : READ_MAX_MS;
+}
+
+/* How long nothing may come; longest where the server has all that it needs to answer. */
+static uint64_t patience_ms(const mlr_exchange *x)
+{
+    if (x->head_done || x->sent_bytes < x->total_bytes)
+        return x->http->stall_timeout_ms;
+    return x->commit ? x->http->commit_timeout_ms : x->http->stall_timeout_ms + reading_ms(x->stored_bytes);
+}
+
 static int wait_a_slice(mlr_exchange *x, mlreg_error **err)
 {
-    bool     commits = x->commit && !x->head_done && x->sent_bytes == x->total_bytes;
-    uint64_t limit_ms = commits ? x->http->commit_timeout_ms : x->http->stall_timeout_ms, quiet_ms, left_ms;
+    uint64_t limit_ms = patience_ms(x), quiet_ms, left_ms;
 
     look_for_life(x);
     quiet_ms = mlr_clock_ms() - x->quiet_since_ms;

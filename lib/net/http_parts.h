@@ -102,6 +102,7 @@ struct mlr_exchange {
     const unsigned char *body;              /* what is sent: this, … */
     mlr_reader *source;                     /* … or this from source_offset on; both NULL once the answer is here */
     uint64_t source_offset, total_bytes, sent_bytes;
+    uint64_t stored_bytes;
     bool repeatable, commit;
 
     mlr_http_mode mode;

@@ -129,6 +129,7 @@ static bool deliver(mlr_line *l, size_t len)
     if ((is_ours = l->run.is_taken && !l->is_stopped)) {
         mlr_slabs_advance(&f->slabs, &l->run, len);
         f->seen.bytes += len;
+        f->seen.left -= len;
         l->bytes += len;
     }
     pthread_mutex_unlock(&f->lock);

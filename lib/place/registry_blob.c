@@ -13,6 +13,7 @@ int mlr_registry_blob_look(mlr_registry *g, const mlr_blob *b, bool again, mlr_o
     int           rc = mlr_ask_init(&ask, g, "HEAD", b->repo, "blobs", b->digest.text, MLR_MAY_PULL, err);
 
     ask.call.again = again;
+    ask.call.request.stored_bytes = b->bytes;
     if (rc == 0)
         rc = mlr_ask_begin(&ask, g, op, &x, err);
     if (rc == 404)

@@ -90,6 +90,7 @@ static int new_reader(mlr_registry *g, const mlr_blob *blob, const char *url, ml
     }
     mlr_ask_header(&b->ask, "Range", b->range);
     b->ask.call.again = false;
+    b->ask.call.request.stored_bytes = blob->bytes;
     *out = b;
     return 0;
 }

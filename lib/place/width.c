@@ -13,6 +13,8 @@
 #define HELD_SHARE  0.1        /* of the time held up by ourselves: the line is not what is slow */
 #define FALLEN      0.6
 #define N_FALLEN    3
+#define SLOW_ANSWER_MS 1000    /* what reads all of a blob before it answers, or has to fetch it from elsewhere; … */
+#define WORTH_ASKING 2         /* … it is asked again only if what is left takes so many times as long */
 
 static void measure_from(mlr_width *w, const mlr_seen *now, uint64_t pause_ms)
 {
@@ -43,6 +45,11 @@ static void settle(mlr_width *w, double rate)
     w->n_low = 0;
 }
 
+static bool may_grow(const mlr_width *w, double rate, const mlr_seen *now)
+{
+    return w->n < w->most && (w->answer_ms < SLOW_ANSWER_MS || (double)now->left > rate * (double)(w->answer_ms * WORTH_ASKING));
+}
+
 static unsigned grown(const mlr_width *w)
 {
     return w->n * GROWTH < w->most ? w->n * GROWTH : w->most;
@@ -50,7 +57,7 @@ static unsigned grown(const mlr_width *w)
 
 void mlr_width_init(mlr_width *w, unsigned most, const mlr_seen *now)
 {
-    *w = (mlr_width){ .n = 1, .most = most, .before = 1, .from = *now };
+    *w = (mlr_width){ .n = 1, .most = most, .before = 1, .began_ms = now->ms, .from = *now };
 }
 
 void mlr_width_refused(mlr_width *w, unsigned n)
@@ -77,7 +84,7 @@ static void watch(mlr_width *w, double rate, const mlr_seen *now)
         change(w, w->n / 2, MLR_WIDTH_SHRANK, rate, now);
     else if (w->n_low == N_FALLEN)
         settle(w, rate);
-    else if (w->n < w->most && w->again_ms > 0 && now->ms >= w->again_ms)
+    else if (w->again_ms > 0 && now->ms >= w->again_ms && may_grow(w, rate, now))
         change(w, grown(w), MLR_WIDTH_GREW, rate, now);
 }
 
@@ -94,10 +101,13 @@ static void judge(mlr_width *w, double rate, const mlr_seen *now)
         }
         /* fall through */
     case MLR_WIDTH_FIRST:
-        if (w->n < w->most)
+        if (may_grow(w, rate, now)) {
             change(w, grown(w), MLR_WIDTH_GREW, rate, now);
-        else
-            settle(w, rate);
+            break;
+        }
+        settle(w, rate);
+        if (w->n < w->most)
+            put_off(w, AGAIN_MS, now->ms);
         break;
     case MLR_WIDTH_SHRANK:
         if (rate * WORTH < w->rate)
@@ -111,17 +121,26 @@ static void judge(mlr_width *w, double rate, const mlr_seen *now)
     }
 }
 
+/* For the first answer; where that is slow, what comes after it is measured by itself. */
+static unsigned waits(mlr_width *w, const mlr_seen *now)
+{
+    w->answer_ms = now->ms - w->began_ms;
+    if (w->answer_ms >= SLOW_ANSWER_MS)
+        measure_from(w, now, 0);
+    return w->n;
+}
+
 unsigned mlr_width_look(mlr_width *w, const mlr_seen *now)
 {
     uint64_t period_ms = now->ask_ms * PERIOD_ASKS > PERIOD_MS ? now->ask_ms * PERIOD_ASKS : PERIOD_MS, spent_ms;
 
     if (now->ms < w->from.ms) {                  /* a change has not shown yet: bytes count from when it has */
-        w->from = (mlr_seen){ w->from.ms, now->bytes, now->held_ms, now->ask_ms };
+        measure_from(w, now, w->from.ms - now->ms);
         return w->n;
     }
+    if (now->bytes == 0)                         /* asking more often one that has not answered at all would not help */
+        return waits(w, now);
     spent_ms = now->ms - w->from.ms;
-    if (now->bytes == 0)                         /* it has not answered at all: asking it more often would not help */
-        return w->n;
     if (spent_ms < period_ms || (spent_ms < PERIOD_MAX_MS && now->bytes - w->from.bytes < w->n * PERIOD_BYTES))
         return w->n;
     if ((double)(now->held_ms - w->from.held_ms) < HELD_SHARE * (double)spent_ms * w->n)

@@ -4,10 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What has been seen so far, all of it counted from the start. */
+/* What has been seen so far, all but `left` counted from the start. */
 typedef struct mlr_seen {
     uint64_t ms;               /* a clock's time */
     uint64_t bytes;            /* that have arrived */
+    uint64_t left;             /* that have not */
     uint64_t held_ms;          /* in which connections waited for our own side: disk and hash */
     uint64_t ask_ms;           /* from a request to its first bytes */
 } mlr_seen;
@@ -18,6 +19,7 @@ typedef struct mlr_width {
     enum { MLR_WIDTH_FIRST, MLR_WIDTH_GREW, MLR_WIDTH_SHRANK, MLR_WIDTH_SETTLED } state;
     double   rate;             /* bytes per ms before the last change; once settled: the best with this many */
     uint64_t again_ms, wait_ms;/* when it is tried again whether more are better; how long that was put off */
+    uint64_t began_ms, answer_ms;       /* what the first answer took */
     unsigned n_low;            /* periods in a row that were far below it */
     mlr_seen from;             /* where the period began that is measured; its ms may lie ahead */
 } mlr_width;

@@ -252,6 +252,31 @@ static void test_http_trouble__a_commit_may_not_take_for_ever(void **state)
     assert_failed(b, http_bed_send(b, (mlr_request){.method = "PUT", .commit = true}, "/", &x), MLREG_ETIMEDOUT, "for 0.5 s");
 }
 
+static void test_http_trouble__what_reads_a_large_blob_first_may_take_longer(void **state)
+{
+    struct http_bed *b = *state;
+    mlr_exchange    *x;
+
+    http_bed_open(b, "[{\"delay_ms\": 1000}]", &impatient);
+    assert_failed(b, http_bed_send(b, (mlr_request){.method = "GET", .stored_bytes = 1000000}, "/", &x), MLREG_ETIMEDOUT, "did not answer for 0.41 s");
+    http_bed_clear(b);
+    assert_int_equal(http_bed_send(b, (mlr_request){.method = "GET", .stored_bytes = 4000000000}, "/", &x), 0);
+    mlr_exchange_free(x);
+}
+
+static void test_http_trouble__in_the_middle_of_a_large_blob_is_as_long_as_ever(void **state)
+{
+    struct http_bed *b = *state;
+    char            *buf = malloc(MIB);
+    mlr_exchange    *x;
+
+    http_bed_open(b, "[{\"do\": \"stall_body\", \"size\": 1000000, \"sent\": 500000}]", &impatient);
+    assert_int_equal(http_bed_send(b, (mlr_request){.method = "GET", .stored_bytes = 4000000000}, "/", &x), 0);
+    assert_failed(b, (int)mlr_exchange_read(x, buf, MIB, b->op, &b->err), MLREG_ETIMEDOUT, "sent nothing for 0.4 s");
+    mlr_exchange_free(x);
+    free(buf);
+}
+
 /* ---- cancelling ---- */
 
 static void *cancel_soon(void *remote)
@@ -431,6 +456,8 @@ int main(void)
         TEST(a_server_that_takes_nothing),
         TEST(a_commit_may_take_long),
         TEST(a_commit_may_not_take_for_ever),
+        TEST(what_reads_a_large_blob_first_may_take_longer),
+        TEST(in_the_middle_of_a_large_blob_is_as_long_as_ever),
         TEST(cancelled_while_it_waits),
         TEST(cancelled_while_it_reads),
         TEST(progress_is_called_while_nothing_moves),

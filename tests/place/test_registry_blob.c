@@ -238,6 +238,24 @@ static void test_registry_blob__that_always_stalls_fails_in_the_end(void **state
     assert_true(n_requests(&b->evil) <= 4);
 }
 
+/* Some registries read all of a blob before they answer, as go-containerregistry's. */
+static void test_registry_blob__that_is_large_may_be_read_before_the_answer(void **state)
+{
+    registry_bed *b = *state;
+    mlr_blob      blob = {REPO, {EMPTY_BLOB}, 4000000000, NULL};
+    mlr_reader   *r = NULL;
+    char          buf[100];
+
+    b->stall_ms = 200;
+    bed_registry(b, "[{'method':'HEAD','delay_ms':500,'headers':[['Content-Length','4000000000']],'framing':'none'},"
+                    "{'delay_ms':500,'size':4000000000}]");
+    assert_int_equal(mlr_place_blob_has(b->place, &blob, NULL, &b->err), 1);
+    assert_int_equal(mlr_place_blob_open(b->place, &blob, NULL, &r, &b->err), 0);
+    assert_int_equal(mlr_reader_read_at(r, blob.bytes - 100, buf, sizeof buf, NULL, &b->err), sizeof buf);
+    mlr_reader_free(r);
+    assert_int_equal(n_requests(&b->evil), 3);
+}
+
 static void test_registry_blob__stops_when_it_is_cancelled(void **state)
 {
     registry_bed *b = *state;
@@ -482,6 +500,7 @@ int main(void)
         registry_test(test_registry_blob__without_end_is_refused_at_its_size),
         registry_test(test_registry_blob__with_other_bytes_is_told_by_its_digest),
         registry_test(test_registry_blob__that_always_stalls_fails_in_the_end),
+        registry_test(test_registry_blob__that_is_large_may_be_read_before_the_answer),
         registry_test(test_registry_blob__stops_when_it_is_cancelled),
         registry_test(test_registry_blob__refuses_a_part_from_another_offset),
         registry_test(test_registry_blob__refuses_a_part_of_something_larger),

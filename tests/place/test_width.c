@@ -20,6 +20,7 @@ static unsigned after_ms(mlr_width *w, mlr_seen *now, const struct line *l, uint
         now->ms += 25;
         there += (uint64_t)(rate * 25);
         now->bytes = l->piece > 0 ? there - there % (l->piece * w->n) : there;
+        now->left -= now->left < (uint64_t)(rate * 25) ? now->left : (uint64_t)(rate * 25);
         now->held_ms += (uint64_t)(l->held * 25 * w->n);
         now->ask_ms = l->ask_ms;
     }
@@ -97,13 +98,32 @@ static void test_width__tries_again_when_the_line_may_have_changed(void **state)
 
 static void test_width__waits_for_a_first_answer(void **state)
 {
-    mlr_seen  now = { .ms = 1000 };
+    mlr_seen  now = { .ms = 1000, .left = (uint64_t)4 << 40 };
     mlr_width w;
 
     (void)state;
     mlr_width_init(&w, 16, &now);
     assert_int_equal(after_ms(&w, &now, &(struct line){ 0, 0, 0, 0, 0 }, 20000), 1);
     assert_int_equal(after_ms(&w, &now, &(struct line){ 50e3, 1e9, 50, 0, 0 }, 2000), 16);
+}
+
+/* Four GiB from a server that reads all of a blob before it answers, or one that had to fetch it from elsewhere. */
+static unsigned after_slow_answer(uint64_t answer_ms, double each, uint64_t ms)
+{
+    mlr_seen  now = { .ms = 1000, .left = (uint64_t)4 << 30 };
+    mlr_width w;
+
+    mlr_width_init(&w, 16, &now);
+    after_ms(&w, &now, &(struct line){ 0, 0, 0, 0, 0 }, answer_ms);
+    return after_ms(&w, &now, &(struct line){ each, 1e9, 5, 0, 0 }, ms);
+}
+
+static void test_width__asks_once_where_an_answer_takes_as_long_as_all_the_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(after_slow_answer(10000, 400e3, 9000), 1);
+    assert_int_equal(after_slow_answer(10000, 40e3, 9000), 16);
+    assert_int_equal(after_slow_answer(500, 400e3, 1500), 16);
 }
 
 static void test_width__takes_no_for_an_answer(void **state)
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_width__is_not_misled_by_bursts),
         cmocka_unit_test(test_width__tries_again_when_the_line_may_have_changed),
         cmocka_unit_test(test_width__waits_for_a_first_answer),
+        cmocka_unit_test(test_width__asks_once_where_an_answer_takes_as_long_as_all_the_bytes),
         cmocka_unit_test(test_width__takes_no_for_an_answer),
         cmocka_unit_test(test_width__asks_again_when_there_were_none_to_be_had),
     };
