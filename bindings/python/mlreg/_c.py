@@ -208,7 +208,8 @@ TABLE: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {}     # name: (result, argument
 
 # what the library says to those who write C, in this language's words
 OURS = {"OPEN_CREATE": "create=True", "OPEN_PLAIN_HTTP": "plain_http=True", "COPY_MOVE_TAG": "move=True", "COPY_FOREIGN": "foreign=True",
-        "UNPACK_FOREIGN": "foreign=True", "BUILD_IMAGE": "kind='image'", "BUILD_INDEX": "kind='index'"}
+        "UNPACK_FOREIGN": "foreign=True", "BUILD_IMAGE": "kind='image'", "BUILD_INDEX": "kind='index'",
+        "RESOLVE_VARIANT": "mlreg.Wish()"}
 
 
 def _said(raw: Optional[bytes]) -> Optional[str]:
