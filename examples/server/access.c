@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 1024
 #define ENTRIES_MAX    10000
 #define PROVEN_MAX     64             /* passwords that were right, so that bcrypt is paid for once */
 
@@ -66,12 +65,13 @@ static int read_token(access_rules *a, char *line)
 static int read_file(access_rules *a, const char *path, int (*read_line)(access_rules *, char *), const char *form)
 {
     FILE *f = path != NULL ? fopen(path, "re") : NULL;
-    char line[LINE_MAX_BYTES];
+    char *line = NULL;
+    size_t room = 0;
     int rc = path == NULL || f != NULL ? 0 : -1;
 
     if (rc < 0)
         complain(NULL, "cannot read %s: %s", path, strerror(errno));
-    for (int n = 1; rc == 0 && f != NULL && fgets(line, sizeof line, f) != NULL; n++) {
+    for (int n = 1; rc == 0 && f != NULL && getline(&line, &room, f) >= 0; n++) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '\0' && line[0] != '#' && (rc = read_line(a, line)) < 0)
             complain(NULL, "%s, line %d: it is not of the form %s", path, n, form);
@@ -82,6 +82,7 @@ static int read_file(access_rules *a, const char *path, int (*read_line)(access_
     }
     if (f != NULL)
         fclose(f);
+    free(line);
     return rc;
 }
 

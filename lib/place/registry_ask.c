@@ -133,6 +133,15 @@ void mlr_ask_retry_after(const mlr_exchange *x, char out[MLR_RETRY_AFTER_MAX])
     snprintf(out, MLR_RETRY_AFTER_MAX, "%s", value != NULL ? value : "");
 }
 
+int mlr_ask_leads_nowhere(const char *what, const char *text, mlreg_error **err)
+{
+    char *shown = mlr_url_shown(text);
+    int   rc = mlr_error_set(err, MLREG_EPROTO, "%s is no URL: '%.200s'", what, shown != NULL ? shown : "");
+
+    mlr_free(shown);
+    return rc;
+}
+
 int mlr_ask_unencoded(const mlr_exchange *x, const char *what, mlreg_error **err)
 {
     const char *encoding = mlr_exchange_header(x, "Content-Encoding", 0);

@@ -34,6 +34,8 @@ int  mlr_ask_refused(const mlr_ask *a, mlr_registry *g, mlr_exchange *x, mlr_op 
 bool mlr_ask_written(int status);            /* 200, 201, 202, 204: the servers do not agree on one */
 #define MLR_RETRY_AFTER_MAX 64
 void mlr_ask_retry_after(const mlr_exchange *x, char out[MLR_RETRY_AFTER_MAX]);           /* "": nothing */
+/* EPROTO: where it leads is no URL. Of that only what cannot be a secret is shown. */
+int  mlr_ask_leads_nowhere(const char *what, const char *text, mlreg_error **err);
 /* EPROTO for bytes that were encoded on their way (gzip): digests are those of the stored ones. */
 int  mlr_ask_unencoded(const mlr_exchange *x, const char *what, mlreg_error **err);
 #endif

@@ -80,7 +80,7 @@ static int take_link(mlr_pages *p, const char *target, size_t len, mlreg_error *
     if ((rc = mlr_url_resolve(&base, text, &next, NULL)) == MLREG_ENOMEM)
         mlr_error_nomem(err);
     else if (rc < 0)
-        rc = mlr_error_set(err, MLREG_EPROTO, "the next page of the %s is at no URL: '%.200s'", p->ask->what, text);
+        rc = mlr_ask_leads_nowhere("the Link to the next page", text, err);
     else if (!mlr_url_same_origin(&base, &next))
         rc = mlr_error_set(err, MLREG_EPROTO, "the next page of the %s is said to be at another origin, %s://%s",
                            p->ask->what, next.scheme, next.host);

@@ -24,7 +24,7 @@ static int take_location(mlr_upload *u, const char *asked, const mlr_exchange *x
     if ((rc = mlr_url_resolve(&base, text, &at, NULL)) == MLREG_ENOMEM) {
         mlr_error_nomem(err);
     } else if (rc < 0) {
-        rc = mlr_error_set(err, MLREG_EPROTO, "the Location given for an upload is no URL: '%.200s'", text);
+        rc = mlr_ask_leads_nowhere("the Location given for an upload", text, err);
     } else if (strcmp(base.scheme, "https") == 0 && strcmp(at.scheme, "https") != 0) {
         rc = mlr_error_set(err, MLREG_EPROTO, "%s wants an upload sent to it over plain http", at.host);
         mlr_error_hint(err, rc, "a proxy in front of the registry may not tell it that it is reached by https "

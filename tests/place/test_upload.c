@@ -133,8 +133,10 @@ static void test_upload__needs_to_know_where(void **state)
 
 static void test_upload__refuses_a_location_that_is_none(void **state)
 {
-    assert_int_equal(write_blob(*state, "{'method':'POST','status':202,'headers':{'Location':'file:///etc/passwd'}},"),
-                     MLREG_EPROTO);
+    registry_bed *b = *state;
+
+    assert_int_equal(write_blob(b, "{'method':'POST','status':202,'headers':{'Location':'file:///etc/passwd?sig=5ec2e7'}},"), MLREG_EPROTO);
+    assert_string_equal(b->err->message, "the Location given for an upload is no URL: 'file:///etc/passwd'");
 }
 
 static void test_upload__that_may_not_begin_is_not_repeated(void **state)

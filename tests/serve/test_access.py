@@ -30,7 +30,7 @@ class Access(Case):
         self.push(repo="team-other/x")
         self.server.stop()
         (self.folder / "htpasswd").write_text(run("htpasswd", "-nbB", "-C", "4", "alice", "secret").stdout)
-        (self.folder / "tokens").write_text(f"# for CI\n{READ} read team\n{WRITE} write team/x\n")
+        (self.folder / "tokens").write_text(f"# for CI{' and its machines' * 100}\n{READ} read team\n{WRITE} write team/x\n")
         self.server = self.serve("--htpasswd", self.folder / "htpasswd", "--tokens", self.folder / "tokens")
 
     def test_access__nobody_gets_a_byte_without_a_password(self):
