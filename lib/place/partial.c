@@ -88,7 +88,10 @@ static int open_files(mlr_partial *p, struct stat *st, mlreg_error **err)
     struct stat journal;
     int         rc = open_own(p->path, MODE, &p->fd, st, err);
 
-    return rc < 0 ? rc : open_own(p->journal_path, 0600, &p->journal, &journal, err);
+    if (rc < 0)
+        return rc;
+    p->any = st->st_size > 0;
+    return open_own(p->journal_path, 0600, &p->journal, &journal, err);
 }
 
 void mlr_partial_in_folder(mlr_partial *p, const char *shown)
@@ -209,10 +212,10 @@ void mlr_partial_free(mlr_partial *p)
 {
     if (p == NULL)
         return;
-    if (p->fd >= 0 && p->journal >= 0 && p->any && !p->is_lost)
-        note_look(p);
-    else if (p->fd >= 0)
+    if (p->fd >= 0 && (!p->any || p->is_lost))
         mlr_partial_spoil(p);
+    else if (p->fd >= 0 && p->is_recalled)
+        note_look(p);
     mlr_fs_close(p->fd);
     mlr_fs_close(p->journal);
     unlock(p);
