@@ -248,6 +248,15 @@ static void test_partial__that_the_disk_did_not_take_is_not_gone_on_with(void **
     write_some(f, p);
     mlr_partial_free(p);
     abandon(f);
+    p = begin(f);
+    fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
+    mlr_partial_free(p);
+    assert_int_equal(fs_fault_disarm(), 1);              /* nor is an orderly end one before the disk says so */
+    p = begin(f);
+    assert_int_equal(assert_true_words(f, p), 0);
+    write_some(f, p);
+    mlr_partial_free(p);
+    abandon(f);
     fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
     p = begin(f);                        /* nor what one left who died before it knew */
     assert_int_equal(fs_fault_disarm(), 1);
