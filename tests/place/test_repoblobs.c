@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 #define BYTES (MLR_PARTIAL_LEAST_BYTES + 1000)
 
 /* A large blob from far away, of one letter. */
-static struct { uint64_t read; bool gate_is_shut; } far_away;
+static struct { atomic_ullong read; atomic_bool gate_is_shut; } far_away;
 
 static int64_t letters_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
@@ -26,7 +27,8 @@ static int64_t letters_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t
     (void)err;
     memset(buf, 'a', len);
     far_away.read += len;
-    far_away.gate_is_shut = far_away.gate_is_shut || offset + len == BYTES;
+    if (offset + len == BYTES)
+        far_away.gate_is_shut = true;
     return (int64_t)len;
 }
 
