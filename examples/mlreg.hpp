@@ -31,6 +31,7 @@ class failure {
 public:
     failure() = default;
     failure(const failure &) = delete;
+    failure &operator=(const failure &) = delete;
     ~failure() { mlreg_error_free(e); }
     operator mlreg_error **() { return &e; }
     int64_t check(int64_t rc) const
@@ -144,6 +145,5 @@ public:
         return copied;
     }
 };
-
 }
 #endif

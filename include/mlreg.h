@@ -132,9 +132,10 @@ MLREG_API void mlreg_error_free(mlreg_error *e);
  * What several sessions share. Optional: a session opened without one has its own. */
 typedef struct mlreg_runtime_options {
     uint32_t size, flags;          /* flags: none yet */
-    uint32_t max_threads;          /* for one call; default: cores, 4 to 8, more to wait for many small
-                                    * layers; MLREG_NONE: none but the caller's. Otherwise two more for each large
-                                    * layer on its way, and one that waits for each of its connections */
+    uint32_t max_threads;          /* for one call; default: as many as cores, at least 4 and at most 8, and more that
+                                    * only wait for many small layers; MLREG_NONE: none but the caller's. Unless it is
+                                    * that, each large layer on its way has two more, and one that waits for each of
+                                    * its connections */
     uint32_t max_connections;      /* open at once over all hosts; default 100, which only hundreds of
                                     * small layers use */
     uint64_t memory_bytes;         /* for bytes in flight; default 32 MiB */
@@ -178,7 +179,7 @@ typedef int (*mlreg_progress_fn)(mlreg_op *op, void *user);
 MLREG_API int mlreg_op_new(mlreg_op **out, mlreg_error **err);
 /** Ask to be called back; fn NULL: no longer. Not while a call with this op runs. interval_ms 0: 200. Since 0.1. */
 MLREG_API void mlreg_op_on_progress(mlreg_op *op, mlreg_progress_fn fn, void *user, uint32_t interval_ms);
-/** Make the call return MLREG_ECANCELLED within a second; any thread, signal handlers excepted; returns at once.
+/** Make the call return MLREG_ECANCELLED within a second; from any thread, but from no signal handler; returns at once.
  * Since 0.1. */
 MLREG_API void mlreg_op_cancel(mlreg_op *op);
 /** Read the counts, from any thread; set inout->size first (MLREG_INIT). Codes: ESTRUCT. Since 0.1. */
@@ -230,7 +231,7 @@ MLREG_API int mlreg_auth_set_basic(mlreg_auth *a, const char *name, const char *
 MLREG_API int mlreg_auth_set_token(mlreg_auth *a, const char *token);
 
 enum {
-    MLREG_OPEN_CREATE     = 1 << 0, /* a store or layout that is not there is made */
+    MLREG_OPEN_CREATE     = 1 << 0, /* a store or layout that is not there is made, if not READONLY */
     MLREG_OPEN_READONLY   = 1 << 1, /* every writing verb is EDENIED; nothing on disk changes */
     MLREG_OPEN_PLAIN_HTTP = 1 << 2  /* http to any host; to this machine "http://…" works without it */
 };
@@ -280,14 +281,15 @@ typedef struct mlreg_resolve_options {
 /** Find what a reference names and fetch its manifest, verified.
  *
  * Of an index, where `opts` want a variant, what fits best: the architecture's own; of these by accelerator, then the
- * precision that is preferred, compute capability, runtime, the architecture's level, CPU features, precision, memory. An entry that is an index is looked into.
- * From a registry that takes two requests, one more for each index on the way; from a store none.
+ * precision that is preferred, compute capability, runtime, the architecture's level, CPU features, precision, memory.
+ * An entry that is an index is looked into. From a registry that takes two requests, and one more for each index on the
+ * way; from a store none.
  *
  * @param ref  "repo:tag" or "repo@sha256:<hex>"; for a layout "tag", ":tag" or "@sha256:<hex>"
  * @return 0; EINVAL (malformed, a host's description too); ENOTFOUND (also: what fits is named but not there); EAUTH,
  *         EDENIED; ENET, ETIMEDOUT; EDIGEST; EPROTO (no manifest); ELIMIT (over 4 MiB, indexes nested over 8 deep);
- *         ENOTSUP (digests that are not sha256; no entry fits: the message lists what there is and what was missing);
- *         ECANCELLED; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
+ *         ENOTSUP (digests that are not sha256; a layout of a newer version; no entry fits: the message lists what there
+ *         is and what was missing); ECANCELLED; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pulling manifests". Since 0.1. */
 MLREG_API int mlreg_session_resolve(mlreg_session *s, const char *ref, const mlreg_resolve_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);
 /** The entries of an index, the best fit first, those that do not fit behind; an empty list if `ref` names no index.
@@ -305,11 +307,11 @@ MLREG_API int mlreg_session_variants(mlreg_session *s, const char *ref, const ml
  *
  * Looked at once, without a CUDA context; *json lives as long as the process. Codes: EIO. Since 0.1. */
 MLREG_API int mlreg_host_json(const char **json, mlreg_error **err);
-/** The tags of a repository, sorted. Codes: ENOTFOUND, EAUTH, EDENIED, ENET, ETIMEDOUT, EPROTO, ELIMIT, ECANCELLED,
- * EIO. OCI distribution-spec 1.1, "Listing tags". Since 0.1. */
+/** The tags of a repository, sorted. Codes: ENOTFOUND, EAUTH, EDENIED, ENET, ETIMEDOUT, EPROTO, ELIMIT, ENOTSUP,
+ * ECANCELLED, EIO. OCI distribution-spec 1.1, "Listing tags". Since 0.1. */
 MLREG_API int mlreg_session_tags(mlreg_session *s, const char *repo, mlreg_op *op, mlreg_list **out, mlreg_error **err);
-/** The repositories of a place, sorted. Codes: as mlreg_session_tags, and ENOTSUP (many registries have no
- * catalogue). Since 0.1. */
+/** The repositories of a place, sorted. Codes: as mlreg_session_tags; ENOTSUP where a registry has no catalogue, as
+ * many have none. Since 0.1. */
 MLREG_API int mlreg_session_repositories(mlreg_session *s, mlreg_op *op, mlreg_list **out, mlreg_error **err);
 /** What refers to an artifact by `subject`: descriptors, each checked by reading it; artifact_type NULL: of any type.
  *
@@ -329,9 +331,9 @@ MLREG_API int mlreg_session_delete(mlreg_session *s, const char *ref, mlreg_op *
  * names, else config.json.
  *
  * @param where  one name: where they were kept; NULL if not wanted
- * @return 0; EAUTH (refused: nothing was kept); ENOTSUP (no registry); EDENIED, EBUSY, EIO (cannot be written: the old
- *         file stands); EPROTO (a file that cannot be read as it is); ENET, ETIMEDOUT, ELIMIT, ECANCELLED.
- *         Since 0.1. */
+ * @return 0; EAUTH (refused: nothing was kept); ENOTFOUND (something other than a registry answers); ENOTSUP (a place
+ *         that is no registry); EDENIED, EBUSY, EIO (cannot be written: the old file stands); EPROTO (a file that cannot
+ *         be read as it is); ENET, ETIMEDOUT, ELIMIT, ECANCELLED. Since 0.1. */
 MLREG_API int mlreg_session_login(mlreg_session *s, const char *name, const char *secret, mlreg_op *op,
         mlreg_list **where, mlreg_error **err);
 /** Forget what mlreg_session_login, or docker login, kept for this registry. Codes: ENOTFOUND (there was nothing); as
@@ -361,7 +363,7 @@ enum {
 MLREG_API size_t mlreg_artifact_count(const mlreg_artifact *a, int32_t part);
 /** The i-th part of a kind; NULL past the end. Since 0.1. */
 MLREG_API const mlreg_descriptor *mlreg_artifact_at(const mlreg_artifact *a, int32_t part, size_t i);
-/** The manifest's exact bytes, with a zero behind them. Since 0.1. */
+/** The manifest's exact bytes, with a zero behind them; `len` NULL: not wanted. Since 0.1. */
 MLREG_API const char *mlreg_artifact_json(const mlreg_artifact *a, size_t *len);
 /** The repository that it was resolved in, and lives in. Since 0.1. */
 MLREG_API const char *mlreg_artifact_repository(const mlreg_artifact *a);
@@ -406,9 +408,10 @@ typedef struct mlreg_copy_options {
  * within one place, tag. An index takes its children along, all of them or the one that `variant` chooses: a store,
  * layout or memory then has the index in part, notes what is absent, and takes more entries by later copies; a
  * registry, which cannot, gets the chosen manifest under the tag. A part goes on as a part, and to no registry
- * (ENOTFOUND). Atomic: blobs land by digest as they verify and outlive
- * a failure, so calling again moves only what is missing; the manifest's bytes are kept exactly; the tag moves last,
- * and only off another digest with MOVE_TAG.
+ * (ENOTFOUND).
+ *
+ * Atomic: blobs land by digest as they are verified, and outlive a failure, so calling again moves only what is missing;
+ * the manifest's bytes are kept exactly; the tag moves last, and away from another digest only with MOVE_TAG.
  *
  * An image's layers that are not to be distributed (of OCI's "nondistributable" and docker's "foreign" types, with
  * "urls") stay where they are: no place gets their bytes, the manifest keeps the addresses, and a store records them as
@@ -422,7 +425,8 @@ typedef struct mlreg_copy_options {
  * @param out   the artifact as it now is in `to`; NULL if not wanted
  * @return 0; ENOTFOUND (also: no tag where a digest was expected), EAUTH, EDENIED; EEXISTS (the tag names something
  *         else: said before a byte moves); ENET, ETIMEDOUT (call again to resume); EDIGEST (that blob was dropped);
- *         EPROTO; ELIMIT; ECANCELLED; EBUSY; EIO; ESTRUCT. OCI distribution-spec 1.1, "Pull", "Push". Since 0.1. */
+ *         EPROTO; ELIMIT; ENOTSUP (as mlreg_session_resolve); ECANCELLED; EBUSY; EIO; ESTRUCT. OCI distribution-spec
+ *         1.1, "Pull", "Push". Since 0.1. */
 MLREG_API int mlreg_copy(mlreg_session *from, const char *ref, mlreg_session *to, const char *as,
         const mlreg_copy_options *opts, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 typedef struct mlreg_checkout_options {
@@ -473,9 +477,9 @@ typedef struct mlreg_image_unpack_options {
  * to these, replace or remove is not seen: they are those that mlreg_image_find gives for the files that are wanted.
  *
  * @param dir  not there yet, or an empty folder; its parent must be there
- * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."; a digest of no layer); ENOTFOUND (nothing at opts->path);
- *         ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other layers; a link to
- *         nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
+ * @return 0; EEXISTS (not empty, a link, or no folder); EINVAL (a name with ".."; a digest of no layer); ENOTFOUND
+ *         (nothing at opts->path); ENOTSUP (no image: see mlreg_checkout; an index); EPROTO (a config that names other
+ *         layers; a link to nowhere); EDIGEST; ELIMIT (over 1 TiB, 2,000,000 files or 200 folders deep); EAUTH; EDENIED; ENET, ETIMEDOUT;
  *         ECANCELLED; EIO; ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg_image_unpack_options *opts,
         mlreg_op *op, mlreg_error **err);
@@ -506,17 +510,17 @@ typedef struct mlreg_stream_options {
     uint64_t offset;               /* bytes from the layer's, with FILE the file's start: where the stream begins */
     uint64_t bytes;                /* its length; 0: to the end */
 } mlreg_stream_options;
-/** Open a layer for reading. Codes: ENOTFOUND; EINVAL (no such layer, a range past its end); EAUTH, EDENIED, ENET,
- * ETIMEDOUT, EDIGEST, EPROTO, ECANCELLED, EIO, ESTRUCT. `op` serves the opening and every later read. OCI
- * distribution-spec 1.1, "Pulling blobs". Since 0.1. */
+/** Open a layer for reading. `op` serves the opening and every later read. Codes: ENOTFOUND; EINVAL (no such layer, a
+ * range past its end); ENOTSUP (MLREG_STREAM_FILE of another tar); EAUTH, EDENIED, ENET, ETIMEDOUT, EDIGEST, EPROTO,
+ * ELIMIT, ECANCELLED, EIO, ESTRUCT. OCI distribution-spec 1.1, "Pulling blobs". Since 0.1. */
 MLREG_API int mlreg_stream_open(mlreg_artifact *a, size_t layer, const mlreg_stream_options *opts, mlreg_op *op,
         mlreg_stream **out, mlreg_error **err);
 /** Read on: at most `len` bytes, fewer only at the end; 0 there. Codes: EDIGEST, EAUTH, EDENIED, ENOTFOUND, ENET,
- * ETIMEDOUT, EPROTO, ECANCELLED, EIO. After a failure `buf` is undefined. Since 0.1. */
+ * ETIMEDOUT, EPROTO, ELIMIT, ENOTSUP, ECANCELLED, EIO. After a failure `buf` is undefined. Since 0.1. */
 MLREG_API int64_t mlreg_stream_read(mlreg_stream *s, void *buf, size_t len, mlreg_error **err);
-/** Read `len` bytes at `offset` of the stream into `buf`; the stream's own position does not move. Any number of
- * threads at once. Codes: as mlreg_stream_read. After a failure `buf` is undefined and the stream as good as before.
- * Since 0.1. */
+/** Read `len` bytes at `offset` of the stream into `buf`, fewer only at its end; the stream's own position does not move.
+ * Any number of threads at once. Codes: as mlreg_stream_read. After a failure `buf` is undefined, and the stream as good
+ * as before. Since 0.1. */
 MLREG_API int64_t mlreg_stream_read_at(mlreg_stream *s, uint64_t offset, void *buf, size_t len, mlreg_error **err);
 /** Set the position of the next mlreg_stream_read, in bytes from the stream's start. Codes: EINVAL past the end.
  * Since 0.1. */
@@ -589,16 +593,16 @@ typedef struct mlreg_commit_options {
 /** Begin a manifest in a store, a layout, memory, or straight in a registry.
  *
  * @param kind           MLREG_BUILD_*
- * @param artifact_type  NULL: of an image or index none; else a ModelPack, "application/vnd.cncf.model.manifest.v1+json", whose
- *         config is filled from its files
+ * @param artifact_type  NULL: of an image or index none; else a ModelPack, whose config is filled from its files:
+ *         "application/vnd.cncf.model.manifest.v1+json"
  * @return 0; EDENIED (the place is read-only); EINVAL (SOURCE_DATE_EPOCH is no number). Since 0.1. */
 MLREG_API int mlreg_builder_new(mlreg_session *to, int32_t kind, const char *artifact_type, mlreg_builder **out,
         mlreg_error **err);
 /** Use these bytes as config in place of the one that would be made. Codes: ESTATE; ELIMIT (over 16 MiB). Since 0.1. */
 MLREG_API int mlreg_builder_set_config(mlreg_builder *b, const char *media_type, const void *data, size_t len,
         mlreg_error **err);
-/** Make it refer to the manifest of this digest in the same repository. Codes: ESTATE; EINVAL; ENOTFOUND at commit.
- * Since 0.1. */
+/** Make it refer to the manifest of this digest in the same repository. Codes: ESTATE; ENOTSUP (a digest that is not
+ * sha256); at commit ENOTFOUND. Since 0.1. */
 MLREG_API int mlreg_builder_set_subject(mlreg_builder *b, const char *digest, mlreg_error **err);
 /** Annotate the manifest; a key set again is replaced. Codes: ESTATE; EINVAL (an empty key, one that
  * differs from another by case only, text that is no UTF-8); ELIMIT. Since 0.1. */
@@ -630,8 +634,8 @@ MLREG_API int mlreg_builder_set_base(mlreg_builder *b, mlreg_artifact *base, mlr
  *
  * Codes: ESTATE; ENOTFOUND; EINVAL (empty, holds a FIFO, a device, a link to a folder, or a name that could not be
  * checked out); EDENIED (a folder that cannot be read); ELIMIT (more files than a manifest of 4 MiB can name: about
- * 10,000). A failed call adds nothing. What only shows when the files are read (no permission, a change meanwhile: EIO)
- * fails the commit. Since 0.1. */
+ * 10,000); ECANCELLED; EIO; ESTRUCT. A failed call adds nothing. What only shows when the files are read (no permission,
+ * a change meanwhile: EIO) fails the commit. Since 0.1. */
 MLREG_API int mlreg_builder_add_tree(mlreg_builder *b, const mlreg_layer_options *opts, const char *dir, mlreg_op *op,
         mlreg_error **err);
 /** Add one file as one raw layer. Codes: as mlreg_builder_add_tree. Since 0.1. */
@@ -657,7 +661,8 @@ MLREG_API int mlreg_builder_add_pip(mlreg_builder *b, const mlreg_pip_options *o
 /** Add a layer that an artifact has already, wherever that lives: mounted or linked where that is possible, else copied.
  * Where the builder makes an image and the layer is a file of its own, or the builder is asked for a tar, it is wrapped
  * in one, once; a tar is taken as it is. `opts` NULL: its own title; a media type of its own kind. Codes: as
- * mlreg_builder_add_file; EINVAL (no such layer; a packed tar of which nobody says what is inside). Since 0.1. */
+ * mlreg_builder_add_file; EINVAL (no such layer; a packed tar of which nobody says what is inside); and as
+ * mlreg_artifact_config, which is read of an artifact that has one. Since 0.1. */
 MLREG_API int mlreg_builder_add_layer_of(mlreg_builder *b, const mlreg_layer_options *opts, mlreg_artifact *from,
         size_t layer, mlreg_error **err);
 /** Add bytes of your own as one layer; opts->title is required. Codes: as mlreg_builder_add_tree, and what the source
@@ -680,12 +685,13 @@ typedef struct mlreg_variant_options {
     uint64_t memory_bytes;         /* of the accelerators together, else of the machine */
 } mlreg_variant_options;
 /** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
- * here are kept byte for byte. Before anything is added, and once; to put it under the same tag again, commit with its
- * digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+ * here are kept byte for byte. To be called before anything is added, and once; to put it under the same tag again,
+ * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
 MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
 /** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
  * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no
- * index); EINVAL (a name or requirement that is none; the index itself; at commit: a name twice); ESTRUCT. Since 0.1. */
+ * index); EINVAL (a name or requirement that is none; the index itself; at commit: a name twice); ELIMIT (over 1,000
+ * entries); ESTRUCT. Since 0.1. */
 MLREG_API int mlreg_builder_add_child(mlreg_builder *b, mlreg_artifact *child, const mlreg_variant_options *opts,
         mlreg_error **err);
 /** Take out the entries of this name, or of this digest. Codes: ESTATE; ENOTFOUND. Since 0.1. */
@@ -694,8 +700,8 @@ MLREG_API int mlreg_builder_remove_child(mlreg_builder *b, const char *name, mlr
  * be put, none is.
  *
  * @param ref  "repo:tag", or "repo" for an artifact that is known by its digest alone
- * @return 0; ESTATE; EINVAL (no layer and no config; an index without entries); EEXISTS (a tag names something else); ENOTFOUND (the subject);
- *         and as mlreg_copy. Since 0.1. */
+ * @return 0; ESTATE; EINVAL (no layer and no config; an index without entries; a digest in `ref`); EEXISTS (a tag names
+ *         something else); ENOTFOUND (the subject); and as mlreg_copy. Since 0.1. */
 MLREG_API int mlreg_builder_commit(mlreg_builder *b, const char *ref, const mlreg_commit_options *opts, mlreg_op *op,
         mlreg_artifact **out, mlreg_error **err);
 /** Release a builder; what was not committed cannot be found, and gc takes what it wrote. Sources are released. NULL
@@ -728,7 +734,8 @@ MLREG_API int mlreg_session_blob_fd(mlreg_session *s, const char *repo, const ch
 MLREG_API int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, const char *from,
         mlreg_op *op, mlreg_error **err);
 /** A blob that was found, mounted or uploaded is waited for no longer: gc may take it if nothing names it. One release
- * for each, in the same repository; too many are no error. Codes: EDENIED (read only), EIO. Since 0.1. */
+ * for each, in the same repository; too many are no error. Codes: EDENIED (read only), ENOTSUP (a digest that is not
+ * sha256), EIO. Since 0.1. */
 MLREG_API int mlreg_session_release(mlreg_session *s, const char *repo, const char *digest, mlreg_error **err);
 /** Put a manifest or index, byte for byte. All that it names must be there, but for layers with URLs and its subject.
  *
@@ -736,9 +743,9 @@ MLREG_API int mlreg_session_release(mlreg_session *s, const char *repo, const ch
  * @param media_type  as it was sent; NULL: as the manifest says
  * @param opts        MLREG_COPY_MOVE_TAG alone, and expect_digest
  * @param out         NULL if not wanted
- * @return 0; EPROTO (no manifest; another media type); ENOTFOUND (a part is not there); EINVAL (not that digest); EEXISTS (the
- *         tag names something else); ELIMIT (over 4 MiB); EDENIED (read only); ENOTSUP, EBUSY, ECANCELLED, EIO,
- *         ESTRUCT. OCI distribution-spec 1.1, "Pushing manifests". Since 0.1. */
+ * @return 0; EPROTO (no manifest; another media type); ENOTFOUND (a part is not there); EINVAL (not that digest);
+ *         EEXISTS (the tag names something else); ELIMIT (over 4 MiB); EDENIED (read only); ENOTSUP, EBUSY, ECANCELLED,
+ *         EIO, ESTRUCT. OCI distribution-spec 1.1, "Pushing manifests". Since 0.1. */
 MLREG_API int mlreg_session_put(mlreg_session *s, const char *ref, const char *media_type, const void *json, size_t len,
         const mlreg_copy_options *opts, mlreg_op *op, mlreg_artifact **out, mlreg_error **err);
 /** Begin to upload a blob in pieces, or go on with one, after a restart too; a day after its last byte gc removes it.
@@ -758,8 +765,8 @@ MLREG_API int mlreg_upload_write(mlreg_upload *u, const void *data, size_t len, 
 /** From now on a killed process loses none of its bytes. A power cut may, and then what is left is hashed again. Codes:
  * EIO. Since 0.1. */
 MLREG_API int mlreg_upload_keep(mlreg_upload *u, mlreg_error **err);
-/** It is whole: check it and make it a blob of its repository, durably. Codes: EDIGEST (it is as before); ENOTSUP (a
- * digest that is not sha256); EBUSY, ECANCELLED, EIO. Free it afterwards. Since 0.1. */
+/** It is whole: check it and make it a blob of its repository, durably. Free it afterwards. Codes: EDIGEST, ENOTSUP (a
+ * digest that is not sha256): it is as before; EBUSY, ECANCELLED, EIO: it takes no more, begin another. Since 0.1. */
 MLREG_API int mlreg_upload_commit(mlreg_upload *u, const char *digest, mlreg_op *op, mlreg_error **err);
 /** Nothing of it will be kept once it is freed. NULL is fine. Since 0.1. */
 MLREG_API void mlreg_upload_cancel(mlreg_upload *u);

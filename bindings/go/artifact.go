@@ -18,6 +18,7 @@ import (
 // place where it was found. What describes it was copied: the methods without a
 // context and without an error work after Close too.
 type Artifact struct {
+	_     noCopy
 	h     *handle[*C.mlreg_artifact]
 	cb    *callbacks
 	known known
@@ -79,7 +80,7 @@ func parts(a *C.mlreg_artifact, part C.int32_t) []Descriptor {
 
 // Descriptor gives media type, digest and size of the manifest itself, and its
 // annotations.
-func (a *Artifact) Descriptor() Descriptor { return a.about().self }
+func (a *Artifact) Descriptor() Descriptor { return copies([]Descriptor{a.about().self})[0] }
 
 // Digest gives the digest of the manifest.
 func (a *Artifact) Digest() string { return a.about().self.Digest }
@@ -92,10 +93,10 @@ func (a *Artifact) JSON() []byte { return slices.Clone(a.about().json) }
 
 // Layers gives the layers in their order; their indexes are what OpenLayer and
 // OpenLayerFile take.
-func (a *Artifact) Layers() []Descriptor { return slices.Clone(a.about().layers) }
+func (a *Artifact) Layers() []Descriptor { return copies(a.about().layers) }
 
 // Children gives the manifests of an index.
-func (a *Artifact) Children() []Descriptor { return slices.Clone(a.about().children) }
+func (a *Artifact) Children() []Descriptor { return copies(a.about().children) }
 
 // ConfigDescriptor tells of the config; ok is false where there is none.
 func (a *Artifact) ConfigDescriptor() (d Descriptor, ok bool) { return only(a.about().config) }
@@ -108,7 +109,7 @@ func only(list []Descriptor) (Descriptor, bool) {
 	if len(list) == 0 {
 		return Descriptor{}, false
 	}
-	return list[0], true
+	return copies(list)[0], true
 }
 
 // Config fetches the config's bytes, verified. Where there is none the error is
@@ -125,6 +126,18 @@ func (a *Artifact) Config(ctx context.Context) ([]byte, error) {
 		return rc
 	})
 	return out, err
+}
+
+// bringConfig fetches the config, if there is one, ahead of a call that wants it
+// but that no context can end.
+func (a *Artifact) bringConfig(ctx context.Context) error {
+	return a.do(ctx, watch{}, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+		if len(a.known.config) == 0 {
+			return 0
+		}
+		var bytes *C.char
+		return C.mlreg_artifact_config(ca, op, &bytes, nil, e)
+	})
 }
 
 // OpenLayerFile opens a verified layer of a store for reading, to map it or to

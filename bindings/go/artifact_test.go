@@ -50,6 +50,20 @@ func refIn(t *testing.T, s *Session, tag string) string {
 	return fresh(t) + ":" + tag
 }
 
+func TestWhatAnArtifactTellsMayBeChanged(t *testing.T) {
+	a := build(t, memory(t), "m:v1", "a", "alpha")
+	config, _ := a.ConfigDescriptor()
+	for _, d := range []Descriptor{a.Layers()[0], a.Descriptor(), config} {
+		if d.Annotations != nil {
+			d.Annotations["k"] = "v"
+		}
+	}
+	a.Layers()[0].Title, a.JSON()[0] = "b", '?'
+	if l := a.Layers()[0]; l.Annotations["k"] != "" || l.Title != "a" || a.JSON()[0] != '{' {
+		t.Fatal(l)
+	}
+}
+
 func TestArtifactCarriesConfigAnnotationsAndSubject(t *testing.T) {
 	eachPlace(t, func(t *testing.T, s *Session) {
 		base := build(t, s, refIn(t, s, "base"), "a", "alpha")
@@ -138,6 +152,7 @@ func TestCopyThroughEveryRegistryKeepsTheDigest(t *testing.T) {
 	}
 	for _, location := range registries() {
 		t.Run(location, func(t *testing.T) {
+			t.Parallel()
 			from, hub, to := memory(t), hub(t, location), store(t)
 			a := build(t, from, fresh(t)+":v1", "a", strings.Repeat("x", 3<<20), "b", "small")
 			var last Stats

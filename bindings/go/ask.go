@@ -115,16 +115,9 @@ func (s *Session) Logout(ctx context.Context) (where string, err error) {
 // list makes a C call that fills in a list; nil if it fails.
 func (s *Session) list(ctx context.Context, w watch,
 	f func(s *C.mlreg_session, op *C.mlreg_op, out **C.mlreg_list, e **C.mlreg_error) C.int) (*C.mlreg_list, error) {
-	var l *C.mlreg_list
-	returned := false
-	defer func() { // a callback's panic leaves nobody to take the list
-		if !returned {
-			C.mlreg_list_free(l)
-		}
-	}()
-	err := s.do(ctx, w, func(cs *C.mlreg_session, op *C.mlreg_op, e **C.mlreg_error) C.int { return f(cs, op, &l, e) })
-	returned = true
-	return l, err
+	return listed(func(out **C.mlreg_list) error {
+		return s.do(ctx, w, func(cs *C.mlreg_session, op *C.mlreg_op, e **C.mlreg_error) C.int { return f(cs, op, out, e) })
+	})
 }
 
 func first(names []string) string {

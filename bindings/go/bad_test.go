@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -82,14 +83,14 @@ func everyCall(ctx context.Context, s *Session, a *Artifact, st *Stream, b *Buil
 		put("SetSubject", b.SetSubject("sha256:"))
 		put("SetAnnotation", b.SetAnnotation("k", "v"))
 		put("SetImage", b.SetImage(ImageOptions{}))
-		put("SetBase", b.SetBase(a))
-		put("AddLayerOf", b.AddLayerOf(a, 0, nil))
 		put("AddChildrenOf", b.AddChildrenOf(a))
 		put("AddChild", b.AddChild(a, Variant{Name: "cpu"}))
 		put("RemoveChild", b.RemoveChild("cpu"))
 		put("Release", s.Release("team/x", "sha256:"))
 	}
-	put("AddPip", b.AddPip(ctx, "/none", PipOptions{}))
+	put("SetBase", b.SetBase(ctx, a))
+	put("AddLayerOf", b.AddLayerOf(ctx, a, 0, nil))
+	put("AddPip", b.AddPip(ctx, "/none", nil))
 	put("AddTree", b.AddTree(ctx, "/", nil))
 	put("AddFile", b.AddFile(ctx, "/", nil))
 	put("AddBytes", b.AddBytes(ctx, nil, nil))
@@ -157,6 +158,20 @@ func TestNilContextsFail(t *testing.T) {
 	}
 	_, err := Open(nil, "memory:", nil)
 	fails(t, err, ErrInvalid)
+}
+
+// Under a copy the collector would close: go vet finds one by the lock in it.
+func TestHandlesAreNotToBeCopied(t *testing.T) {
+	for _, handle := range []reflect.Type{reflect.TypeFor[Runtime](), reflect.TypeFor[Session](), reflect.TypeFor[Artifact](),
+		reflect.TypeFor[Stream](), reflect.TypeFor[Builder](), reflect.TypeFor[Upload]()} {
+		locked := false
+		for i := range handle.NumField() {
+			locked = locked || reflect.PointerTo(handle.Field(i).Type).Implements(reflect.TypeFor[sync.Locker]())
+		}
+		if !locked {
+			t.Error(handle)
+		}
+	}
 }
 
 func TestNilInputsFail(t *testing.T) {

@@ -60,13 +60,19 @@ func store(t testing.TB) *Session {
 	return place(t, t.TempDir()+"/store", &Options{Create: true})
 }
 
-// eachPlace runs a test over memory, a store, a layout and every registry at hand.
+// eachPlace runs a test over memory, a store, a layout and every registry at hand, side by side.
 func eachPlace(t *testing.T, f func(t *testing.T, s *Session)) {
-	t.Run("memory", func(t *testing.T) { f(t, memory(t)) })
-	t.Run("store", func(t *testing.T) { f(t, store(t)) })
-	t.Run("layout", func(t *testing.T) { f(t, place(t, "oci:"+t.TempDir()+"/out", &Options{Create: true})) })
+	run := func(name string, open func(t testing.TB) *Session) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, open(t))
+		})
+	}
+	run("memory", memory)
+	run("store", store)
+	run("layout", func(t testing.TB) *Session { return place(t, "oci:"+t.TempDir()+"/out", &Options{Create: true}) })
 	for _, location := range registries() {
-		t.Run(location, func(t *testing.T) { f(t, hub(t, location)) })
+		run(location, func(t testing.TB) *Session { return hub(t, location) })
 	}
 }
 

@@ -24,7 +24,18 @@ import (
 type Builder struct {
 	h    *handle[*C.mlreg_builder]
 	cb   *callbacks
+	lent *lent
 	busy sync.Mutex // held by a call; a second one is refused, not delayed
+}
+
+// What is lent are the callbacks of other sessions, whose artifacts the builder
+// was given and reads at Commit.
+type lent []*callbacks
+
+func (l lent) release() {
+	for _, cb := range l {
+		cb.release()
+	}
 }
 
 // LayerOptions say what a layer is; their zero values are the defaults.
@@ -78,10 +89,12 @@ func (s *Session) newBuilder(kind C.int32_t, artifactType string) (*Builder, err
 // newBuilder takes object over.
 func newBuilder(object *C.mlreg_builder, cb *callbacks) *Builder {
 	cb.retain()
-	b := &Builder{cb: cb}
+	lent := &lent{}
+	b := &Builder{cb: cb, lent: lent}
 	b.h = newHandle(b, "builder", object, func(object *C.mlreg_builder) {
 		C.mlreg_builder_free(object)
 		cb.release()
+		lent.release()
 	})
 	return b
 }
@@ -155,19 +168,19 @@ func (b *Builder) SetImage(o ImageOptions) error {
 
 // SetBase makes the image on another one, of any place. Only its config is
 // read; its layers stay where they are as far as that is possible.
-func (b *Builder) SetBase(base *Artifact) error {
-	object, err := base.use()
-	if err != nil {
+func (b *Builder) SetBase(ctx context.Context, base *Artifact) error {
+	if err := base.bringConfig(ctx); err != nil {
 		return err
 	}
-	defer base.h.done()
-	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int { return C.mlreg_builder_set_base(cb, object, e) })
+	return b.give(base, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+		return C.mlreg_builder_set_base(cb, a, e)
+	})
 }
 
 // AddLayerOf adds a layer that an artifact has already, not read again where
 // that is possible. Where a tar is asked for, as in images, a file is wrapped in
 // one, and a tar taken as it is.
-func (b *Builder) AddLayerOf(from *Artifact, layer int, opts *LayerOptions) error {
+func (b *Builder) AddLayerOf(ctx context.Context, from *Artifact, layer int, opts *LayerOptions) error {
 	if opts == nil {
 		opts = &LayerOptions{}
 	}
@@ -179,13 +192,11 @@ func (b *Builder) AddLayerOf(from *Artifact, layer int, opts *LayerOptions) erro
 	if layer < 0 {
 		return invalid("there is no layer %d", layer)
 	}
-	object, err := from.use()
-	if err != nil {
+	if err := from.bringConfig(ctx); err != nil {
 		return err
 	}
-	defer from.h.done()
-	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int {
-		return C.mlreg_go_add_layer_of(cb, opts.flags(), media, title, object, C.size_t(layer), e)
+	return b.give(from, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+		return C.mlreg_go_add_layer_of(cb, opts.flags(), media, title, a, C.size_t(layer), e)
 	})
 }
 
@@ -201,7 +212,10 @@ type PipOptions struct {
 
 // AddPip adds to an image what a requirements file asks for as one layer, which
 // this machine's pip installs at Commit.
-func (b *Builder) AddPip(ctx context.Context, requirements string, o PipOptions) error {
+func (b *Builder) AddPip(ctx context.Context, requirements string, o *PipOptions) error {
+	if o == nil {
+		o = &PipOptions{}
+	}
 	var t texts
 	target, python, version := t.may("the target", o.Target), t.may("the Python", o.Python), t.may("the version", o.PythonVersion)
 	args, nArgs := t.list("an argument", o.Args)
@@ -311,6 +325,20 @@ func (b *Builder) set(f func(b *C.mlreg_builder, e **C.mlreg_error) C.int) error
 	}
 	defer done()
 	return do(context.Background(), watch{}, func(_ *C.mlreg_op, e **C.mlreg_error) C.int { return f(object, e) })
+}
+
+// give makes a C call that gives the builder an artifact, whose session it uses
+// from then on.
+func (b *Builder) give(a *Artifact, f func(b *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int) error {
+	object, err := a.use()
+	if err != nil {
+		return err
+	}
+	defer a.h.done()
+	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int {
+		*b.lent = append(*b.lent, a.cb.retain())
+		return f(cb, object, e)
+	})
 }
 
 // add makes a C call that adds layers.

@@ -121,12 +121,17 @@ func (c *call) run(callbacks bool, f func(e **C.mlreg_error) C.int64_t) (int64, 
 	} else {
 		rc = f(&e)
 	}
+	if rc >= 0 && c.failure != nil { // of the last report, after which there was nothing left to end
+		rc = C.MLREG_ECANCELLED
+	}
+	var err *Error
 	if rc < 0 {
-		err := take(int64(rc), e)
-		c.resume()
-		return 0, c.explain(err)
+		err = take(int64(rc), e)
 	}
 	c.resume()
+	if err != nil {
+		return 0, c.explain(err)
+	}
 	return int64(rc), nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/cgo"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -44,7 +45,7 @@ type BlobStats struct {
 
 // A ProgressFunc is told now and then, even when no byte moves, and once at the
 // end how far a call is. An error ends the call, which then fails with
-// [ErrCancelled] and wraps it.
+// [ErrCancelled] and wraps it; that of the last report comes when all is done.
 type ProgressFunc func(Stats) error
 
 // A Credential is what an [AuthFunc] answers: a name and a secret, or a token
@@ -129,7 +130,7 @@ func (c *call) readBlobs(op *C.mlreg_op) []BlobStats {
 	for C.mlreg_go_blob_at(op, C.size_t(len(c.blobs)), &b) == 0 {
 		c.blobs = append(c.blobs, BlobStats{C.GoString(b.name), int64(b.bytes), ms(b.began_ms), ms(b.elapsed_ms)})
 	}
-	return c.blobs
+	return slices.Clip(c.blobs) // who appends to it does not write into what comes
 }
 
 func (c *call) readStats(op *C.mlreg_op) Stats {

@@ -58,6 +58,49 @@ func TestProgressComesThoughNoByteMovesAndItsErrorEndsTheCall(t *testing.T) {
 	}
 }
 
+// The last report comes when all is done: its error is told nevertheless.
+func TestTheLastReportsErrorComesOutToo(t *testing.T) {
+	why := errors.New("enough")
+	refuse := func(Stats) error { return why }
+	s := memory(t)
+	a := build(t, s, "m:v1", "a", "alpha")
+	noNewGoroutines(t, func() {
+		copied, err := Copy(bg, s, "m:v1", memory(t), "", &CopyOptions{Progress: refuse})
+		fails(t, err, ErrCancelled, why)
+		stream, err := a.OpenLayer(bg, 0, &StreamOptions{Progress: refuse})
+		fails(t, err, ErrCancelled, why)
+		if copied != nil || stream != nil || !strings.HasSuffix(err.Error(), ": enough") {
+			t.Fatal(copied, stream, err)
+		}
+	})
+}
+
+// A context that ends when all is done makes no failure of that.
+func TestContextThatEndsAfterTheWorkChangesNothing(t *testing.T) {
+	s := memory(t)
+	build(t, s, "m:v1", "a", "alpha")
+	ctx, cancel := context.WithCancel(bg)
+	must[*Artifact](t)(Copy(ctx, s, "m:v1", memory(t), "", &CopyOptions{Progress: func(Stats) error { cancel(); return nil }})).Close()
+	if ctx.Err() == nil {
+		t.Fatal("nothing was reported")
+	}
+}
+
+func TestReportsMayBeKeptAndAppendedTo(t *testing.T) {
+	s := memory(t)
+	build(t, s, "m:v1", "a", "1", "b", "2", "c", "3")
+	mine := BlobStats{Name: "mine"}
+	var last Stats
+	must[*Artifact](t)(Copy(bg, s, "m:v1", memory(t), "", &CopyOptions{Progress: func(s Stats) error {
+		last = s
+		_ = append(s.Blobs, mine)
+		return nil
+	}})).Close()
+	if len(last.Blobs) != cap(last.Blobs) {
+		t.Fatal(len(last.Blobs), cap(last.Blobs))
+	}
+}
+
 func TestEveryLongCallTellsItsProgress(t *testing.T) {
 	s := store(t)
 	n := 0
@@ -134,6 +177,9 @@ func TestSourcesAreReadAgainAndTheirErrorsComeOut(t *testing.T) {
 		fails(t, err)
 		if name == "error" {
 			fails(t, err, why, ErrIO)
+			if !strings.HasSuffix(err.Error(), ": the disk is gone") {
+				t.Fatal(err)
+			}
 		}
 		ok(t, b.Close())
 	}
@@ -147,14 +193,21 @@ func TestSourcesAreReadAgainAndTheirErrorsComeOut(t *testing.T) {
 
 // asking is a registry that wants basic authentication of user and secret.
 func asking(t *testing.T) string {
+	return guarded(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"name":"m","tags":["v1"]}`)
+	})
+}
+
+// guarded answers user and secret alone.
+func guarded(t *testing.T, answer http.HandlerFunc) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, secret, _ := r.BasicAuth(); name != "user" || secret != "secret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"name":"m","tags":["v1"]}`)
+		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

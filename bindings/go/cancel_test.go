@@ -51,6 +51,9 @@ func TestContextTimesOutEveryCallOnAStalledRegistry(t *testing.T) {
 	location, _ := stalled(t)
 	s, m := place(t, location, nil), memory(t)
 	build(t, m, "m:v1", "a", "alpha")
+	b := must[*Builder](t)(s.NewBuilder(""))
+	defer b.Close()
+	ok(t, b.AddBytes(bg, []byte("alpha"), &LayerOptions{Title: "a"}))
 	calls := map[string]func(ctx context.Context) error{
 		"copy from":    func(ctx context.Context) error { _, err := Copy(ctx, s, "m:v1", m, "", nil); return err },
 		"copy to":      func(ctx context.Context) error { _, err := Copy(ctx, m, "m:v1", s, "", nil); return err },
@@ -59,6 +62,8 @@ func TestContextTimesOutEveryCallOnAStalledRegistry(t *testing.T) {
 		"repositories": func(ctx context.Context) error { _, err := s.Repositories(ctx); return err },
 		"referrers":    func(ctx context.Context) error { _, err := s.Referrers(ctx, "m:v1", ""); return err },
 		"delete":       func(ctx context.Context) error { return s.Delete(ctx, "m:v1") },
+		"commit":       func(ctx context.Context) error { _, err := b.Commit(ctx, "m:v1", nil); return err },
+		"variants":     func(ctx context.Context) error { _, err := s.Variants(ctx, "m:v1", nil); return err },
 		"login":        func(ctx context.Context) error { _, err := s.Login(ctx, "n", "s"); return err },
 	}
 	for name, f := range calls {

@@ -172,7 +172,7 @@ func (u *Upload) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	err := u.do(context.Background(), func(cu *C.mlreg_upload, _ *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_upload_write(cu, unsafe.Pointer(unsafe.SliceData(p)), C.size_t(len(p)), e)
+		return C.mlreg_upload_write(cu, unsafe.Pointer(&p[0]), C.size_t(len(p)), e)
 	})
 	if err != nil {
 		return 0, err

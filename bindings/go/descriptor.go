@@ -7,6 +7,11 @@ package mlreg
 */
 import "C"
 
+import (
+	"maps"
+	"slices"
+)
+
 // A Descriptor tells of some content. It is a copy: it outlives what it came
 // from.
 type Descriptor struct {
@@ -29,6 +34,15 @@ func newDescriptor(d *C.mlreg_descriptor) Descriptor {
 		Platform:     C.GoString(C.mlreg_descriptor_platform(d)),
 		Annotations:  annotations(d),
 	}
+}
+
+// copies gives what its caller may change.
+func copies(list []Descriptor) []Descriptor {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Annotations = maps.Clone(list[i].Annotations)
+	}
+	return list
 }
 
 // annotations gives nil where there are none.

@@ -36,15 +36,17 @@
 // All errors are of type *[Error] and match, by [errors.Is], the [Code] that
 // they are of and the standard library's error that means the same, if there is
 // one: an artifact that is not there is [ErrNotFound] and [io/fs.ErrNotExist].
+// Methods of the standard library's interfaces fail as those say, with [io.EOF]
+// or a *[io/fs.PathError] that wraps an *[Error].
 //
 // # Handles
 //
 // [Session], [Artifact], [Stream], [Builder], [Upload] and [Runtime] own memory
 // and files outside of Go: Close them. Close is safe at any time, from any
-// goroutine and again: calls in progress finish first, later ones fail with
-// [ErrClosed], and what came from a handle lives on when that is closed. The
-// garbage collector closes what was forgotten, but not soon. A nil handle is an
-// error, not a panic.
+// goroutine and again: calls in progress finish first, those of a Stream end at
+// once, later ones fail with [ErrClosed], and what came from a handle lives on
+// when that is closed. The garbage collector closes what was forgotten, but not
+// soon. A nil handle is an error, not a panic.
 //
 // Any number of goroutines may use a Session, a Runtime, an Artifact and
 // [Stream.ReadAt] at once. A Builder refuses a second call at the same time; an

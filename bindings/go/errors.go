@@ -74,8 +74,8 @@ func (c Code) Is(target error) bool {
 // Timeout reports whether the code is [ErrTimedOut], as in [net.Error].
 func (c Code) Timeout() bool { return c == ErrTimedOut }
 
-// An Error is the one type of error that calls of this package return. What is
-// not known is empty or 0.
+// An Error is what calls of this package fail with. What is not known is empty
+// or 0.
 type Error struct {
 	Code         Code
 	Message      string // what happened, in one line
@@ -88,12 +88,20 @@ type Error struct {
 	causes []error // what a callback returned, or the context's reasons
 }
 
-// Error gives the message and, where it does not say so itself, the subject.
+// Error gives the message and, where it does not say so itself, the subject;
+// behind it what a callback returned, or why the context ended.
 func (e *Error) Error() string {
-	if e.Subject == "" || strings.Contains(e.Message, e.Subject) {
-		return "mlreg: " + e.Message
+	text := "mlreg: "
+	if e.Subject != "" && !strings.Contains(e.Message, e.Subject) {
+		text += e.Subject + ": "
 	}
-	return "mlreg: " + e.Subject + ": " + e.Message
+	text += e.Message
+	for _, cause := range e.causes {
+		if cause != ErrClosed { // the message says it
+			text += ": " + cause.Error()
+		}
+	}
+	return text
 }
 
 // Unwrap gives the code and, where there are any, the errors that caused this
@@ -118,7 +126,7 @@ func closed(what string) *Error {
 
 // ended is a call that its context does not allow, or no longer.
 func ended(ctx context.Context) *Error {
-	return &Error{Code: ErrCancelled, Message: ctx.Err().Error(), causes: reasons(ctx)}
+	return &Error{Code: ErrCancelled, Message: ErrCancelled.Error(), causes: reasons(ctx)}
 }
 
 // reasons are ctx.Err() and, where the canceller gave another, its own.
@@ -133,7 +141,8 @@ func reasons(ctx context.Context) []error {
 	return []error{err, cause}
 }
 
-// take makes a Go error of what a C call reported, and frees that.
+// take makes a Go error of what a C call reported, and frees that; of nothing
+// it makes what the code says.
 func take(rc int64, e *C.mlreg_error) *Error {
 	if e == nil {
 		return &Error{Code: Code(rc), Message: Code(rc).Error()}

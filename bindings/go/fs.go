@@ -198,19 +198,43 @@ func (f *file) Stat() (fs.FileInfo, error) {
 
 // A folder is open for listing.
 type folder struct {
-	n    *node
-	path string
-	next int
+	n      *node
+	path   string
+	next   int
+	closed bool
 }
 
-func (f *folder) Stat() (fs.FileInfo, error) { return info{f.n, 0}, nil }
-func (f *folder) Close() error               { return nil }
+func (f *folder) usable(verb string) error {
+	if f.closed {
+		return &fs.PathError{Op: verb, Path: f.path, Err: closed("folder")}
+	}
+	return nil
+}
+
+func (f *folder) Stat() (fs.FileInfo, error) {
+	if err := f.usable("stat"); err != nil {
+		return nil, err
+	}
+	return info{f.n, 0}, nil
+}
+
 func (f *folder) Read([]byte) (int, error) {
+	if err := f.usable("read"); err != nil {
+		return 0, err
+	}
 	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errFolder}
+}
+
+func (f *folder) Close() error {
+	f.closed = true
+	return nil
 }
 
 // ReadDir reads on, as [fs.ReadDirFile] says.
 func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
+	if err := f.usable("readdir"); err != nil {
+		return nil, err
+	}
 	rest := f.n.entries[f.next:]
 	if n > 0 && len(rest) == 0 {
 		return nil, io.EOF

@@ -4,18 +4,24 @@ package mlreg
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
-var weights = bulk(300_000)
+var weights = bulk(6_000)
 
 // image commits a runnable one of a model's file and a folder of code; more may be set before.
 func image(t *testing.T, s *Session, ref string, set func(b *Builder)) *Artifact {
@@ -116,11 +122,11 @@ func TestImageIsMadeOnAnotherAndOfItsLayers(t *testing.T) {
 		model := build(t, s, refIn(t, s, "model"), "m.bin", "weights")
 		base := image(t, s, refIn(t, s, "base"), func(*Builder) {})
 		a := image(t, s, refIn(t, s, "v1"), func(b *Builder) {
-			ok(t, b.SetBase(base))
-			ok(t, b.AddLayerOf(model, 0, &LayerOptions{Title: "more/m.bin"}))
-			fails(t, b.AddLayerOf(model, 1, nil), ErrInvalid)
-			fails(t, b.AddLayerOf(model, -1, nil), ErrInvalid)
-			fails(t, b.SetBase(base), ErrState)
+			ok(t, b.SetBase(bg, base))
+			ok(t, b.AddLayerOf(bg, model, 0, &LayerOptions{Title: "more/m.bin"}))
+			fails(t, b.AddLayerOf(bg, model, 1, nil), ErrInvalid)
+			fails(t, b.AddLayerOf(bg, model, -1, nil), ErrInvalid)
+			fails(t, b.SetBase(bg, base), ErrState)
 		})
 		if layers := a.Layers(); len(layers) != 5 || layers[0].Digest != base.Layers()[0].Digest {
 			t.Fatalf("%+v", layers)
@@ -144,13 +150,96 @@ func TestImageIsMadeOnAnotherAndOfItsLayers(t *testing.T) {
 	})
 }
 
+// remote gives an image of a registry that asks for credentials and logs; before each blob it calls next.
+func remote(t *testing.T, next func(r *http.Request), opts Options) (*Session, *Artifact) {
+	a := image(t, memory(t), "m:v1", func(*Builder) {})
+	config, _ := a.ConfigDescriptor()
+	blobs := map[string][]byte{config.Digest: must[[]byte](t)(a.Config(bg))}
+	for i, layer := range a.Layers() {
+		blobs[layer.Digest] = must[[]byte](t)(io.ReadAll(openLayer(t, a, i, nil)))
+	}
+	s := place(t, guarded(t, func(w http.ResponseWriter, r *http.Request) {
+		if blob, has := blobs[path.Base(r.URL.Path)]; has {
+			next(r)
+			w.Write(blob)
+		} else if path.Base(r.URL.Path) == "v1" {
+			w.Header().Set("Content-Type", a.Descriptor().MediaType)
+			w.Write(a.JSON())
+		}
+	}), &opts)
+	found := must[*Artifact](t)(s.Resolve(bg, "m:v1"))
+	t.Cleanup(func() { found.Close() })
+	return s, found
+}
+
+func credential(context.Context, string, string) (Credential, error) {
+	return Credential{Name: "user", Secret: "secret"}, nil
+}
+
+func TestImageBuildersCallBackThoughTheBaseIsClosed(t *testing.T) {
+	var lines bytes.Buffer
+	s, base := remote(t, func(*http.Request) {}, Options{Auth: credential, Logger: slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	b := must[*Builder](t)(memory(t).NewImageBuilder())
+	defer b.Close()
+	ok(t, b.AddLayerOf(bg, base, 0, nil))
+	ok(t, errors.Join(base.Close(), s.Close()))
+	lines.Reset()
+	a := must[*Artifact](t)(b.Commit(bg, "n:v1", nil))
+	defer a.Close()
+	if lines.Len() == 0 || a.Layers()[0].Digest != base.Layers()[0].Digest {
+		t.Fatal(a.Layers(), lines.String())
+	}
+}
+
+func TestImageBuildersWaitForABaseNoLongerThanTheContext(t *testing.T) {
+	_, base := remote(t, func(r *http.Request) { <-r.Context().Done() }, Options{Auth: credential})
+	b := must[*Builder](t)(memory(t).NewImageBuilder())
+	defer b.Close()
+	for _, f := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { return b.SetBase(ctx, base) },
+		func(ctx context.Context) error { return b.AddLayerOf(ctx, base, 0, nil) },
+	} {
+		ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
+		fails(t, within(t, ctx, func() error { return f(ctx) }), ErrCancelled, context.DeadlineExceeded)
+		cancel()
+	}
+}
+
+func TestImageBasesPanicsComeOutOfTheBuilder(t *testing.T) {
+	var armed atomic.Bool
+	_, base := remote(t, func(*http.Request) {}, Options{Auth: credential, Logger: slog.New(sometimes{slog.DiscardHandler, &armed})})
+	b := must[*Builder](t)(memory(t).NewImageBuilder())
+	defer b.Close()
+	armed.Store(true)
+	if v := recovered(func() { b.SetBase(bg, base) }); v != "log" {
+		t.Fatal(v)
+	}
+	armed.Store(false)
+	ok(t, b.SetBase(bg, base))
+}
+
+// sometimes is a log that panics when it is armed.
+type sometimes struct {
+	slog.Handler
+	armed *atomic.Bool
+}
+
+func (sometimes) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h sometimes) Handle(context.Context, slog.Record) error {
+	if h.armed.Load() {
+		panic("log")
+	}
+	return nil
+}
+
 func TestImageSaysWhyPipInstallsNothing(t *testing.T) {
 	requirements := t.TempDir() + "/requirements.txt"
 	ok(t, os.WriteFile(requirements, nil, 0o644))
 	b := must[*Builder](t)(memory(t).NewImageBuilder())
 	defer b.Close()
-	fails(t, b.AddPip(bg, requirements+".none", PipOptions{}), ErrNotFound)
-	ok(t, b.AddPip(bg, requirements, PipOptions{Target: "/lib", Python: "no-such-python", Args: []string{"--no-index"}, Gzip: true}))
+	fails(t, b.AddPip(bg, requirements+".none", nil), ErrNotFound)
+	ok(t, b.AddPip(bg, requirements, &PipOptions{Target: "/lib", Python: "no-such-python", Args: []string{"--no-index"}, Gzip: true}))
 	_, err := b.Commit(bg, "m:v1", nil)
 	fails(t, err)
 	if !strings.Contains(err.Error(), "no-such-python") {
@@ -167,6 +256,6 @@ func TestImageBuildersRefuseWhatIsNone(t *testing.T) {
 	defer of.Close()
 	fails(t, of.SetImage(ImageOptions{Env: []string{"no equals sign"}}), ErrInvalid)
 	fails(t, of.SetImage(ImageOptions{Platform: "arm64"}), ErrInvalid)
-	fails(t, of.SetBase(nil), ErrInvalid)
-	fails(t, of.SetBase(build(t, s, "m:v1", "a", "alpha")), ErrInvalid)
+	fails(t, of.SetBase(bg, nil), ErrInvalid)
+	fails(t, of.SetBase(bg, build(t, s, "m:v1", "a", "alpha")), ErrInvalid)
 }

@@ -11,14 +11,17 @@ import "C"
 // none or no limit.
 type RuntimeOptions struct {
 	MaxThreads     int   // for one call; default: cores, 4 to 8; negative: none but the caller's
-	MaxConnections int   // open at once over all hosts; default 16
+	MaxConnections int   // open at once over all hosts; default 100
 	MemoryBytes    int64 // for bytes in flight; default 32 MiB
 	MaxBytesPerSec int64 // received and sent together; default no limit
 }
 
 // A Runtime is what several sessions share: threads, connections, memory,
 // bandwidth. It is optional: a session opened without one has its own.
-type Runtime struct{ h *handle[*C.mlreg_runtime] }
+type Runtime struct {
+	_ noCopy
+	h *handle[*C.mlreg_runtime]
+}
 
 // NewRuntime makes a runtime; nil options are all defaults. Close it when the
 // sessions that share it are open: they keep it alive.

@@ -34,6 +34,7 @@ type Options struct {
 
 // A Session is one open place that holds artifacts.
 type Session struct {
+	_  noCopy
 	h  *handle[*C.mlreg_session]
 	cb *callbacks
 }

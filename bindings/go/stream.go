@@ -109,7 +109,11 @@ func openStream(ctx context.Context, a *C.mlreg_artifact, cb *callbacks, layer i
 		}
 		return C.int64_t(rc)
 	})
-	return out, err
+	if err != nil {
+		out.Close() // where a callback fails after all is done
+		return nil, err
+	}
+	return out, nil
 }
 
 // newStream takes object over, and calls release after its end.
@@ -143,7 +147,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := s.call(func(cs *C.mlreg_stream, e **C.mlreg_error) C.int64_t {
-		return C.mlreg_stream_read(cs, unsafe.Pointer(unsafe.SliceData(p)), C.size_t(len(p)), e)
+		return C.mlreg_stream_read(cs, unsafe.Pointer(&p[0]), C.size_t(len(p)), e)
 	})
 	s.pos += n
 	if err == nil && n == 0 { // C is asked at the end too: that is where it tells of a wrong digest
@@ -168,7 +172,7 @@ func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := s.call(func(cs *C.mlreg_stream, e **C.mlreg_error) C.int64_t {
-		return C.mlreg_stream_read_at(cs, C.uint64_t(off), unsafe.Pointer(unsafe.SliceData(p)), C.size_t(len(p)), e)
+		return C.mlreg_stream_read_at(cs, C.uint64_t(off), unsafe.Pointer(&p[0]), C.size_t(len(p)), e)
 	})
 	if err == nil && int(n) < len(p) {
 		err = io.EOF
@@ -212,27 +216,9 @@ func (s *Stream) Seek(offset int64, whence int) (int64, error) {
 const copyBytes = 256 << 10
 
 // WriteTo writes the rest of the stream to w; [io.Copy] uses it.
-func (s *Stream) WriteTo(w io.Writer) (written int64, err error) {
-	buf := make([]byte, copyBytes)
-	for {
-		n, err := s.Read(buf)
-		if n > 0 {
-			m, werr := w.Write(buf[:n])
-			written += int64(m)
-			if werr != nil {
-				return written, werr
-			}
-			if m < n {
-				return written, io.ErrShortWrite
-			}
-		}
-		if err == io.EOF {
-			return written, nil
-		}
-		if err != nil {
-			return written, err
-		}
-	}
+func (s *Stream) WriteTo(w io.Writer) (int64, error) {
+	// Their other methods are hidden: they would come back here, or take small steps.
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{s}, make([]byte, copyBytes))
 }
 
 func (s *Stream) usable() error {

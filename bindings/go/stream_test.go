@@ -31,7 +31,7 @@ func openLayer(t testing.TB, a *Artifact, i int, opts *StreamOptions) *Stream {
 }
 
 func TestStreamIsAGoodReader(t *testing.T) {
-	content := bulk(100_000)
+	content := bulk(20_000)
 	eachPlace(t, func(t *testing.T, s *Session) {
 		a := build(t, s, refIn(t, s, "v1"), "big", string(content), "empty", "")
 		ok(t, iotest.TestReader(openLayer(t, a, 0, nil), content))
@@ -76,6 +76,23 @@ func TestStreamSeeksPastTheEndAndBack(t *testing.T) {
 	}
 }
 
+// Of a buffer inside a struct C gets the buffer, not what lies beside it.
+func TestBuffersBesidePointersMayBeGiven(t *testing.T) {
+	var reader struct {
+		source io.Reader
+		buf    [4]byte
+	}
+	reader.source = openLayer(t, build(t, memory(t), "m:v1", "a", "alphabet"), 0, nil)
+	for _, want := range []string{"alph", "abet"} {
+		must[int](t)(reader.source.Read(reader.buf[:]))
+		if string(reader.buf[:]) != want {
+			t.Fatalf("%q", reader.buf)
+		}
+	}
+	must[int](t)(reader.source.(io.ReaderAt).ReadAt(reader.buf[:], 1))
+	must[int](t)(upload(t, store(t), "").Write(reader.buf[:]))
+}
+
 func TestStreamReadAtByManyGoroutines(t *testing.T) {
 	content := bulk(1 << 20)
 	s := openLayer(t, build(t, store(t), "m:v1", "a", string(content)), 0, nil)
@@ -103,14 +120,23 @@ func TestStreamCopiesWithoutSmallSteps(t *testing.T) {
 		t.Fatal(n)
 	}
 	must[int64](t)(s.Seek(0, io.SeekStart))
-	if _, err := io.Copy(badWriter{}, s); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err := io.Copy(badWriter{0, io.ErrClosedPipe}, s); !errors.Is(err, io.ErrClosedPipe) {
 		t.Fatal(err)
+	}
+	for _, bad := range []badWriter{{1, nil}, {-1, nil}, {600_001, nil}} {
+		must[int64](t)(s.Seek(0, io.SeekStart))
+		if n, err := s.WriteTo(bad); err == nil || n < 0 || n > 1 {
+			t.Fatal(n, err)
+		}
 	}
 }
 
-type badWriter struct{}
+type badWriter struct {
+	n   int
+	err error
+}
 
-func (badWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (b badWriter) Write([]byte) (int, error) { return b.n, b.err }
 
 func TestFSIsAGoodFileSystem(t *testing.T) {
 	eachPlace(t, func(t *testing.T, s *Session) {
@@ -136,6 +162,20 @@ func TestFSLeavesOutUnsafeTitlesAndClashes(t *testing.T) {
 	for _, name := range []string{"../x", "/etc/passwd", "a/../../b", "", "x\x00"} {
 		if _, err := f.Open(name); err == nil {
 			t.Fatal(name)
+		}
+	}
+}
+
+func TestFSFoldersAreClosedToo(t *testing.T) {
+	folder := must[fs.File](t)(build(t, memory(t), "m:v1", "d/a", "alpha").FS(bg).Open("d"))
+	ok(t, errors.Join(folder.Close(), folder.Close()))
+	_, statErr := folder.Stat()
+	_, readErr := folder.Read(nil)
+	_, dirErr := folder.(fs.ReadDirFile).ReadDir(0)
+	for _, err := range []error{statErr, readErr, dirErr} {
+		var at *fs.PathError
+		if !errors.As(err, &at) || at.Path != "d" || !errors.Is(err, fs.ErrClosed) {
+			t.Fatal(err)
 		}
 	}
 }

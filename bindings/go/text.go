@@ -75,7 +75,7 @@ func (t *texts) count(what string, n int) C.uint32_t {
 	if n < 0 {
 		return math.MaxUint32
 	}
-	if n >= math.MaxUint32 && t.err == nil {
+	if uint64(n) >= math.MaxUint32 && t.err == nil {
 		t.err = invalid("%s of %d is too much", what, n)
 	}
 	return C.uint32_t(n)
@@ -95,6 +95,21 @@ func flag(set bool, bit C.uint32_t) C.uint32_t {
 		return bit
 	}
 	return 0
+}
+
+// listed gives the list that call fills in. It is freed where call fails, or
+// where a callback's panic leaves nobody to take it.
+func listed(call func(out **C.mlreg_list) error) (taken *C.mlreg_list, err error) {
+	var l *C.mlreg_list
+	defer func() {
+		if taken == nil {
+			C.mlreg_list_free(l)
+		}
+	}()
+	if err := call(&l); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // names copies a list's names, and frees the list.

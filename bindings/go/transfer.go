@@ -78,6 +78,7 @@ func made(ctx context.Context, w watch, cb *callbacks,
 		return rc
 	})
 	if err != nil {
+		made.Close() // where a callback fails after all is done
 		return nil, err
 	}
 	return made, nil
@@ -171,9 +172,10 @@ func (a *Artifact) FindInImage(ctx context.Context, path string) ([]Descriptor, 
 	if t.err != nil {
 		return nil, t.err
 	}
-	var l *C.mlreg_list
-	err := a.do(ctx, watch{}, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
-		return C.mlreg_image_find(ca, cpath, op, &l, e)
+	l, err := listed(func(out **C.mlreg_list) error {
+		return a.do(ctx, watch{}, func(ca *C.mlreg_artifact, op *C.mlreg_op, e **C.mlreg_error) C.int {
+			return C.mlreg_image_find(ca, cpath, op, out, e)
+		})
 	})
 	return descriptors(l), err
 }

@@ -90,7 +90,7 @@ func (s *Session) NewIndexBuilder() (*Builder, error) {
 // AddChildrenOf begins an index with what another one has, to be changed;
 // before anything is added.
 func (b *Builder) AddChildrenOf(index *Artifact) error {
-	return b.withArtifact(index, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+	return b.give(index, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
 		return C.mlreg_builder_add_children_of(cb, a, e)
 	})
 }
@@ -108,7 +108,7 @@ func (b *Builder) AddChild(child *Artifact, v Variant) error {
 	if v.MemoryBytes < 0 {
 		return invalid("a memory of %d bytes", v.MemoryBytes)
 	}
-	return b.withArtifact(child, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
+	return b.give(child, func(cb *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int {
 		return C.mlreg_go_add_child(cb, a, name, platform, accelerator, compute, driver, runtime, cpu, precision, format,
 			C.uint64_t(v.MemoryBytes), e)
 	})
@@ -122,13 +122,4 @@ func (b *Builder) RemoveChild(name string) error {
 		return t.err
 	}
 	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int { return C.mlreg_builder_remove_child(cb, cname, e) })
-}
-
-func (b *Builder) withArtifact(a *Artifact, f func(b *C.mlreg_builder, a *C.mlreg_artifact, e **C.mlreg_error) C.int) error {
-	ca, err := a.use()
-	if err != nil {
-		return err
-	}
-	defer a.h.done()
-	return b.set(func(cb *C.mlreg_builder, e **C.mlreg_error) C.int { return f(cb, ca, e) })
 }

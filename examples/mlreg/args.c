@@ -216,8 +216,11 @@ static int take_word(cli *c, const char *word, const command **cmd)
 {
     if (*cmd == NULL)
         return take_command(c, word, cmd);
+    if (word[0] == '\0')
+        return fail_usage("a variable of the shell that is not set, perhaps", "an argument is empty: mlreg %s %s", (*cmd)->name, (*cmd)->arguments);
     if (c->n_words == (*cmd)->most)
-        return fail_usage("quote a name that holds blanks", "\"%s\" is one argument too many: mlreg %s %s", word, (*cmd)->name, (*cmd)->arguments);
+        return fail_usage("quote a name that holds blanks", "\"%s\" is one argument too many: mlreg %s%s%s", word, (*cmd)->name,
+            (*cmd)->arguments[0] != '\0' ? " " : "", (*cmd)->arguments);
     c->words[c->n_words++] = word;
     return EXIT_OK;
 }

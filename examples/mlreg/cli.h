@@ -66,7 +66,8 @@ enum {
     SPOT_NEEDS_TAG = 1 << 2,   /* a digest will not do: it is not known yet */
     SPOT_REGISTRY  = 1 << 3,   /* nothing else will do */
     SPOT_FOLDER    = 1 << 4,   /* "dir:DIR" will do, too */
-    SPOT_STORED    = 1 << 5    /* the store, whatever host is written: the name is kept whole */
+    SPOT_STORED    = 1 << 5,   /* the store, whatever host is written: the name is kept whole */
+    SPOT_CLOSED    = 1 << 6    /* taken apart alone, not opened */
 };
 int  spot_open(cli *c, const char *text, unsigned how, spot *out);     /* EXIT_*, said on stderr; close it whatever came */
 void spot_take_tag(spot *to, const spot *from);            /* where `to` has neither tag nor digest it takes from's */

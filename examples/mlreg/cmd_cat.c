@@ -48,7 +48,7 @@ static int find_layer(const mlreg_artifact *a, const char *name, const char *fil
         }
     }
     if (mlreg_artifact_count(a, MLREG_PART_CHILD) > 0)
-        return fail_plainly("name one of its manifests by digest; `mlreg inspect` lists them", "%s is an index, which has no files of its own", name);
+        return fail_plainly("choose one of its variants: --variant NAME, or --platform OS/ARCH; `mlreg variants` lists them", "%s is an index, which has no files of its own", name);
     return fail_plainly("`mlreg inspect` lists its files", "there is no file \"%s\" in %s", file, name);
 }
 

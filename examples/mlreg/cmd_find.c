@@ -79,7 +79,7 @@ int cmd_image_find(cli *c)
         else
             print_table(l);
         if (mlreg_list_count(l) == 0)
-            note(c, "%s has no such file", at.shown);
+            note(c, c->path != NULL ? "%s has nothing there" : "%s has no file that is known as a model's; --path '/**' lists all", at.shown);
     }
     mlreg_list_free(l);
     spot_close(&at);

@@ -30,14 +30,19 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Of an index what fits the image's platform. */
 static int part_open(cli *c, const char *text, part *p)
 {
     mlreg_error *err = NULL;
     char hint[HINT_BYTES];
+    choice ch = { 0 };
     int status = spot_open(c, text, SPOT_NEEDS_ONE, &p->at);
 
-    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, NULL, NULL, &p->artifact, &err) < 0)
+    if (status == EXIT_OK)
+        status = choice_open(c, true, &ch);
+    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, NULL, &p->artifact, &err) < 0)
         status = fail(err, spot_hint(&p->at, err, hint), "read %s", text);
+    choice_close(&ch);
     return status;
 }
 
@@ -184,6 +189,8 @@ static int check(const cli *c)
         return fail_usage("name it: mlreg image build … -t NAME:v1", "the image needs one name");
     if (c->gzip && c->zstd)
         return fail_usage("choose one", "layers are packed by gzip or by zstd, not by both");
+    if (c->base == NULL && c->pip == NULL && c->model == NULL && c->n_add == 0)
+        return fail_usage("give --base, --pip, --model or --add", "the image has nothing in it");
     for (size_t i = 0; i < c->n_add; i++) {
         split(c->add[i], NULL, &p);
         if (p.path == NULL)

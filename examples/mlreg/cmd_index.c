@@ -117,7 +117,9 @@ static int commit(cli *c, mlreg_builder *b, const spot *to, const char *expect)
             json_number("variants", mlreg_artifact_count(a, MLREG_PART_CHILD), false);
             printf("}\n");
         } else {
-            printf("%s\n  %s\n  %zu variants\n", to->shown, digest_of(a), mlreg_artifact_count(a, MLREG_PART_CHILD));
+            size_t n = mlreg_artifact_count(a, MLREG_PART_CHILD);
+
+            printf("%s\n  %s\n  %zu variant%s\n", to->shown, digest_of(a), n, n == 1 ? "" : "s");
         }
     }
     mlreg_artifact_free(a);
@@ -164,7 +166,7 @@ static int change(cli *c, int (*edit)(cli *c, mlreg_builder *b))
 
     if (c->n_words < 3)
         return fail_usage("mlreg index add REF cuda=REF, mlreg index remove REF cuda", "say which index, and which variants");
-    if ((status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) == EXIT_OK &&
+    if ((status = spot_open(c, c->words[1], SPOT_NEEDS_TAG, &to)) == EXIT_OK &&
         (mlreg_session_resolve(to.session, to.ref, NULL, NULL, &now, &err) < 0 || mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0 ||
             mlreg_builder_add_children_of(b, now, &err) < 0))
         status = fail(err, now == NULL ? spot_hint(&to, err, hint) : NULL, "change %s", to.shown);

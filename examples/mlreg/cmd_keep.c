@@ -50,9 +50,11 @@ int cmd_tag(cli *c)
     spot from, to = { 0 };
     int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &from);
 
-    if (status == EXIT_OK && (status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) == EXIT_OK)
-        status = same_place(&from, &to) ? give_tag(c, &from, &to)
-            : fail_usage("`mlreg copy FROM TO` goes from place to place", "%s and %s are not in one place", from.shown, to.shown);
+    if (status == EXIT_OK && (status = spot_open(c, c->words[1], SPOT_NEEDS_TAG | SPOT_CLOSED, &to)) == EXIT_OK && !same_place(&from, &to))
+        status = fail_usage("`mlreg copy FROM TO` goes from place to place", "%s and %s are not in one place", from.shown, to.shown);
+    spot_close(&to);
+    if (status == EXIT_OK && (status = spot_open(c, c->words[1], SPOT_NEEDS_TAG, &to)) == EXIT_OK)
+        status = give_tag(c, &from, &to);
     spot_close(&from);
     spot_close(&to);
     return status;

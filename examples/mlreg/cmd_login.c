@@ -6,6 +6,16 @@
 #include <termios.h>
 #include <unistd.h>
 
+static bool is_host(const char *scheme, const char *host, size_t n)
+{
+    const char *colon = host[0] != '[' ? memchr(host, ':', n) : NULL;
+
+    if (n == 0 || host[0] == '.' || (colon != NULL && strspn(colon + 1, "0123456789") != (size_t)(host + n - colon) - 1))
+        return false;
+    return strncmp(scheme, "http://", 7) == 0 || strncmp(scheme, "https://", 8) == 0 ||
+        (scheme == host && (strpbrk(host, ".:") != NULL || strncmp(host, "localhost", 10) == 0));
+}
+
 /* Any repository will do: the session is the host's. */
 static int open_host(cli *c, const char *text, spot *out)
 {
@@ -15,7 +25,7 @@ static int open_host(cli *c, const char *text, spot *out)
 
     if (host[n] != '\0' && host[n + 1] != '\0')
         return fail_usage("credentials belong to a whole registry: leave out what follows its host", "\"%s\" is more than a host", text);
-    if (n == 0 || host[0] == '.' || (scheme == NULL && strpbrk(host, ".:") == NULL && strncmp(host, "localhost", 10) != 0))
+    if (!is_host(text, host, n))
         return fail_usage("write ghcr.io, docker.io or 127.0.0.1:5000, for example", "\"%s\" is no registry's host", text);
     snprintf(name, sizeof name, "%.*s/x", (int)(host - text) + (int)n, text);
     return spot_open(c, name, SPOT_REGISTRY, out);

@@ -1,6 +1,7 @@
 /* cmd_move.c - build, push, pull, copy: everything that moves bytes. */
 #include "cli.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -44,11 +45,23 @@ static int check_names(cli *c)
     return status;
 }
 
+/* Before a store is made for it; what keeps it from being looked at is for the library to say. */
+static int check_folder(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 ? S_ISDIR(st.st_mode) : errno != ENOENT && errno != ENOTDIR)
+        return EXIT_OK;
+    return fail_plainly("name the folder that holds the model's files", "there is no folder %s", path);
+}
+
 int cmd_build(cli *c)
 {
     spot to = { 0 };
-    int status = check_names(c);
+    int status = check_folder(c->words[0]);
 
+    if (status == EXIT_OK)
+        status = check_names(c);
     if (status == EXIT_OK && (status = spot_open(c, c->tags[0], SPOT_WRITE | SPOT_NEEDS_TAG | SPOT_STORED, &to)) == EXIT_OK)
         status = move_build(c, "build", c->words[0], &to, false);
     for (size_t i = 1; i < c->n_tags && status == EXIT_OK; i++)
@@ -72,11 +85,19 @@ static int fail_source(const char *text)
     return fail_plainly("push takes a folder, or NAME:TAG of the store", "there is no folder %s", text);
 }
 
+/* A manifest that is there already goes byte for byte. */
+static int check_unchanged(const cli *c)
+{
+    return c->n_annotations == 0 ? EXIT_OK : fail_usage("annotate it where it is made: `mlreg build`", "--annotation goes with a folder: an artifact stays as it is");
+}
+
 static int push_stored(cli *c, const char *name, const spot *to)
 {
-    spot from;
-    int status = spot_open(c, name, SPOT_NEEDS_ONE | SPOT_STORED, &from);
+    spot from = { 0 };
+    int status = check_unchanged(c);
 
+    if (status == EXIT_OK)
+        status = spot_open(c, name, SPOT_NEEDS_ONE | SPOT_STORED, &from);
     if (status == EXIT_OK)
         status = move_copy(c, "push", &from, to);
     spot_close(&from);
@@ -152,9 +173,11 @@ static int copy_spots(cli *c, const spot *from, spot *to)
 int cmd_copy(cli *c)
 {
     bool builds = strncmp(c->words[0], "dir:", 4) == 0;
-    spot from, to = { 0 };
-    int status = spot_open(c, c->words[0], SPOT_FOLDER | SPOT_NEEDS_ONE, &from);
+    spot from = { 0 }, to = { 0 };
+    int status = builds ? EXIT_OK : check_unchanged(c);
 
+    if (status == EXIT_OK && (status = spot_open(c, c->words[0], SPOT_FOLDER | SPOT_NEEDS_ONE, &from)) == EXIT_OK && builds && strncmp(c->words[1], "dir:", 4) != 0)
+        status = check_folder(from.folder);
     if (status == EXIT_OK)
         status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_FOLDER | (builds ? SPOT_NEEDS_TAG : 0), &to);
     if (status == EXIT_OK)

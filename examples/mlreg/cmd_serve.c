@@ -15,7 +15,7 @@ static int parse_number(const char *option, const char *text, uint64_t most, uin
         return EXIT_OK;
     *out = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || *out > most)
-        return fail_usage(NULL, "%s: \"%s\" is no number of a sensible size", option, text);
+        return fail_usage("it is written in digits alone", "%s: \"%s\" is no number, or too large a one", option, text);
     return EXIT_OK;
 }
 

@@ -67,19 +67,21 @@ static void list_all(listing *l)
 int cmd_ls(cli *c)
 {
     listing l = { .c = c };
-    int status = store_open(c, false, &l.s);
+    spot at = { 0 };
 
-    if (status != EXIT_OK)
-        return status;
-    if (c->json)
-        printf("[");
-    if (c->n_words > 0)
-        list_repository(&l, c->words[0]);
-    else
-        list_all(&l);
-    if (c->json)
-        printf("]\n");
-    mlreg_session_free(l.s);
+    l.status = c->n_words > 0 ? spot_open(c, c->words[0], SPOT_STORED, &at) : store_open(c, false, &at.session);
+    if (l.status == EXIT_OK) {
+        l.s = at.session;
+        if (c->json)
+            printf("[");
+        if (c->n_words > 0)
+            list_repository(&l, at.repository);
+        else
+            list_all(&l);
+        if (c->json)
+            printf("]\n");
+    }
+    spot_close(&at);
     return l.status;
 }
 

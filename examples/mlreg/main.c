@@ -6,11 +6,12 @@
 
 #define CHOOSE " --variant --platform --accelerator --precision --host"
 #define COPIES CHOOSE " --foreign --one-variant --all-variants --all"
+#define NEEDS  "NAME=REF[,NEED=VALUE]"
 #define MOVED_JSON "{reference, digest, was, bytes, bytes_moved, bytes_reused, elapsed_ms}"
 
 const command commands[] = {
     { "build", "DIR -t NAME:TAG", "make an artifact from a folder, in the store", 1, 1, "-t --annotation", MOVED_JSON, cmd_build },
-    { "push", "[DIR] [NAME] REF", "send a folder, or an artifact of the store, to a registry", 1, 3, "--move --referrers --annotation --stats" COPIES, MOVED_JSON, cmd_push },
+    { "push", "[DIR] [NAME] REF", "send a folder, kept in the store as NAME if that is given, or an artifact of the store to a registry", 1, 3, "--move --referrers --annotation --stats" COPIES, MOVED_JSON, cmd_push },
     { "pull", "REF [-o DIR]", "bring an artifact into the store, or its files into a folder", 1, 1, "-o --include --exclude --referrers --stats" COPIES, MOVED_JSON, cmd_pull },
     { "copy", "FROM TO", "copy between any two places", 2, 2, "--move --referrers --annotation --include --exclude --stats" COPIES, MOVED_JSON, cmd_copy },
     { "image build", "-t REF", "make an image that runs: a base, an environment, a model, code", 0, 0,
@@ -28,7 +29,7 @@ const command commands[] = {
     { "inspect", "REF", "show what an artifact is made of", 1, 1, "",
         "{reference, digest, mediaType, artifactType, bytes, annotations, config, layers, manifests, variants, referrers}", cmd_inspect },
     { "cat", "REF FILE", "write a file of an artifact to stdout", 2, 2, "--range --unverified" CHOOSE, NULL, cmd_cat },
-    { "index", "VERB REF [WORD]", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move",
+    { "index", "create|add|remove …", "one name for several variants: create -t REF NAME=REF…, add REF NAME=REF…, remove REF NAME…", 2, MAX_WORDS, "-t --move " NEEDS,
         "{reference, digest, variants}", cmd_index },
     { "variants", "REF", "what an index offers, and what of it fits this machine", 1, 1, "--explain" CHOOSE,
         "[{name, digest, mediaType, platform, accelerator, compute, driver, runtime, cpu, precision, format, memory, fit, absent}]", cmd_variants },
@@ -46,11 +47,11 @@ const command commands[] = {
 };
 
 static const char *const option_help[][2] = {
-    { "-t NAME:TAG", "the name to give; may be repeated" },
+    { "-t NAME:TAG", "the name to give; build takes several" },
     { "-o DIR", "write the files into this folder, straight from the registry" },
     { "--base IMAGE", "the image to build on; none: from scratch" },
     { "--pip FILE", "requirements, installed by this machine's pip as one layer" },
-    { "--model REF|DIR[:/PATH]", "an artifact's or a folder's files, each a layer (/models)" },
+    { "--model REF|DIR[:/PATH]", "the files of an artifact or a folder, each a layer (at /models)" },
     { "--add SRC:/DST", "a file or a folder as one layer, in this order; may be repeated" },
     { "--env NAME=VALUE", "a variable of the environment; may be repeated" },
     { "--workdir DIR", "where it runs" },
@@ -62,20 +63,22 @@ static const char *const option_help[][2] = {
     { "--gzip", "pack the layers that are made, by gzip" },
     { "--zstd", "pack them by zstd" },
     { "--path /DIR", "only what lies there in the image; for find it may be a pattern" },
-    { "--layer DIGEST", "of an image only this layer, as find names it; may be repeated; its first digits will do" },
-    { "--move", "let a tag that names something else be moved" },
+    { "--layer DIGEST", "only this layer, as `image find` names it; its first digits will do; may be repeated" },
+    { "--move", "let a registry's tag that names something else be moved" },
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
-    { "--foreign", "fetch layers that are not to be distributed as well, from their addresses" },
+    { "--foreign", "also fetch layers that are not to be distributed, from their own addresses" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
     { "--include GLOB", "only files that match; may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },
-    { "--variant NAME", "of an index the variant of this name" },
-    { "--platform OS/ARCH", "as for a machine of this platform, or os/arch/variant; of an image: what it is for" },
-    { "--accelerator KIND", "none: as without a device; cuda, rocm: for that only" },
+    { "--variant NAME", "of an index, the variant of this name" },
+    { "--platform OS/ARCH", "as for a machine of this platform (or os/arch/variant); of an image in the making: what it is for" },
+    { "--accelerator KIND", "none: as without a device; cuda or rocm: only what is for that" },
     { "--precision LIST", "preferred ones, the best first: \"bf16 int8\"" },
     { "--host FILE", "as for the machine that this JSON describes" },
-    { "--one-variant", "of an index only what fits this machine best" },
-    { "--all-variants, --all", "of an index every variant, or none: the default" },
+    { "--one-variant", "of an index, only what fits this machine best" },
+    { "--all-variants", "every variant of an index: fail where some of them are absent" },
+    { "--all", "the same" },
+    { NEEDS, "a variant and its needs: platform, accelerator, compute, driver, runtime, cpu, memory, precision, format" },
     { "--explain", "say of each variant why it fits, or does not" },
     { "--range A-B", "only bytes A to B, both included, as in HTTP" },
     { "--listen HOST:PORT", "where to listen (127.0.0.1:5000)" },
@@ -85,10 +88,10 @@ static const char *const option_help[][2] = {
     { "--key FILE", "… and its key" },
     { "--read-only", "nobody may push or delete" },
     { "--upstream URL", "bring what is missing from this registry, and keep it" },
-    { "--max-bytes N", "of one request; larger ones are refused" },
-    { "--min-free N", "bytes that stay free on the disk; uploads are refused" },
-    { "--max-connections N", "open at once (512)" },
-    { "--max-rate N", "requests of one address in a second" },
+    { "--max-bytes N", "bytes of one request, at most" },
+    { "--min-free N", "bytes to leave free on the disk; what would take them is refused" },
+    { "--max-connections N", "connections open at once, at most (512)" },
+    { "--max-rate N", "requests of one address in a second, at most" },
     { "--unverified", "from a registry: fetch just the range, unchecked" },
     { "--stats", "say what it took: requests, tries, bytes, times of layers and of kinds of work; with --json as \"stats\"" },
     { "--dry-run", "only say what would be removed" },
@@ -122,7 +125,7 @@ void usage(FILE *to)
 
 void usage_of(FILE *to, const command *cmd)
 {
-    fprintf(to, "usage: mlreg %s %s\n\n%s\n\n", cmd->name, cmd->arguments, cmd->what);
+    fprintf(to, "usage: mlreg %s%s%s [OPTION…]\n\n%s\n\n", cmd->name, cmd->arguments[0] != '\0' ? " " : "", cmd->arguments, cmd->what);
     for (size_t i = 0; i < sizeof option_help / sizeof *option_help; i++)
         if (args_listed(cmd->options, option_help[i][0]))
             fprintf(to, "  %-25s%s\n", option_help[i][0], option_help[i][1]);

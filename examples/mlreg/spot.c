@@ -160,7 +160,7 @@ int spot_open(cli *c, const char *text, unsigned how, spot *out)
     snprintf(out->ref, sizeof out->ref, "%s", out->stored ? mlreg_name_stored(out->name) : mlreg_name_ref(out->name));
     snprintf(out->shown, sizeof out->shown, "%s", out->stored && !prefix ? out->ref : text);
     take_repository(out);
-    if ((status = check_name(out, how)) != EXIT_OK)
+    if ((status = check_name(out, how)) != EXIT_OK || (how & SPOT_CLOSED) != 0)
         return status;
     return out->stored ? store_open(c, (how & SPOT_WRITE) != 0, &out->session) : open_there(c, (how & SPOT_WRITE) != 0, out);
 }

@@ -70,15 +70,30 @@ static int read_file(access_rules *a, const char *path, int (*read_line)(access_
     int rc = path == NULL || f != NULL ? 0 : -1;
 
     if (rc < 0)
-        fprintf(stderr, "error: cannot read %s: %s\n", path, strerror(errno));
+        complain(NULL, "cannot read %s: %s", path, strerror(errno));
     for (int n = 1; rc == 0 && f != NULL && fgets(line, sizeof line, f) != NULL; n++) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '\0' && line[0] != '#' && (rc = read_line(a, line)) < 0)
-            fprintf(stderr, "error: %s, line %d: it is not of the form %s\n", path, n, form);
+            complain(NULL, "%s, line %d: it is not of the form %s", path, n, form);
+    }
+    if (rc == 0 && f != NULL && ferror(f) != 0) {
+        complain(NULL, "cannot read %s: %s", path, strerror(errno));
+        rc = -1;
     }
     if (f != NULL)
         fclose(f);
     return rc;
+}
+
+/* Where rules are asked for and there are none, everybody would be let in. */
+static int check_named(const access_rules *a, const serve_options *o)
+{
+    const char *path = o->htpasswd != NULL ? o->htpasswd : o->tokens;
+
+    if (path == NULL || a->n > 0)
+        return 0;
+    complain("`htpasswd -B` writes names and passwords; a token is a line of its own", "%s names nobody, so that nobody could come in", path);
+    return -1;
 }
 
 int access_open(const serve_options *o, access_rules **out)
@@ -89,7 +104,7 @@ int access_open(const serve_options *o, access_rules **out)
         return -1;
     pthread_mutex_init(&a->lock, NULL);
     if (read_file(a, o->htpasswd, read_user, "NAME:$2y$… (htpasswd -B)") < 0 ||
-        read_file(a, o->tokens, read_token, "TOKEN read|write [PREFIX], with a token of 16 characters or more") < 0) {
+        read_file(a, o->tokens, read_token, "TOKEN read|write [PREFIX], with a token of 16 characters or more") < 0 || check_named(a, o) < 0) {
         access_close(a);
         return -1;
     }

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONNECTIONS_DEFAULT 512
@@ -26,7 +27,7 @@ struct addrinfo *address_find(const char *listen)
     char host[256];
     size_t len = colon != NULL ? (size_t)(colon - listen) : 0;
 
-    if (colon == NULL || len >= sizeof host)
+    if (colon == NULL || len >= sizeof host || strtoul(colon + 1, NULL, 10) > UINT16_MAX)   /* getaddrinfo would cut it */
         return NULL;
     memcpy(host, listen, len);
     host[len] = '\0';

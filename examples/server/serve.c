@@ -17,21 +17,27 @@ static char *read_whole(const char *path)
     char piece[4096];
     size_t n;
 
-    if (f == NULL) {
-        fprintf(stderr, "error: cannot read %s: %s\n", path, strerror(errno));
-        return NULL;
-    }
-    while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+    while (f != NULL && (n = fread(piece, 1, sizeof piece, f)) > 0)
         text_add(&t, piece, n);
-    fclose(f);
+    if (f == NULL || ferror(f) != 0)
+        complain(NULL, "cannot read %s: %s", path, strerror(errno));
+    else if (t.data == NULL)
+        complain(NULL, "%s is empty", path);
+    if (f != NULL)
+        fclose(f);
     return t.data;
 }
 
+/* The library's hints speak of its own options. */
 static int fail_open(mlreg_error *err)
 {
-    fprintf(stderr, "error: %s\n", mlreg_error_message(err));
-    if (mlreg_error_hint(err) != NULL)
-        fprintf(stderr, "  %s\n", mlreg_error_hint(err));
+    const char *hint = mlreg_error_hint(err);
+
+    if (mlreg_error_code(err) == MLREG_ENOTFOUND)
+        hint = "check the path: --store DIR, or MLREG_STORE, says where the store is";
+    else if (hint != NULL && strstr(hint, "PLAIN_HTTP") != NULL)
+        hint = "give --plain-http if this registry has no TLS";
+    complain(hint, "%s", mlreg_error_message(err));
     mlreg_error_free(err);
     return 1;
 }
@@ -53,16 +59,28 @@ static int check_options(const serve_options *o, const struct addrinfo *at)
     bool is_open = o->htpasswd == NULL && o->tokens == NULL;
 
     if (at == NULL)
-        fprintf(stderr, "error: cannot listen on \"%s\"\n  write --listen 127.0.0.1:5000\n", o->listen);
+        complain("write --listen 127.0.0.1:5000, or another address of this machine and a port", "cannot listen on \"%s\"", o->listen);
     else if (is_open && !address_is_loopback(at->ai_addr))
-        fprintf(stderr, "error: whoever reaches %s could write to this store\n  add --htpasswd FILE or --tokens FILE, or listen on 127.0.0.1\n", o->listen);
+        complain("add --htpasswd FILE or --tokens FILE, or listen on 127.0.0.1", "whoever reaches %s could write to this store", o->listen);
     else if ((o->cert == NULL) != (o->key == NULL))
-        fprintf(stderr, "error: --cert and --key go together\n");
+        complain("give both, or neither where a proxy does TLS", "--cert and --key go together");
+    else if (o->upstream != NULL && strncmp(o->upstream, "https://", 8) != 0 && strncmp(o->upstream, "http://", 7) != 0)
+        complain("write https://ghcr.io, for example", "\"%s\" is no registry's URL", o->upstream);
     else if (o->upstream != NULL && o->read_only)
-        fprintf(stderr, "error: --upstream keeps what it brings, so --read-only does not go with it\n");
+        complain("leave one of them out", "--upstream keeps what it brings, so --read-only does not go with it");
     else
         return 0;
     return 2;
+}
+
+/* libmicrohttpd says only that it could not begin. */
+static int fail_listen(const serve_options *o, int error)
+{
+    if (o->cert != NULL && error != EADDRINUSE && error != EADDRNOTAVAIL && error != EACCES)
+        complain("both are PEM files, and the key is the certificate's", "cannot do TLS with %s and %s", o->cert, o->key);
+    else
+        complain("choose another port: --listen 127.0.0.1:5001", "cannot listen on %s: %s", o->listen, strerror(error));
+    return 1;
 }
 
 static void wait_for_the_end(server *s, struct MHD_Daemon *daemon, const sigset_t *ends)
@@ -93,10 +111,8 @@ static int run(server *s, const struct addrinfo *at, char *cert, char *key)
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if ((daemon = listen_on(s, at, cert, key)) == NULL) {
-        fprintf(stderr, "error: cannot listen on %s: %s\n", s->options->listen, strerror(errno));
-        return 1;
-    }
+    if ((daemon = listen_on(s, at, cert, key)) == NULL)
+        return fail_listen(s->options, errno);
     info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     log_line(s, "info", "serving %s on %s://%.*s:%u", s->options->store, cert != NULL ? "https" : "http",
         (int)(strrchr(s->options->listen, ':') - s->options->listen), s->options->listen, info != NULL ? info->port : 0u);

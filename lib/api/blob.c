@@ -69,7 +69,9 @@ int mlreg_session_mount(mlreg_session *s, const char *repo, const char *digest, 
 
     if ((rc = mlr_door_needs(from, "from", err)) < 0 || (rc = begin(s, repo, digest, remote, &op, &b.digest, err)) < 0)
         return rc;
-    if ((rc = size_of(s->place, from, &b.digest, op, &b.bytes, err)) == 0 && (rc = mlr_place_mount(s->place, &b, from, op, err)) >= 0)
+    if ((rc = size_of(s->place, from, &b.digest, op, &b.bytes, err)) == 0 && (s->place->can & MLREG_CAN_MOUNT) == 0)
+        rc = mlr_error_set(err, MLREG_ENOTSUP, "a %s cannot mount blobs", s->place->ops->kind);
+    else if (rc == 0 && (rc = mlr_place_mount(s->place, &b, from, op, err)) >= 0)
         rc = rc == 1 ? 0 : gone(&b.digest, err);
     mlr_op_end(op);
     return mlr_error_subject(err, rc, digest);
@@ -109,8 +111,12 @@ int mlreg_session_put(mlreg_session *s, const char *ref, const char *media_type,
     int rc;
 
     if ((rc = mlr_door_session(s, err)) < 0 || (rc = mlr_door_needs(ref, "ref", err)) < 0 || (rc = mlr_door_needs(json, "json", err)) < 0 ||
-        (rc = mlr_door_options(&o, sizeof o, sizeof o, MLREG_COPY_MOVE_TAG, opts, "mlreg_copy_options", err)) < 0 ||
-        (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &rule, err)) < 0 || (rc = mlr_door_begin(remote, &op, err)) < 0)
+        (rc = mlr_door_options(&o, sizeof o, offsetof(mlreg_copy_options, variant), MLREG_COPY_MOVE_TAG, opts, "mlreg_copy_options", err)) < 0 ||
+        (rc = mlr_door_tag_rule(o.flags, o.expect_digest, &rule, err)) < 0)
+        return rc;
+    if (o.variant != NULL)
+        return mlr_error_set(err, MLREG_EINVAL, "mlreg_copy_options: a variant of what is put byte for byte");
+    if ((rc = mlr_door_begin(remote, &op, err)) < 0)
         return rc;
     if ((rc = mlr_place_ref(s->place, ref, &r, err)) == 0 && (rc = mlr_manifest_parse(json, len, media_type, &m, err)) == 0 &&
         (rc = put(s, &r, &rule, m, op, out, err)) < 0)

@@ -136,6 +136,8 @@ static int take(mlreg_name *n, const char *text, mlreg_error **err)
         }
     if (strncmp(text, LAYOUT, strlen(LAYOUT)) == 0)
         return take_layout(n, text + strlen(LAYOUT), err);
+    if (strstr(text, "://") != NULL)
+        return mlr_error_hint(err, mlr_error_set(err, MLREG_EINVAL, "\"%s\" is of no scheme that registries have", text), "write https:// or http://, or neither");
     if ((host = host_length(text)) > 0)
         return take_registry(n, NULL, text, host, err);
     return take_store(n, text, err);

@@ -183,11 +183,30 @@ static void lead(const struct call *own)
 
 /* ---- calls ---- */
 
-static unsigned count_cores(void)
+/* In a forked child: the threads that led and waited are not there, nor is who may have held the lock. */
+static void forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    first = NULL;
+    end = &first;
+    n_waiting = n_running = n_streams = 0;
+    n_leaders = 0;
+}
+
+static void begin(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-    return n > 0 ? (unsigned)n : 1;
+    n_cores = n > 0 ? (unsigned)n : 1;
+    (void)pthread_atfork(NULL, NULL, forget);
+}
+
+static void enter(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&lock);
 }
 
 static void lead_or_wait(struct call *c)
@@ -208,9 +227,7 @@ static void run(struct job jobs[], size_t n)
     struct call call = { .n_left = n };
 
     pthread_cond_init(&call.changed, NULL);
-    pthread_mutex_lock(&lock);
-    if (n_cores == 0)
-        n_cores = count_cores();
+    enter();
     for (size_t i = 0; i < n; i++) {
         jobs[i].of = &call;
         wait_last(&jobs[i]);
@@ -252,14 +269,14 @@ void mlr_sha256_update_together(mlr_sha256 *s, const void *data, size_t len)
 
 void mlr_sha256_together_join(void)
 {
-    pthread_mutex_lock(&lock);
+    enter();
     n_streams++;
     pthread_mutex_unlock(&lock);
 }
 
 void mlr_sha256_together_leave(void)
 {
-    pthread_mutex_lock(&lock);
-    n_streams--;
+    enter();
+    n_streams -= n_streams > 0;             /* in a forked child it may be one of the parent's */
     pthread_mutex_unlock(&lock);
 }

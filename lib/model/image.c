@@ -1,6 +1,7 @@
 /* model/image.c - what is set of an image in the making. */
 #include "model/image_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
@@ -108,7 +109,7 @@ static int put_port(mlr_texts *t, const char *text, mlreg_error **err)
     size_t digits = strspn(text, "0123456789");
     const char *rest = text + digits;
 
-    if (digits == 0 || digits > 5 || (rest[0] != '\0' && strcmp(rest, "/tcp") != 0 && strcmp(rest, "/udp") != 0))
+    if (digits == 0 || digits > 5 || strtoul(text, NULL, 10) > UINT16_MAX || (rest[0] != '\0' && strcmp(rest, "/tcp") != 0 && strcmp(rest, "/udp") != 0))
         return mlr_error_set(err, MLREG_EINVAL, "\"%.60s\" is no port; write it as 8080 or 8080/udp", text);
     return put_text(t, mlr_asprintf("%s%s", text, rest[0] == '\0' ? "/tcp" : ""), err);
 }

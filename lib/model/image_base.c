@@ -109,7 +109,7 @@ static int check_manifest(const mlr_manifest *m, mlreg_error **err)
 
     if (m->is_index) {
         rc = mlr_error_set(err, MLREG_EINVAL, "the base %s is an index of several images", m->self.digest.text);
-        return mlr_error_hint(err, rc, "name one of its manifests by digest, or choose a platform");
+        return mlr_error_hint(err, rc, "resolve one of them, by MLREG_RESOLVE_VARIANT or its digest");
     }
     if (m->config == NULL || !mlr_image_config_type(m->config->media_type)) {
         rc = mlr_error_set(err, MLREG_EINVAL, "the base %s is no image, but %s", m->self.digest.text,

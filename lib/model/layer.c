@@ -97,11 +97,15 @@ static int bring(mlr_layer *l, mlr_place *p, const mlr_blob *b, mlr_reader **r, 
     return rc;
 }
 
+static int fail_range(const char *name, uint64_t bytes, uint64_t offset, mlreg_error **err)
+{
+    return mlr_error_set(err, MLREG_EINVAL, "%s has %llu bytes: a range from %llu on goes past its end", name, (unsigned long long)bytes, (unsigned long long)offset);
+}
+
 static int set_range(mlr_layer *l, const mlr_blob *b, const mlr_layer_open *o, mlreg_error **err)
 {
     if (o->offset > b->bytes || o->bytes > b->bytes - o->offset)
-        return mlr_error_set(err, MLREG_EINVAL, "%s has %llu bytes, which %llu bytes from %llu on exceed", b->digest.text,
-            (unsigned long long)b->bytes, (unsigned long long)o->bytes, (unsigned long long)o->offset);
+        return fail_range(b->digest.text, b->bytes, o->offset, err);
     l->begin = o->offset;
     l->bytes = o->bytes != 0 ? o->bytes : b->bytes - o->offset;
     l->digest = b->digest;
@@ -272,8 +276,7 @@ int mlr_layer_seek(mlr_layer *l, uint64_t offset, mlreg_error **err)
 int mlr_layer_narrow(mlr_layer *l, uint64_t offset, uint64_t bytes, mlreg_error **err)
 {
     if (offset > l->bytes || bytes > l->bytes - offset)
-        return mlr_error_set(err, MLREG_EINVAL, "%s has %llu bytes there, which %llu bytes from %llu on exceed", l->name, (unsigned long long)l->bytes,
-            (unsigned long long)bytes, (unsigned long long)offset);
+        return fail_range(l->name, l->bytes, offset, err);
     l->begin += offset;
     l->bytes = bytes;
     return 0;

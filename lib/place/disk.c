@@ -29,7 +29,7 @@ static int look_at(const char *dir, mlreg_error **err)
         mlr_fs_close(fd);
     }
     if (rc == 0)
-        return S_ISDIR(st.st_mode) ? 1 : mlr_error_set(err, MLREG_EPROTO, "%s is no directory", dir);
+        return S_ISDIR(st.st_mode) ? 1 : mlr_error_hint(err, mlr_error_set(err, MLREG_EPROTO, "%s is no directory", dir), "choose another path");
     mlr_error_move(err, &why);
     return rc;
 }

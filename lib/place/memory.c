@@ -193,8 +193,7 @@ static int memory_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_rea
 
     (void)op;
     if (found == NULL)
-        return mlr_error_set(err, MLREG_ENOTFOUND, "blob %s of %llu bytes is not there", b->digest.text,
-                             (unsigned long long)b->bytes);
+        return mlr_error_set(err, MLREG_ENOTFOUND, "blob %s is not there", b->digest.text);
     if ((rc = mlr_reader_from_memory(found->data, (size_t)found->bytes, found->digest.text, out, err)) == 0)
         (*out)->trusted = true;
     return rc;

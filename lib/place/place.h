@@ -10,6 +10,7 @@
 
 typedef struct mlr_place mlr_place;
 typedef struct mlr_blob { const char *repo; mlr_digest digest; uint64_t bytes; const char *media_type; } mlr_blob;   /* media_type may be NULL */
+#define MLR_ANY_SIZE UINT64_MAX     /* of a blob that is known by its digest alone; no descriptor has it */
 /* What may happen to a tag that is there with another digest. */
 typedef struct mlr_tag_rule { bool move; mlr_digest expect; } mlr_tag_rule;   /* expect "" : any; else only off that digest */
 
@@ -88,7 +89,7 @@ int mlr_place_referrers(mlr_place *p, const char *repo, const mlr_digest *subjec
 int mlr_place_check_size(mlr_place *p, const char *name, uint64_t bytes, mlreg_error **err);   /* ELIMIT for what it would refuse once it was sent */
 int mlr_place_blob_has(mlr_place *p, const mlr_blob *b, mlr_op *op, mlreg_error **err);
 int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader **out, mlreg_error **err);
-int mlr_place_blob_find(mlr_place *p, const char *repo, const mlr_digest *d, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* as open, where its size is not known yet */
+int mlr_place_blob_find(mlr_place *p, const char *repo, const mlr_digest *d, mlr_op *op, mlr_reader **out, mlreg_error **err);   /* as open, where its size is not known yet; ENOTSUP for places that ask others */
 int mlr_place_incoming(mlr_place *p, const char *repo, const char *id, mlr_op *op, mlr_incoming **out, mlreg_error **err);     /* id NULL: a new one */
 int mlr_place_arrive(mlr_place *p, const char *repo, mlr_incoming *in, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 int mlr_place_release(mlr_place *p, const char *repo, const mlr_digest *d, mlreg_error **err);

@@ -76,11 +76,11 @@ int mlr_place_blob_open(mlr_place *p, const mlr_blob *b, mlr_op *op, mlr_reader 
 
 int mlr_place_blob_find(mlr_place *p, const char *repo, const mlr_digest *d, mlr_op *op, mlr_reader **out, mlreg_error **err)
 {
-    const mlr_blob b = { repo, *d, 0, NULL };
+    const mlr_blob b = { repo, *d, MLR_ANY_SIZE, NULL };
     int            rc = mlr_place_check_repo(repo, err);
 
     if (rc == 0)
-        rc = p->ops->blob_open(p, &b, op, out, err);
+        rc = mlr_place_asks(p) ? mlr_place_cannot(p, "be asked for a blob of unknown size", err) : p->ops->blob_open(p, &b, op, out, err);
     return at_blob(p, &b, rc, err);
 }
 

@@ -75,7 +75,7 @@ mlr_shelf_blob *mlr_shelf_find(const mlr_shelf *s, const mlr_shelf_repo *r, cons
 {
     const uint64_t *number = r != NULL ? mlr_digestmap_find(&r->blobs, d) : NULL;
     mlr_shelf_blob *b = number != NULL && *number > 0 ? s->blobs[*number - 1] : NULL;
-    return b != NULL && b->bytes == bytes ? b : NULL;
+    return b != NULL && (b->bytes == bytes || bytes == MLR_ANY_SIZE) ? b : NULL;
 }
 
 int mlr_shelf_keep(mlr_shelf *s, mlr_shelf_repo *r, mlr_shelf_blob *b, mlreg_error **err)

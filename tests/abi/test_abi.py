@@ -194,4 +194,5 @@ class Linking(Dir):
 
     def test_startup__is_measured(self):
         said = run(ROOT / "tests" / "bench" / "startup", "--runs", "3").stdout
+        print(said, end="")
         self.assertRegex(said, r"from exec to the first byte: [\d.]+ ms")

@@ -306,6 +306,25 @@ static void test_put__keeps_every_byte_and_names_it(void **state)
 }
 
 /* Two repositories wait for the same blob; what becomes of one is nothing to the other. */
+static void test_put__takes_options_of_every_age_and_no_choice_among_variants(void **state)
+{
+    mlreg_resolve_options wish;
+    mlreg_copy_options o;
+    bed b = begin();
+    const char *json;
+
+    (void)state;
+    put_blob(b.s, "team/x", "{}");
+    json = manifest_of("{}", "");
+    MLREG_INIT(wish);
+    MLREG_INIT(o);
+    o.variant = &wish;
+    api_rc(mlreg_session_put(b.s, "team/x:1", TYPE, json, strlen(json), &o, NULL, NULL, &err), MLREG_EINVAL);
+    o.size = offsetof(mlreg_copy_options, variant);
+    api_rc(mlreg_session_put(b.s, "team/x:1", TYPE, json, strlen(json), &o, NULL, NULL, &err), 0);
+    end(&b);
+}
+
 static void test_put__leaves_held_what_others_wait_for(void **state)
 {
     bed b = begin();
@@ -342,16 +361,42 @@ static void test_put__referrers_may_come_before_their_subject(void **state)
     end(&b);
 }
 
+/* One whose config is "{}". */
+static int put_artifact(mlreg_session *to, const char *ref)
+{
+    mlreg_builder *b = NULL;
+    int rc;
+
+    api_rc(mlreg_builder_new(to, MLREG_BUILD_ARTIFACT, NULL, &b, &err), 0);
+    api_rc(mlreg_builder_set_config(b, TYPE, "{}", 2, &err), 0);
+    rc = mlreg_builder_commit(b, ref, NULL, NULL, NULL, NULL);
+    mlreg_builder_free(b);
+    return rc;
+}
+
 static void test_content__elsewhere_is_not_supported_and_read_only_is_denied(void **state)
 {
     bed b = begin();
     mlreg_session *memory = api_open("memory:", 0), *reader = api_open(bed_at(b.dir, "store"), MLREG_OPEN_READONLY);
+    mlreg_session *far = api_open("http://127.0.0.1:1", 0), *layout;
     mlreg_upload *u = NULL;
+    char where[300];
     int fd = -1;
 
     (void)state;
+    snprintf(where, sizeof where, "oci:%s", bed_at(b.dir, "layout"));
+    layout = api_open(where, MLREG_OPEN_CREATE);
     put_blob(b.s, "team/x", "{}");
     api_rc(mlreg_upload_open(memory, "team/x", NULL, NULL, &u, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_blob(far, "team/x", digest_of("{}"), NULL, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_blob_fd(far, "team/x", digest_of("{}"), NULL, &fd, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_mount(far, "team/y", digest_of("{}"), "team/x", NULL, &err), MLREG_ENOTSUP);
+    assert_int_equal(put_artifact(layout, "1"), 0);
+    assert_int_equal(put_artifact(memory, "team/x:1"), 0);
+    assert_int_equal(has(layout, "", digest_of("{}")), 0);
+    assert_int_equal(has(memory, "team/x", digest_of("{}")), 0);
+    api_rc(mlreg_session_blob_fd(layout, "", digest_of("{}"), NULL, &fd, NULL, &err), MLREG_ENOTSUP);
+    api_rc(mlreg_session_mount(layout, "", digest_of("{}"), "", NULL, &err), MLREG_ENOTSUP);
     api_rc(mlreg_upload_open(reader, "team/x", NULL, NULL, &u, &err), MLREG_EDENIED);
     api_rc(mlreg_session_mount(reader, "team/y", digest_of("{}"), "team/x", NULL, &err), MLREG_EDENIED);
     api_rc(mlreg_session_release(reader, "team/x", digest_of("{}"), &err), MLREG_EDENIED);
@@ -367,6 +412,8 @@ static void test_content__elsewhere_is_not_supported_and_read_only_is_denied(voi
     mlreg_upload_free(NULL);
     mlreg_session_free(reader);
     mlreg_session_free(memory);
+    mlreg_session_free(layout);
+    mlreg_session_free(far);
     end(&b);
 }
 
@@ -381,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_blob__is_safe_from_gc_until_it_is_released),
         cmocka_unit_test(test_mount__shares_a_blob_that_the_other_repository_has),
         cmocka_unit_test(test_put__keeps_every_byte_and_names_it),
+        cmocka_unit_test(test_put__takes_options_of_every_age_and_no_choice_among_variants),
         cmocka_unit_test(test_put__leaves_held_what_others_wait_for),
         cmocka_unit_test(test_put__referrers_may_come_before_their_subject),
         cmocka_unit_test(test_content__elsewhere_is_not_supported_and_read_only_is_denied),

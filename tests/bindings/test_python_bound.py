@@ -4,6 +4,7 @@ import ctypes
 import inspect
 import pathlib
 import re
+import sys
 import tempfile
 import unittest
 
@@ -51,6 +52,17 @@ def kind_of(text):
     return kind
 
 
+def printed(*numbers):
+    """What size_t's a C program sees."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = ", ".join(numbers)
+        pathlib.Path(folder, "p.c").write_text(
+            f"#include <mlreg.h>\n#include <stdio.h>\nint main(void) {{ const size_t n[] = {{ {listed} }}; "
+            'for (size_t i = 0; i < sizeof n / sizeof *n; i++) printf("%zu\\n", n[i]); return 0; }\n')
+        run("gcc", f"-I{HEADER.parent}", "p.c", "-o", "p", cwd=folder)
+        return [int(line) for line in run(f"{folder}/p").stdout.split()]
+
+
 def functions():
     for result, name, arguments in re.findall(r"MLREG_API\s+([\w ]+?[ *]+)(mlreg_\w+)\(([^)]*)\)", header()):
         listed = [] if arguments.strip() == "void" else arguments.split(",")
@@ -80,13 +92,35 @@ class Bound(unittest.TestCase):
                 continue
             fields = re.findall(r"(\w+)(?=\)\(|\s*[,;])", re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", body[1]))
             self.assertEqual([f[0] for f in kind._fields_], fields, name)
-        with tempfile.TemporaryDirectory() as folder:
-            sized = {n: k for n, k in STRUCTS.items() if hasattr(k, "_fields_") and k._fields_}
-            prints = "".join(f'printf("%zu\\n", sizeof({n}));' for n in sized)
-            pathlib.Path(folder, "p.c").write_text(f"#include <mlreg.h>\n#include <stdio.h>\nint main(void) {{ {prints} return 0; }}\n")
-            run("gcc", f"-I{HEADER.parent}", "p.c", "-o", "p", cwd=folder)
-            sizes = [int(line) for line in run(f"{folder}/p").stdout.split()]
-        self.assertEqual(sizes, [ctypes.sizeof(k) for k in sized.values()])
+        sized = {n: k for n, k in STRUCTS.items() if hasattr(k, "_fields_") and k._fields_}
+        laid = printed(*(f"sizeof({n}), " + ", ".join(f"offsetof({n}, {f}), sizeof((({n} *)0)->{f})" for f, _ in k._fields_)
+                         for n, k in sized.items()))
+        self.assertEqual(laid, [n for k in sized.values() for n in (ctypes.sizeof(k), *(n for f, _ in k._fields_ for n in (
+            getattr(k, f).offset, getattr(k, f).size)))])
+
+    def test_bound__callbacks_have_the_arguments_of_the_header(self):
+        void = {ctypes.c_char_p: ctypes.c_void_p}
+        kinds = {"mlreg_progress_fn": _c.PROGRESS_FN, "mlreg_log_fn": _c.LOG_FN, "mlreg_auth_fn": _c.AUTH_FN, "read_at": _c.READ_AT_FN,
+                 "release": _c.RELEASE_FN}
+        found = re.findall(r"(?:typedef )?\b(\w+) \(\*(\w+)\)\(([^)]*)\)", header())
+        self.assertEqual({name for _, name, _ in found}, set(kinds))
+        for result, name, arguments in found:
+            listed = [kind_of(bare(a, True)) for a in arguments.split(",")]
+            self.assertEqual((kinds[name]._restype_, [void.get(a, a) for a in kinds[name]._argtypes_]),
+                             (kind_of(result), [void.get(a, a) for a in listed]), name)
+
+    def test_bound__numbers_are_those_of_the_header(self):
+        enums = re.findall(r"MLREG_([A-Z]+_[A-Z_]+)(?= *[=,}]|\s*\})", "".join(re.findall(r"^enum \{(.*?)\};", header(), re.S | re.M)))
+        names = [n for n in enums if not n.startswith(("E_", "ERROR_"))]
+        self.assertGreater(len(names), 30)
+        self.assertEqual(printed(*(f"(size_t)MLREG_{n}" for n in names)), [getattr(_c, n) for n in names])
+        self.assertEqual({n for n in names if n.startswith("CAN_")}, {"CAN_" + c.name for c in mlreg.Can})
+
+    def test_bound__one_module_knows_ctypes_and_binds_each_function_in_one_line(self):
+        texts = {p.name: p.read_text() for p in (PACKAGE / "mlreg").glob("*.py")}
+        self.assertEqual([n for n, text in texts.items() if "ctypes" in text], ["_c.py"])
+        for name in _c.TABLE:
+            self.assertEqual(len(re.findall(rf'^\w+ = F\("{name}", .*\)$', texts["_c.py"], re.M)), 1, name)
 
     def test_bound__each_code_has_its_exception(self):
         codes = {int(v): n for n, v in re.findall(r"MLREG_X\((\w+), (-\d+),", HEADER.read_text())}
@@ -112,6 +146,29 @@ class Bound(unittest.TestCase):
                 self.assertRegex(thing.__doc__, r"Raises:\n|Raises as :meth:|others as :meth:", name)
             for error in re.findall(r"\b\w+Error\b", thing.__doc__ or ""):
                 self.assertTrue(hasattr(mlreg, error) or hasattr(builtins, error), f"{name}: {error}")
+
+
+# what is wrong says so itself: a line that mypy would let pass is an unused ignore, and so an error
+USER = """
+import io, mmap, numpy, mlreg
+with mlreg.Session("memory:", create=True) as place, place.build(kind="image") as builder, mlreg.progress():
+    builder.add_bytes(numpy.zeros(3), "a").add_bytes(bytearray(3), "b", pack="zstd").add_bytes(memoryview(b"1"), "c")
+    builder.add_bytes("text", "d")  # type: ignore[arg-type]
+    builder.add_bytes(b"1", "d", pack="rar")  # type: ignore[arg-type]
+    place.build(kind="folder")  # type: ignore[arg-type]
+    place.resolve(b"a:b")  # type: ignore[arg-type]
+    model: mlreg.Artifact = builder.commit("a:b", also=["c"], progress=lambda stats: print(stats.bytes_done))
+    with io.BufferedReader(model.open("a")) as layer:
+        data: bytes = layer.read(8)
+    model.open(0).readinto(numpy.zeros(3))
+    mapped: mmap.mmap = model.mmap("a")
+    number: int = place.copy("a:b", place, "c:d").layers[0].size
+folder: str = mlreg.pull("a:b", None, "*.bin", max_workers=4, token=("name", "secret"))
+try:
+    pass
+except mlreg.NotFoundError as error:
+    hint: str = error.hint or ""
+"""
 
 
 class Library(unittest.TestCase):
@@ -142,6 +199,10 @@ class Library(unittest.TestCase):
         said = self.refused(self.stub("unsigned mlreg_version(void) { return 0x000009; }"))
         self.assertIn("is libmlreg 0.0.9, 0.1.0 is needed", said)
 
+    def test_library__that_lacks_a_function_is_named_with_it(self):
+        said = self.refused(self.stub("unsigned mlreg_version(void) { return 0x000100; }"))
+        self.assertIn("is libmlreg 0.1.0, but has no mlreg_strerror", said)
+
     def test_library__that_is_another_is_named(self):
         self.assertIn("is no libmlreg", self.refused(self.stub("int other(void) { return 0; }")))
 
@@ -155,11 +216,20 @@ class Library(unittest.TestCase):
 
 
 class Types(unittest.TestCase):
+    def mypy(self, *arguments):
+        run(sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null", *arguments, PACKAGE / "mlreg")
+
     @has("mypy")
-    def test_types__pass_mypy_strict_for_the_oldest_python(self):
-        import sys
-        for version in "3.9", "3.13":
-            run(sys.executable, "-m", "mypy", "--strict", f"--python-version={version}", "--cache-dir=/dev/null", PACKAGE / "mlreg")
+    def test_types__pass_mypy_strict_for_the_oldest_python_and_without_other_packages(self):
+        self.mypy("--python-version=3.9", "--no-site-packages")
+
+    @has("mypy")
+    @has("numpy")
+    def test_types__pass_mypy_strict_and_tell_a_user_what_fits(self):
+        with tempfile.TemporaryDirectory() as folder:
+            user = pathlib.Path(folder, "user.py")
+            user.write_text(USER)
+            self.mypy("--python-version=3.11", user)
 
     def test_types__the_docstrings_examples_run(self):
         import doctest

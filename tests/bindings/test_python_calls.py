@@ -127,6 +127,18 @@ class Long(Case):
         timer.join()
         self.assertGreater(op.stats.requests, 0)
 
+    def test_long__what_a_builder_reads_from_afar_is_cancelled_too(self):
+        rules = manifest_rules(1000)
+        rules[0]["body"] = rules[0]["body"].replace('"data":"e30="', '"annotations":{}')       # the config has to be fetched
+        evil = self.evil(rules[0], {"path": ".*/blobs/.*", "do": "stall_body", "size": 2, "sent": 1})
+        with mlreg.Session(f"http://{evil.host}") as hub, hub.resolve("team/x:v1") as model, self.store.build(kind="image") as image:
+            for add in image.set_base, lambda artifact, op: image.add_layer_of(artifact, 0, op=op):
+                op = mlreg.Op()
+                timer = threading.Timer(0.3, op.cancel)
+                timer.start()
+                self.assertRaises(mlreg.CancelledError, add, model, op=op)
+                timer.join()
+
     def test_long__what_progress_raises_ends_the_call_and_comes_out_of_it(self):
         seen = []
 
@@ -299,11 +311,25 @@ class Many(Case):
         thread = threading.Thread(target=collect)
         thread.start()
         try:
-            for _ in range(50):
+            for _ in range(15):
                 self.store.resolve("team/tiny:v1").open("config.json").read()
         finally:
             done.set()
             thread.join()
+
+    def test_many__a_task_that_is_given_up_cancels_its_call(self):
+        evil = self.evil(*manifest_rules(10_000_000))
+
+        async def given_up(hub):
+            op = mlreg.Op()
+            copy = asyncio.get_running_loop().run_in_executor(None, lambda: hub.copy("team/x:v1", self.store, op=op))
+            try:
+                await asyncio.wait_for(asyncio.shield(copy), 0.3)
+            except asyncio.TimeoutError:
+                op.cancel()
+                await copy
+        with mlreg.Session(f"http://{evil.host}") as hub:
+            self.assertRaises(mlreg.CancelledError, asyncio.run, given_up(hub))
 
     def in_child(self, use):
         """Runs `use` in a forked child, as a DataLoader's worker would; its exit status."""
@@ -339,6 +365,29 @@ class Many(Case):
         self.assertEqual(self.in_child(use), 0)
         self.assertEqual(layer.read(50), MODEL["model.bin"][100:150])
 
+    def test_fork__while_other_threads_are_inside_calls(self):
+        model, ended = self.built(), threading.Event()
+
+        def build(ref):
+            with self.store.build("a/b") as builder:
+                builder.add_bytes(MODEL["model.bin"], "a.bin").commit(ref, move=True)
+
+        def busy():
+            while not ended.is_set():
+                build("team/busy:v1")
+
+        def use():
+            signal.alarm(60)
+            assert model.open("model.bin").read() == MODEL["model.bin"]
+            build("team/child:v1")
+        thread = threading.Thread(target=busy)
+        thread.start()
+        try:
+            self.assertEqual([self.in_child(use) for _ in range(8)], [0] * 8)
+        finally:
+            ended.set()
+            thread.join()
+
     def test_fork__memory_is_an_error_in_the_child(self):
         memory = mlreg.Session("memory:")
         self.addCleanup(memory.close)
@@ -365,6 +414,20 @@ class Shutdown(unittest.TestCase):
             loop = loose, builder, model
             """)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_shutdown__the_library_can_still_be_used(self):
+        done = python("""
+            import atexit, mlreg
+            def use(when):
+                with mlreg.Session("memory:") as place, place.build() as builder:
+                    print(when, builder.add_bytes(b"x", "a").commit("a/b:v1").open(0).read())
+            class Last:
+                def __del__(self):
+                    use("last")
+            atexit.register(use, "late")
+            last, op = Last(), mlreg.Op()
+            """)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "late b'x'\nlast b'x'\n", ""))
 
     def test_shutdown__while_a_thread_is_inside_a_call_is_silent(self):
         done = python("""

@@ -1,9 +1,11 @@
 """pull, push and load: a model by name, as people who know Hugging Face expect it."""
+import gc
 import json
 import os
 import pathlib
 import re
 import struct
+import sys
 import unittest
 from unittest import mock
 
@@ -56,12 +58,12 @@ class Hub(Home):
             mlreg.push(self.dir / "folder", "tiny:v1", store=self.dir / "s")
         mlreg.push(self.dir / "folder", "tiny:v1", store=self.dir / "s", move=True)
 
+    @has("numpy")
     def test_pull__says_what_is_missing(self):
-        with self.assertRaises(mlreg.NotFoundError):
-            mlreg.pull("none:v1")
-        with self.assertRaises(mlreg.InvalidError) as caught:
-            mlreg.load("none:v1", "model.safetensors")
-        self.assertIn("docker.io/none:v1", str(caught.exception))
+        for wrong in lambda: mlreg.pull("none:v1"), lambda: mlreg.load("none:v1", "model.safetensors"):
+            with self.assertRaises(mlreg.NotFoundError) as caught:
+                wrong()
+            self.assertIn("docker.io/none:v1", str(caught.exception))
 
     @unittest.skipUnless(OPEN_REGISTRIES, "no registries: run it under tests/bed/with-registries")
     def test_hub__goes_to_a_registry_and_comes_back(self):
@@ -132,6 +134,26 @@ class Load(Home):
         tensors["f"][0, 0] = 99
         self.assertEqual(numpy.asarray(load()["f"])[0, 0], 0)
 
+    @has("numpy")
+    def test_load__tensors_outlive_everything_else(self):
+        import numpy
+        load = self.stored(safetensors({"a": ("F32", [0, 3], b""), "b": ("C64", [], numpy.complex64(1j).tobytes())}))
+        tensors = load()
+        self.store.delete("weights:v1")
+        self.store.gc(grace_ms=0)
+        gc.collect()
+        self.assertEqual((tensors["a"].shape, tensors["b"].shape, complex(tensors["b"])), ((0, 3), (), 1j))
+        self.assertRaises(mlreg.NotFoundError, load)
+
+    @has("numpy")
+    def test_load__says_what_it_lacks(self):
+        load = self.stored(safetensors({"a": ("BF16", [2], bytes(4))}))
+        with mock.patch.dict(sys.modules, {"torch": None}):
+            with self.assertRaisesRegex(mlreg.NotSupportedError, "BF16: install torch"):
+                load()
+            with mock.patch.dict(sys.modules, {"numpy": None}), self.assertRaisesRegex(ImportError, "torch or numpy"):
+                mlreg.load("127.0.0.1:1/never/asked:v1", "model.safetensors")
+
     @has("safetensors")
     @has("numpy")
     def test_load__reads_what_safetensors_wrote_and_safetensors_what_was_pulled(self):
@@ -154,7 +176,13 @@ class Load(Home):
                            (struct.pack("<Q", 4) + b"nope", "no JSON"), (struct.pack("<Q", 2) + b"[]", "no JSON object"),
                            (good[:-1], "lies outside"), (safetensors({"a": ("F32", [3], bytes(8))}), "another size"),
                            (safetensors({"a": ("F32", [-2], bytes(8))}), "lies outside"), (safetensors({"a": ("Q9", [2], bytes(8))}), "Q9"),
-                           (struct.pack("<Q", 8) + b'{"a": 1}', "not described")):
+                           (struct.pack("<Q", 8) + b'{"a": 1}', "not described"),
+                           (struct.pack("<Q", 100_000) + b"[" * 100_000, "no JSON"),
+                           (safetensors({"a": ({}, [2], bytes(8))}), "unknown type {}"),
+                           (safetensors({"a": ("F32", [2 ** 64], bytes(8))}), "lies outside"),
+                           (safetensors({"a": ("F32", [0, 2 ** 62, 2 ** 62], b"")}), "cannot be made here"),
+                           (safetensors({"a": ("U8", [1] * 100, b"1")}), "cannot be made here"),
+                           (safetensors({"a": ("F32", [1], bytes(7))}), "another size")):
             with self.assertRaises(mlreg.Error) as caught:
                 self.stored(data, "application/vnd.example.v1")()
             self.assertRegex(str(caught.exception), says)

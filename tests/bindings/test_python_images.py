@@ -93,7 +93,7 @@ class Images(Case):
             copied = self.store.copy("svc:v2", memory)
             with self.assertRaises(mlreg.NotFoundError) as caught:
                 copied.unpack_image(self.dir / "root")
-            self.assertIn("MLREG_UNPACK_FOREIGN fetches it from http://127.0.0.1:9/layer.tar", caught.exception.hint)
+            self.assertIn("foreign=True fetches it from http://127.0.0.1:9/layer.tar", caught.exception.hint)
             self.assertRaises(mlreg.DeniedError, copied.unpack_image, self.dir / "root", foreign=True)
         self.assertFalse((self.dir / "root").exists())
 

@@ -77,9 +77,13 @@ class Programs(Case):
     def test_examples__the_cxx_page_is_short_and_knows_the_header_alone(self):
         self.assertLess(len((EXAMPLES / "mlreg.hpp").read_text().splitlines()), 150)
         self.assertLess(len((EXAMPLES / "serve.cpp").read_text().splitlines()), 120)
+        (self.work / "handles.hpp").write_text('#include "mlreg.hpp"\n#include <type_traits>\n' + "".join(
+            f'static_assert(!std::is_copy_constructible<mlreg::{t}>::value && !std::is_copy_assignable<mlreg::{t}>::value, "a copy frees twice");\n'
+            for t in ("session", "artifact", "op", "failure")))
         for compiler in "g++", "clang++":
             for standard in "c++11", "c++20":
-                run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Werror", f"-I{ROOT}/include", "-fsyntax-only", EXAMPLES / "serve.cpp")
+                run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Werror", f"-I{ROOT}/include", f"-I{EXAMPLES}",
+                    "-include", self.work / "handles.hpp", "-fsyntax-only", EXAMPLES / "serve.cpp")
 
     @needs("debian")
     def test_examples__serve_pulls_maps_and_goes_on_without_the_registry(self):

@@ -56,6 +56,21 @@ class Images(Case):
                 self.assertEqual([layer["annotations"].get("org.cncf.model.filepath") for layer in layers],
                                  ["models/weights.bin", "models/z.bin", "models/config.json", "models/a.py", None])
 
+    def test_images__of_an_index_what_fits_is_the_base_and_the_model(self):
+        """As every base of a hub is one; a model's own, with nothing in it, would be no model at all."""
+        self.mlreg("build", self.model("tiny"), "-t", "tiny:any")
+        self.mlreg("index", "create", "-t", "tiny:v1", "cpu=tiny:any")
+        for machine in "amd64", "arm64":
+            (self.app / "arch").write_text(machine)
+            self.mlreg("image", "build", "--add", "app:/base", "--platform", f"linux/{machine}", "-t", f"base:{machine}")
+        self.mlreg("index", "create", "-t", "base:v1", "a=base:amd64", "b=base:arm64")
+        for machine in "amd64", "arm64":
+            self.mlreg("image", "build", "--base", "base:v1", "--model", "tiny:v1", "--platform", f"linux/{machine}", "-t", f"svc:{machine}")
+            self.mlreg("image", "unpack", f"svc:{machine}", machine, "--platform", f"linux/{machine}")
+            self.assertEqual((self.work / machine / "base" / "arch").read_text(), machine)
+            self.assertTrue((self.work / machine / "models" / "config.json").exists())
+        self.fails("image", "build", "--base", "base:v1", "--platform", "linux/s390x", "-t", "svc:v1", says="cannot read base:v1: none of the 2 variants fits")
+
     def test_images__the_same_inputs_give_the_same_image(self):
         first = self.json("image", "build", "--add", "app:/app", "-t", "a:v1")
         (self.app / "serve.py").touch()
@@ -190,7 +205,7 @@ class OnBase:
 
     def test_readme__an_image_is_built_as_shown(self):
         text = next(b for b in re.findall(r"(?ms)^```\w*\n(.*?)^```", (ROOT / "README.md").read_text()) if "mlreg image build" in b)
-        text = text.replace("python:3.12-slim", self.base).replace("ghcr.io/you/service", self.there.ref("service")).replace("\\\n", " ")
+        text = text.replace("docker.io/python:3.12-slim", self.base).replace("ghcr.io/you/service", self.there.ref("service")).replace("\\\n", " ")
         (self.work / "requirements.txt").write_text("")
         self.model("tiny").rename(self.work / "tiny")
         for line in text.strip().splitlines():

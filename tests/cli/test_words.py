@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import unittest
 
-from bed.house import PROGRAM
+from bed.house import PROGRAM, ROOT
 from cli.program import FAILED, OK, USAGE, Case
 
 COMMANDS = ["build", "push", "pull", "copy", "image build", "image artifact", "image unpack", "image find", "ls", "tags", "tag", "inspect", "cat", "index", "variants", "host", "rm", "gc", "fsck",
@@ -40,6 +40,16 @@ class Words(Case):
                                           env=self.env, stdin=subprocess.DEVNULL)
                     self.assertNotIn("has no option", done.stderr)
 
+    def test_words__every_option_is_named_by_a_help(self):
+        source = (ROOT / "examples" / "mlreg" / "args.c").read_text()
+        shown = set(re.findall(r"(?m)^  (--?[\w-]+)(?:, (--?[\w-]+))?", "".join(self.mlreg(*command.split(), "--help").stdout for command in COMMANDS)))
+        self.assertEqual(set(re.findall(r'\{ "(--?[\w-]+)", ', source)) - {name for names in shown for name in names}, set())
+
+    def test_words__an_empty_one_is_said(self):
+        """It names nothing, and comes from a variable that is not set."""
+        for words in (["build", "", "-t", "a:v1"], ["inspect", ""], ["cat", "a:v1", ""]):
+            self.fails(*words, says="an argument is empty: mlreg " + words[0], hint="variable", status=USAGE)
+
     def test_words__an_unknown_command_is_guessed(self):
         self.fails("pul", "x", says='there is no command "pul"', hint="did you mean pull", status=USAGE)
         self.fails("xyzzy", says='there is no command "xyzzy"', hint="mlreg --help", status=USAGE)
@@ -51,6 +61,7 @@ class Words(Case):
 
     def test_words__too_many_and_too_few(self):
         self.fails("tags", "a", "b", says='"b" is one argument too many: mlreg tags REPO', status=USAGE)
+        self.fails("version", "x", says="mlreg version$", status=USAGE)
         self.fails("copy", "a:v1", says="arguments are missing: mlreg copy FROM TO", status=USAGE)
         self.fails("-q", says="no command is given", hint="mlreg --help", status=USAGE)
 
@@ -138,6 +149,14 @@ class Names(Case):
         self.assertEqual(self.json("tags", "store:ghcr.io/team/llama"), ["v1"])
         self.assertEqual([a["name"] for a in self.json("ls")], ["ghcr.io/team/llama:v1", "store:v1"])
 
+    def test_names__ls_takes_a_repository_however_it_is_written(self):
+        self.built("a:v1")
+        self.built("b:v1")
+        for word in "a", "a:v1":
+            self.assertEqual([x["name"] for x in self.json("ls", word)], ["a:v1"])
+        self.fails("ls", "oci:x", says="is a layout, which will not do here", status=USAGE)
+        self.fails("ls", "A", says='repository \'A\' has upper-case letters', status=USAGE)
+
     def test_names__plain_http_is_for_this_machine_or_asked_for(self):
         self.fails("inspect", "http://192.0.2.1/x:v1", says="http", hint="--plain-http")
 
@@ -145,7 +164,37 @@ class Names(Case):
         self.fails("login", "team", says="is no registry's host", hint="docker.io", status=USAGE)
         self.fails("login", "ghcr.io/team", says="is more than a host", status=USAGE)
         self.fails("logout", "ghcr.io/team", says="is more than a host", status=USAGE)
-        self.fails("login", "", says="host", status=USAGE)
+        for host in "oci:x", "ftp://ghcr.io", "ghcr.io:x", "https://", ".":
+            self.fails("login", host, says=f'"{re.escape(host)}" is no registry\'s host', status=USAGE)
+
+    def test_names__of_another_scheme_are_said(self):
+        self.fails("inspect", "ftp://ghcr.io/x:v1", says="ftp", hint="https://", status=USAGE)
+
+
+class Untouched(Case):
+    """A command that cannot do its work has made nothing on the way."""
+
+    def test_untouched__no_store_and_no_layout_are_made(self):
+        (self.work / "file").write_text("x")
+        self.fails("build", "nowhere", "-t", "a:v1", says="there is no folder nowhere", hint="holds the model's files")
+        self.fails("build", "file", "-t", "a:v1", says="there is no folder file")
+        self.fails("copy", "dir:nowhere", "oci:layout:v1", says="there is no folder nowhere")
+        self.fails("index", "add", "l:v1", "cpu=a:v1", says="cannot open the store")
+        self.fails("image", "build", "-t", "a:v1", says="nothing in it", hint="--model", status=USAGE)
+        self.assertFalse(self.store.exists())
+        self.built("a:v1")
+        self.fails("tag", "a:v1", "oci:layout:v1", says="not in one place", hint="copy", status=USAGE)
+        self.assertFalse((self.work / "layout").exists())
+
+    def test_untouched__what_is_copied_is_not_annotated(self):
+        """To say nothing would be to lose what was said."""
+        self.built("a:v1")
+        for words in (["push", "a:v1", "127.0.0.1:9/x:v1"], ["copy", "a:v1", "b:v1"], ["copy", "a:v1", "dir:out"]):
+            self.fails(*words, "--annotation", "k=v", says="--annotation goes with a folder", hint="mlreg build", status=USAGE)
+
+    def test_untouched__a_file_is_no_place(self):
+        (self.work / "file").write_text("x")
+        self.fails("ls", "--store", "file", says="file is no directory", hint="another path")
 
 
 class Streams(Case):

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/work.h"
@@ -73,7 +75,9 @@ static void make_noise(void)
         noise[i] = (uint8_t)(i * 31 + (i >> 7));
 }
 
-static void assert_all_right(mlr_task_fn fn)
+static void nothing(void) { }
+
+static void assert_all_right_while(mlr_task_fn fn, void (*meanwhile)(void))
 {
     struct job jobs[THREADS];
     mlr_group *g;
@@ -84,6 +88,7 @@ static void assert_all_right(mlr_task_fn fn)
         jobs[i] = (struct job){ i + 1, true };
         assert_int_equal(mlr_group_add(g, fn, &jobs[i], NULL), 0);
     }
+    meanwhile();
     assert_int_equal(mlr_group_wait(g, NULL), 0);
     mlr_group_free(g);
     for (unsigned i = 0; i < THREADS; i++)
@@ -93,13 +98,40 @@ static void assert_all_right(mlr_task_fn fn)
 static void test_together__gives_each_its_own_hash(void **state)
 {
     (void)state;
-    assert_all_right(hash);
+    assert_all_right_while(hash, nothing);
 }
 
 static void test_together__takes_pieces_in_turn(void **state)
 {
     (void)state;
-    assert_all_right(hash_pieces);
+    assert_all_right_while(hash_pieces, nothing);
+}
+
+static void fork_hashers(void)
+{
+    for (int i = 0; i < 10; i++) {
+        struct job j = { 1, true };
+        int        status = -1;
+        pid_t      child = fork();
+
+        if (child == 0) {
+            alarm(60);
+            mlr_sha256_together_leave();            /* of what the parent joined */
+            (void)hash(&j, NULL, NULL);
+            _exit(j.is_wrong);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
+static void test_together__goes_on_in_a_forked_child(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip();                                         /* it does not know forks amid threads */
+#endif
+    assert_all_right_while(hash_pieces, fork_hashers);
 }
 
 static void test_together__takes_many_of_one_thread(void **state)
@@ -147,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_together__gives_each_its_own_hash),
         cmocka_unit_test(test_together__takes_pieces_in_turn),
+        cmocka_unit_test(test_together__goes_on_in_a_forked_child),
         cmocka_unit_test(test_together__takes_many_of_one_thread),
         cmocka_unit_test(test_together__does_not_wait_long_for_who_does_not_come),
     };

@@ -19,7 +19,7 @@ RUN_BY = {
     "README.md: go work init . ../libmlreg/bindings/go": "bindings/test_go_pages.py test_pages__the_first_page_s_lines_run",
     "README.md: import mlreg \"github.com/libmlreg/libmlreg/bindings/go\"": "bindings/test_go_pages.py test_pages__the_first_page_s_lines_run",
     "README.md: printenv REGISTRY_TOKEN | mlreg login ghcr.io -u you --password-stdin": "house/test_readme.py test_readme__log_in_from_a_pipeline",
-    "README.md: mlreg image build --base python:3.12-slim --pip requirements.txt --model ./tiny:/models --add app:/app \\": "cli/test_images.py test_readme__an_image_is_built_as_shown",
+    "README.md: mlreg image build --base docker.io/python:3.12-slim --pip requirements.txt --model ./tiny:/models --add app:/app \\": "cli/test_images.py test_readme__an_image_is_built_as_shown",
     "README.md: STORE/my-model/": "house/test_readme.py test_readme__the_store_lies_as_it_is_shown",
     "README.md: mlreg serve": "serve/test_readme.py test_readme__its_commands_serve",
     "bindings/python/README.md: pip install ./bindings/python": "bindings/test_python_wheel.py test_wheel__pip_installs_from_the_tree",

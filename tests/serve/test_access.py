@@ -2,9 +2,11 @@
 import base64
 import http.client
 import json
+import pathlib
 import re
 import socket
 import ssl
+import tempfile
 import threading
 import time
 import unittest
@@ -74,7 +76,26 @@ class Options(unittest.TestCase):
     def refused(self, *options, says):
         done = run(PROGRAM, "serve", "--store", "/nonexistent/store", *options, check=False, timeout=60)
         self.assertIn(done.returncode, (1, 2))
+        self.assertRegex(done.stderr, r"\Amlreg: error: [^\n]+\n(  hint: [^\n]+\n)?\Z")
         self.assertIn(says, done.stderr)
+
+    def test_options__files_that_name_nobody_are_refused(self):
+        """With no rules at all everybody would be let in."""
+        with tempfile.NamedTemporaryFile("w", prefix="mlreg-nobody-") as rules:
+            rules.write("# nobody yet\n\n")
+            rules.flush()
+            for option in "--htpasswd", "--tokens":
+                self.refused("--listen", "0.0.0.0:0", option, rules.name, says=f"{rules.name} names nobody")
+                self.refused("--listen", "0.0.0.0:0", option, "/", says="cannot read /: Is a directory")
+
+    def test_options__that_cannot_be_are_refused(self):
+        self.refused("--listen", "127.0.0.1:99999", says='cannot listen on "127.0.0.1:99999"')
+        self.refused("--upstream", "ghcr.io", says='"ghcr.io" is no registry\'s URL')
+        with tempfile.TemporaryDirectory(prefix="mlreg-serve-") as work:
+            self.refused("--store", work + "/s", "--read-only", says="--store DIR")
+            self.refused("--store", work + "/s", "--cert", work, "--key", work, says=f"cannot read {work}: Is a directory")
+            pathlib.Path(work, "pem").write_text("no certificate\n")
+            self.refused("--store", work + "/s", "--listen", "127.0.0.1:0", "--cert", work + "/pem", "--key", work + "/pem", says="cannot do TLS with")
 
     def test_options__that_would_open_a_store_to_all_are_refused(self):
         self.refused("--listen", "0.0.0.0:0", says="--htpasswd")

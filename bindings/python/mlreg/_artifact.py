@@ -1,20 +1,30 @@
 """_artifact.py - one resolved manifest or index: what it says, and its layers as files, mappings and memory."""
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
+import operator
 import os
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _c, _call, _errors
-from ._handle import Handle
+from ._stream import Layer
 
 if TYPE_CHECKING:
-    from ._session import Session
-    from ._stream import Layer
+    from typing import Protocol
 
-SELF, CONFIG, LAYER, CHILD, SUBJECT = range(5)
+    from _typeshed import ReadableBuffer
+
+    from ._session import Session
+
+    class Array(Protocol):
+        """numpy's, which says that it is a buffer from Python 3.12 on only."""
+
+        @property
+        def __array_interface__(self) -> Dict[str, Any]: ...
+
+    Memory = Union[ReadableBuffer, Array]
+
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 
@@ -34,22 +44,14 @@ class Descriptor(NamedTuple):
     annotations: Mapping[str, str]
 
 
-def _annotations(d: Any) -> Dict[str, str]:
-    found: Dict[str, str] = {}
-    key, value = ctypes.c_char_p(), ctypes.c_char_p()
-    while _c.descriptor_annotation_at(d, len(found), ctypes.byref(key), ctypes.byref(value)) == 0:
-        found[_c.text(key.value) or ""] = _c.text(value.value) or ""
-    return found
-
-
 def descriptor(d: Any) -> Descriptor:
     """A descriptor of the library as a value of ours."""
     return Descriptor(_c.text(_c.descriptor_media_type(d)) or "", _c.text(_c.descriptor_digest(d)) or "",
                       _c.descriptor_bytes(d), _c.text(_c.descriptor_title(d)), _c.text(_c.descriptor_artifact_type(d)),
-                      _c.text(_c.descriptor_platform(d)), _annotations(d))
+                      _c.text(_c.descriptor_platform(d)), dict(_c.pairs(d)))
 
 
-class Artifact(Handle):
+class Artifact(_call.Caller):
     """A manifest or an index that was fetched and verified: immutable, known by digest, readable wherever it lives.
 
     In a forked child (a DataLoader's worker) it is found again by its digest, where its session can be opened again.
@@ -59,12 +61,12 @@ class Artifact(Handle):
         super().__init__(pointer, _c.artifact_free)
         self._session = session
         self.repository: str = _c.text(_c.artifact_repository(pointer)) or ""
-        parts = [self._parts(pointer, part) for part in range(5)]
-        self.descriptor: Descriptor = parts[SELF][0]
-        self.config_descriptor: Optional[Descriptor] = parts[CONFIG][0] if parts[CONFIG] else None
-        self.layers: Tuple[Descriptor, ...] = parts[LAYER]
-        self.children: Tuple[Descriptor, ...] = parts[CHILD]
-        self.subject: Optional[Descriptor] = parts[SUBJECT][0] if parts[SUBJECT] else None
+        self.descriptor: Descriptor = self._parts(pointer, _c.PART_SELF)[0]
+        self.config_descriptor: Optional[Descriptor] = next(iter(self._parts(pointer, _c.PART_CONFIG)), None)
+        self.layers: Tuple[Descriptor, ...] = self._parts(pointer, _c.PART_LAYER)
+        self.children: Tuple[Descriptor, ...] = self._parts(pointer, _c.PART_CHILD)
+        self.subject: Optional[Descriptor] = next(iter(self._parts(pointer, _c.PART_SUBJECT)), None)
+        self._files = {layer.title: i for i, layer in enumerate(self.layers) if layer.title is not None}
 
     @staticmethod
     def _parts(pointer: Any, part: int) -> Tuple[Descriptor, ...]:
@@ -72,7 +74,7 @@ class Artifact(Handle):
 
     def _reopen(self) -> None:
         again = self._session.resolve(f"{self.repository}@{self.digest}")
-        self._ref, self._pid, self._finalizer = again._ref, again._pid, again._finalizer
+        self._ref, self._finalizer = again._ref, again._finalizer
         self._keeps = again
 
     @property
@@ -98,14 +100,13 @@ class Artifact(Handle):
     @property
     def files(self) -> Dict[str, int]:
         """The files that layers stand for: title to layer number."""
-        return {layer.title: i for i, layer in enumerate(self.layers) if layer.title is not None}
+        return dict(self._files)
 
     @property
     def json(self) -> bytes:
         """The manifest's exact bytes."""
-        length = ctypes.c_size_t()
         with self._use() as a:
-            return ctypes.string_at(_c.artifact_json(a, ctypes.byref(length)), length.value)
+            return _c.manifest(a)
 
     @property
     def manifest(self) -> Dict[str, Any]:
@@ -120,23 +121,23 @@ class Artifact(Handle):
             NotFoundError: there is none. LimitError: over 16 MiB. DigestError, AuthError, DeniedError, NetworkError,
                 TimedOutError, ProtocolError.
         """
-        with self._use() as a:
-            address, length = _call.run(lambda o: _c.artifact_config(a, o), op)
-            return ctypes.string_at(address, length)
+        return self._run(_c.config, op)
 
     def _number(self, layer: Union[int, str]) -> int:
         if isinstance(layer, str):
-            number = self.files.get(layer)
+            number = self._files.get(layer)
             if number is None:
                 raise _errors.make(-5, f"{self.repository}@{self.digest} has no file '{layer}'")
             return number
-        if not isinstance(layer, int):
-            raise TypeError(f"a layer is a number or a title, not {type(layer).__name__}")
+        try:
+            layer = operator.index(layer)
+        except TypeError:
+            raise TypeError(f"a layer is a number or a title, not {type(layer).__name__}") from None
         if not 0 <= layer < len(self.layers):
             raise _errors.make(-2, f"layer {layer} of {len(self.layers)}")
         return layer
 
-    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> "Layer":
+    def open(self, layer: Union[int, str], *, unverified: bool = False, file: bool = False, op: Optional[_call.Op] = None) -> Layer:
         """One layer as a raw, seekable, readable file.
 
         Bytes are verified before they are handed out: from a registry the layer is brought here first. `unverified` reads it as it
@@ -150,7 +151,6 @@ class Artifact(Handle):
             NotFoundError, InvalidError (no layer of that number), DigestError, LocalIOError, AuthError, DeniedError,
             NetworkError, TimedOutError, ProtocolError.
         """
-        from ._stream import Layer
         return Layer(self, self._number(layer), unverified=unverified, file=file, op=op)
 
     def fd(self, layer: Union[int, str]) -> int:
@@ -165,12 +165,12 @@ class Artifact(Handle):
     def file_range(self, layer: Union[int, str]) -> Tuple[int, int]:
         """Where in a layer's bytes the file lies that it stands for: all of them, or a part of a plain tar of one file; a tar
         that is no such thing is taken as it is."""
-        with self._use() as a:
-            try:
-                offset, size = _call.run(lambda o: _c.artifact_file_range(a, self._number(layer), o))
-            except _errors.NotSupportedError:
-                return 0, self.layers[self._number(layer)].size
-            return int(offset), int(size)
+        number = self._number(layer)
+        try:
+            offset, size = self._run(lambda a, o: _c.artifact_file_range(a, number, o), None)
+        except _errors.NotSupportedError:
+            return 0, self.layers[number].size
+        return int(offset), int(size)
 
     def _mapped(self, layer: Union[int, str], access: int) -> Tuple[mmap.mmap, int, int]:
         """A mapping from the page on in which the file of a layer begins; where that is in it, and the file's size."""
@@ -222,12 +222,11 @@ class Artifact(Handle):
             DigestError, LimitError (an archive that unpacks to too much), LocalIOError, AuthError, DeniedError, NetworkError,
             TimedOutError, ProtocolError.
         """
-        wanted, n_wanted = _c.words(_list(include, "include"), "include")
-        unwanted, n_unwanted = _c.words(_list(exclude, "exclude"), "exclude")
+        wanted, n_wanted = _c.words(include, "include")
+        unwanted, n_unwanted = _c.words(exclude, "exclude")
         options = _c.CheckoutOptions(include=wanted, n_include=n_wanted, exclude=unwanted, n_exclude=n_unwanted)
         target = _c.path(folder, "the folder")
-        with self._use() as a:
-            _call.run(lambda o: _c.checkout(a, target, options, o), op, progress)
+        self._run(lambda a, o: _c.checkout(a, target, options, o), op, progress)
 
     def unpack_image(self, folder: Path, *, path: Optional[str] = None, layers: Optional[Iterable[str]] = None,
                      rootless: bool = False, foreign: bool = False, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> None:
@@ -248,12 +247,11 @@ class Artifact(Handle):
             InvalidError, ProtocolError: a name or link that leads out of the image, a config that names other layers.
             DigestError, LimitError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError.
         """
-        listed, n_listed = _c.words(_list(layers, "layers"), "layers")
-        options = _c.ImageUnpackOptions(path=_c.word(path, "the path") if path is not None else None, flags=(1 if rootless else 0) | (2 if foreign else 0),
-                                        layers=listed, n_layers=n_listed)
+        listed, n_listed = _c.words(layers, "layers")
+        options = _c.ImageUnpackOptions(flags=_c.flags((rootless, _c.UNPACK_ROOTLESS), (foreign, _c.UNPACK_FOREIGN)),
+                                        path=None if path is None else _c.word(path, "the path"), layers=listed, n_layers=n_listed)
         target = _c.path(folder, "the folder")
-        with self._use() as a:
-            _call.run(lambda o: _c.image_unpack(a, target, options, o), op, progress)
+        self._run(lambda a, o: _c.image_unpack(a, target, options, o), op, progress)
 
     def find_in_image(self, path: Optional[str] = None, *, op: Optional[_call.Op] = None, progress: Optional[_call.Progress] = None) -> List[Descriptor]:
         """The files of an image that lie at a path, or match a pattern; without: those that are models, by content or name.
@@ -267,18 +265,7 @@ class Artifact(Handle):
             NotFoundError, AuthError, DeniedError, NetworkError, TimedOutError.
         """
         wanted = None if path is None else _c.word(path, "the path")
-        with self._use() as a:
-            raw = _call.run(lambda o: _c.image_find(a, wanted, o), op, progress)
-        try:
-            return [descriptor(_c.list_descriptor(raw, i)) for i in range(_c.list_count(raw))]
-        finally:
-            _c.list_free(raw)
+        return self._run(lambda a, o: [descriptor(d) for _, d in _c.items(_c.image_find(a, wanted, o))], op, progress)
 
     def __repr__(self) -> str:
         return f"<mlreg.Artifact {self.repository}@{self.digest} of {len(self.layers)} layers, {self.size} bytes>"
-
-
-def _list(patterns: Optional[Iterable[str]], what: str) -> Optional[List[str]]:
-    if isinstance(patterns, (str, bytes)):
-        raise TypeError(f"{what} must be a list, not one {type(patterns).__name__}")
-    return None if patterns is None else list(patterns)

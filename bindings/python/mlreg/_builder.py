@@ -1,17 +1,18 @@
 """_builder.py - one manifest in the making: files, folders and memory become layers."""
 from __future__ import annotations
 
-import ctypes
 import itertools
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Literal, Mapping, Optional, Union
 
 from . import _c, _call, _errors
 from ._artifact import Artifact, Path
-from ._handle import Handle
+from ._handle import must_be
 
 if TYPE_CHECKING:
+    from ._artifact import Memory
     from ._session import Session
 
+Pack = Literal["gzip", "zstd"]
 
 # What sources read from, by the number that C knows each by. The two functions are made once: one of their own for every source
 # would have to be freed while it runs.
@@ -22,7 +23,7 @@ _numbers = itertools.count(1)
 def _read_at(number: int, offset: int, room: int, length: int) -> int:
     buffer = _lent[number]
     n = max(0, min(length, buffer.bytes - offset))
-    ctypes.memmove(room, buffer.address + offset, n)
+    _c.move(room, buffer.address + offset, n)
     return n
 
 
@@ -41,8 +42,8 @@ def _lend(data: Any) -> Any:
 
 
 # by the numbers that C has for them
-BUILDER_KINDS: Mapping[Optional[str], int] = {"artifact": 0, "image": 1, "index": 2}
-_PACKS: Mapping[Optional[str], int] = {None: 0, "gzip": 1 << 1, "zstd": 1 << 2}
+BUILDER_KINDS: Mapping[Optional[str], int] = {"artifact": _c.BUILD_ARTIFACT, "image": _c.BUILD_IMAGE, "index": _c.BUILD_INDEX}
+_PACKS: Mapping[Optional[str], int] = {None: 0, "gzip": _c.LAYER_GZIP, "zstd": _c.LAYER_ZSTD}
 
 
 def choice(numbers: Mapping[Optional[str], int], word: Optional[str], what: str) -> int:
@@ -52,21 +53,34 @@ def choice(numbers: Mapping[Optional[str], int], word: Optional[str], what: str)
     return numbers[word]
 
 
-class Builder(Handle):
+def _pairs(many: Optional[Mapping[str, str]], what: str) -> List[str]:
+    """Names and values as the library takes them."""
+    for name, value in (many or {}).items():
+        _c.word(name, f"a name in {what}"), _c.word(value, f"{what}[{name!r}]")
+        if "=" in name:
+            raise _errors.make(-2, f"a name in {what} holds a '=': {name}")
+    return [f"{name}={value}" for name, value in (many or {}).items()]
+
+
+class Builder(_call.Caller):
     """One manifest in the making: set and add, in any order, then :meth:`commit`, once.
 
-    Bytes are read, hashed and written at commit. Same input, same digest. Made by :meth:`Session.build`; one thread at a time.
+    Bytes are read, hashed and written at commit. Same input, same digest. Made by :meth:`Session.build`. Threads that
+    share one take turns.
     """
+
+    _in_turn = True
 
     def __init__(self, pointer: Any, session: "Session") -> None:
         super().__init__(pointer, _c.builder_free)
         self._session = session
+        self._others: List[Artifact] = []      # until commit the library asks them, and through their sessions the caller, for more
 
-    def _run(self, call: Any, op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> Any:
-        with self._use() as b:
-            return _call.run(lambda o: call(b, o), op, progress)
+    def _other(self, artifact: Artifact) -> Artifact:
+        self._others.append(must_be(Artifact, artifact, "an artifact"))
+        return artifact
 
-    def set_config(self, media_type: str, data: Any) -> "Builder":
+    def set_config(self, media_type: str, data: Memory) -> "Builder":
         """Uses these bytes (any buffer, at most 16 MiB) as config in place of the one that would be made."""
         kind = _c.word(media_type, "media_type")
         with _c.Buffer(data) as raw, self._use() as b:
@@ -79,7 +93,7 @@ class Builder(Handle):
             _c.builder_set_subject(b, _c.word(digest, "a digest"))
         return self
 
-    def annotate(self, annotations: Optional[Dict[str, str]] = None, **more: str) -> "Builder":
+    def annotate(self, annotations: Optional[Mapping[str, str]] = None, **more: str) -> "Builder":
         """Annotates the manifest; a key set again is replaced."""
         with self._use() as b:
             for key, value in {**(annotations or {}), **more}.items():
@@ -87,14 +101,14 @@ class Builder(Handle):
         return self
 
     @staticmethod
-    def _layer(media_type: Optional[str], title: Optional[str], tar: bool = False, pack: Optional[str] = None,
+    def _layer(media_type: Optional[str], title: Optional[str], tar: bool = False, pack: Optional[Pack] = None,
                each: bool = False) -> Any:
-        return _c.LayerOptions(flags=int(tar) | choice(_PACKS, pack, "pack") | int(each) << 3,
+        return _c.LayerOptions(flags=choice(_PACKS, pack, "pack") | _c.flags((tar, _c.LAYER_TAR), (each, _c.LAYER_EACH)),
                                media_type=None if media_type is None else _c.word(media_type, "media_type"),
                                title=None if title is None else _c.word(title, "a title"))
 
     def set_image(self, *, platform: Optional[str] = None, user: Optional[str] = None, workdir: Optional[str] = None,
-                  env: Optional[Dict[str, str]] = None, labels: Optional[Dict[str, str]] = None,
+                  env: Optional[Mapping[str, str]] = None, labels: Optional[Mapping[str, str]] = None,
                   ports: Optional[Iterable[str]] = None, entrypoint: Optional[Iterable[str]] = None,
                   cmd: Optional[Iterable[str]] = None) -> "Builder":
         """Of an image: how it is run. What is not set is the base's; a call adds to what earlier ones set.
@@ -103,39 +117,49 @@ class Builder(Handle):
             platform: ``"linux/arm64"``; None: the base's, else this machine's.
             entrypoint: replaces the base's, and its `cmd`.
         """
-        pairs = [[f"{k}={v}" for k, v in (many or {}).items()] for many in (env, labels)]
-        lists = {name: _c.words(list(values), name) for name, values in
-                 (("env", pairs[0]), ("labels", pairs[1]), ("ports", ports or ()), ("entrypoint", entrypoint or ()), ("cmd", cmd or ()))}
+        lists = {name: _c.words(values, name) for name, values in
+                 (("env", _pairs(env, "env")), ("labels", _pairs(labels, "labels")), ("ports", ports), ("entrypoint", entrypoint), ("cmd", cmd))}
         texts = {name: _c.word(text, name) for name, text in (("platform", platform), ("user", user), ("workdir", workdir)) if text is not None}
         counts = {f"n_{name}": n for name, (_, n) in lists.items()}
         with self._use() as b:
             _c.builder_set_image(b, _c.ImageOptions(**texts, **{name: raw for name, (raw, _) in lists.items()}, **counts))
         return self
 
-    def set_base(self, base: Artifact) -> "Builder":
+    def set_base(self, base: Artifact, *, op: Optional[_call.Op] = None) -> "Builder":
         """Of an image: the image it is made on, of any place. Only its config is read; its layers stay where they are as far as possible.
 
         Raises:
-            InvalidError: no image, or an index of several. ProtocolError: its config lies about its layers.
+            InvalidError: no image, or an index of several. ProtocolError: its config lies about its layers. Others as
+            :meth:`Artifact.config`.
         """
-        with self._use() as b, base._use() as a:
-            _c.builder_set_base(b, a)
+        return self._run_with(base, _c.builder_set_base, op)
+
+    def _run_with(self, artifact: Artifact, call: Callable[[Any, Any], Any], op: Optional[_call.Op]) -> "Builder":
+        """What reads the artifact's config, which may be far away: it is fetched first, as `op` has it."""
+        self._other(artifact)
+
+        def fetched(b: Any, o: Any) -> None:
+            with artifact._use() as a:
+                if artifact.config_descriptor is not None:
+                    _c.config(a, o)
+                call(b, a)
+        self._run(fetched, op)
         return self
 
     def add_layer_of(self, artifact: Artifact, layer: Union[int, str], *, title: Optional[str] = None, media_type: Optional[str] = None,
-                     tar: bool = False, pack: Optional[str] = None) -> "Builder":
+                     tar: bool = False, pack: Optional[Pack] = None, op: Optional[_call.Op] = None) -> "Builder":
         """Adds a layer that an artifact has already, by number or title, not read again where that is possible.
 
         For an image, or with `tar`, a file is wrapped in a tar; a tar is taken as it is. `title` None: its own.
-        InvalidError: a packed tar of which nobody says what is inside.
+
+        Raises:
+            InvalidError: a packed tar of which nobody says what is inside. Others as :meth:`Artifact.config`.
         """
-        options = self._layer(media_type, title, tar, pack)
-        with self._use() as b, artifact._use() as a:
-            _c.builder_add_layer_of(b, options, a, artifact._number(layer))
-        return self
+        options, number = self._layer(media_type, title, tar, pack), must_be(Artifact, artifact, "an artifact")._number(layer)
+        return self._run_with(artifact, lambda b, a: _c.builder_add_layer_of(b, options, a, number), op)
 
     def add_pip(self, requirements: Path, *, target: Optional[str] = None, python: Optional[str] = None,
-                python_version: Optional[str] = None, args: Optional[Iterable[str]] = None, pack: Optional[str] = None,
+                python_version: Optional[str] = None, args: Optional[Iterable[str]] = None, pack: Optional[Pack] = None,
                 op: Optional[_call.Op] = None) -> "Builder":
         """Of an image: adds what a requirements file asks for as one layer, installed at commit by this machine's pip.
 
@@ -146,7 +170,7 @@ class Builder(Handle):
         Raises:
             NotFoundError: no such file. At :meth:`commit` also InvalidError: pip cannot install it; NotSupportedError: there is no pip.
         """
-        more, n_args = _c.words(args, "an argument")
+        more, n_args = _c.words(args, "args")
         texts = {name: _c.word(text, name) for name, text in
                  (("target", target), ("python", python), ("python_version", python_version)) if text is not None}
         options, where = _c.PipOptions(flags=choice(_PACKS, pack, "pack"), args=more, n_args=n_args, **texts), _c.path(requirements, "the requirements")
@@ -154,7 +178,7 @@ class Builder(Handle):
         return self
 
     def add_tree(self, folder: Path, *, title: Optional[str] = None, media_type: Optional[str] = None, tar: bool = False,
-                 pack: Optional[str] = None, each: bool = False, op: Optional[_call.Op] = None) -> "Builder":
+                 pack: Optional[Pack] = None, each: bool = False, op: Optional[_call.Op] = None) -> "Builder":
         """Adds every file below a folder, each as one raw layer, hidden ones left out; `title` is a prefix.
 
         Of an image: the folder as it is, as one layer, or with `each` every file as one.
@@ -172,7 +196,7 @@ class Builder(Handle):
         return self
 
     def add_file(self, path: Path, *, title: Optional[str] = None, media_type: Optional[str] = None, tar: bool = False,
-                 pack: Optional[str] = None, op: Optional[_call.Op] = None) -> "Builder":
+                 pack: Optional[Pack] = None, op: Optional[_call.Op] = None) -> "Builder":
         """Adds one file as one raw layer; `title` is its path in the artifact (default: its name).
 
         `tar`, `pack`: as in :meth:`add_tree`. Raises as :meth:`add_tree`."""
@@ -180,8 +204,8 @@ class Builder(Handle):
         self._run(lambda b, o: _c.builder_add_file(b, options, where, o), op)
         return self
 
-    def add_bytes(self, data: Any, title: str, *, media_type: Optional[str] = None, tar: bool = False, pack: Optional[str] = None,
-                  op: Optional[_call.Op] = None) -> "Builder":
+    def add_bytes(self, data: Memory, title: str, *, media_type: Optional[str] = None, tar: bool = False,
+                  pack: Optional[Pack] = None, op: Optional[_call.Op] = None) -> "Builder":
         """Adds memory as one layer: bytes, memoryview, mmap, a contiguous numpy array. It must not change before commit.
 
         The bytes alone are kept, neither shape nor type of an array.
@@ -194,9 +218,7 @@ class Builder(Handle):
             TypeError, BufferError: no contiguous buffer. InvalidError: a title that is no safe path.
         """
         options = self._layer(media_type, title, tar, pack)
-        with self._use():                                 # a closed one takes nothing that it would have to give back
-            source = _lend(data)
-            self._run(lambda b, o: _c.builder_add_source(b, options, source, o), op)
+        self._run(lambda b, o: _c.builder_add_source(b, options, _lend(data), o), op)
         return self
 
     def add_children_of(self, index: Artifact) -> "Builder":
@@ -205,7 +227,7 @@ class Builder(Handle):
         Raises:
             InvalidError: no index. StateError: not the first thing that is added, or no builder of an index.
         """
-        with self._use() as b, index._use() as a:
+        with self._use() as b, self._other(index)._use() as a:
             _c.builder_add_children_of(b, a)
         return self
 
@@ -227,8 +249,9 @@ class Builder(Handle):
         """
         texts = {"name": name, "platform": platform, "accelerator": accelerator, "compute": compute, "driver": driver,
                  "runtime": runtime, "cpu": cpu, "precision": precision, "format": format}
-        options = _c.VariantOptions(memory_bytes=memory_bytes, **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
-        with self._use() as b, child._use() as a:
+        options = _c.VariantOptions(memory_bytes=_c.unsigned(memory_bytes, "memory_bytes"),
+                                    **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+        with self._use() as b, self._other(child)._use() as a:
             _c.builder_add_child(b, a, options)
         return self
 
@@ -250,15 +273,11 @@ class Builder(Handle):
 
         Raises:
             ExistsError: a tag names something else; none was put. NotFoundError: the subject is not there.
-            InvalidError: no layer and no config, or two of one title. StateError: committed already. BusyError, LocalIOError, AuthError, DeniedError,
-                NetworkError, TimedOutError, ProtocolError.
+            InvalidError: no layer and no config, or two of one title. StateError: committed already.
+            BusyError, LocalIOError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
         """
-        if isinstance(also, str):
-            raise TypeError("`also` must be several tags, not one str")
-        tags, n_tags = _c.words(also, "a tag")
-        options = _c.CommitOptions(flags=int(move), also=tags, n_also=n_tags,
+        tags, n_tags = _c.words(also, "also")
+        options = _c.CommitOptions(flags=_c.flags((move, _c.COPY_MOVE_TAG)), also=tags, n_also=n_tags,
                                    expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
         name = _c.word(ref, "a reference")
-        raw = self._run(lambda b, o: _c.builder_commit(b, name, options, o), op, progress)
-        return Artifact(raw, self._session)
-
+        return self._run(lambda b, o: Artifact(_c.builder_commit(b, name, options, o), self._session), op, progress)

@@ -6,16 +6,32 @@ code an exception. A call returns its outputs (one alone, several as a tuple), e
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import pathlib
+import re
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from . import _errors
 
 NEEDED = 0x000100
 SONAME = "libmlreg.so.0"
-NONE = 0xFFFFFFFFFFFFFFFF
+
+# ---- numbers, each named as in the header, without MLREG_ ----
+
+LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG = range(4)
+OPEN_CREATE, OPEN_READONLY, OPEN_PLAIN_HTTP = 1, 2, 4
+CAN_RANGE, CAN_REFERRERS, CAN_MOUNT, CAN_DELETE = 1, 2, 4, 8
+RESOLVE_VARIANT = 1
+PART_SELF, PART_CONFIG, PART_LAYER, PART_CHILD, PART_SUBJECT = range(5)
+COPY_MOVE_TAG, COPY_REFERRERS, COPY_ALL_VARIANTS, COPY_FOREIGN = 1, 2, 4, 8
+UNPACK_ROOTLESS, UNPACK_FOREIGN = 1, 2
+STREAM_UNVERIFIED, STREAM_FILE = 1, 2
+BUILD_ARTIFACT, BUILD_IMAGE, BUILD_INDEX = range(3)
+LAYER_TAR, LAYER_GZIP, LAYER_ZSTD, LAYER_EACH = 1, 2, 4, 8
+GC_DRY_RUN = 1
+FSCK_REPAIR = 1
 
 # ---- what is opaque, each a type of its own, so that a wrong handle is an ArgumentError ----
 
@@ -190,16 +206,26 @@ ERR = _Err()
 TABLE: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {}     # name: (result, arguments), as C sees them; tests compare the header
 
 
-def _raise(code: int, error: Any) -> None:
+# what the library says to those who write C, in this language's words
+OURS = {"OPEN_CREATE": "create=True", "OPEN_PLAIN_HTTP": "plain_http=True", "COPY_MOVE_TAG": "move=True", "COPY_FOREIGN": "foreign=True",
+        "UNPACK_FOREIGN": "foreign=True", "BUILD_IMAGE": "kind='image'", "BUILD_INDEX": "kind='index'",
+        "RESOLVE_VARIANT": "mlreg.Wish()"}
+
+
+def _said(raw: Optional[bytes]) -> Optional[str]:
+    text = _text(raw)
+    return None if text is None else re.sub(r"MLREG_(\w+)( in flags)?", lambda m: OURS.get(m[1], m[0]), text)
+
+
+def _made(code: int, error: Any) -> _errors.Error:
     # a NULL error is told by its code alone
-    text = _text(error_message(error)) if error else _text(strerror(code))
-    raised = _errors.make(code, text or "unknown error")
+    made = _errors.make(code, _said(error_message(error) if error else strerror(code)) or "unknown error")
     if error:
-        raised.subject, raised.place = _text(error_subject(error)), _text(error_place(error))
-        raised.http_status, raised.registry_code = error_http_status(error), _text(error_registry_code(error))
-        raised.hint = _text(error_hint(error))
+        made.subject, made.place = _text(error_subject(error)), _text(error_place(error))
+        made.http_status, made.registry_code = error_http_status(error), _text(error_registry_code(error))
+        made.hint = _said(error_hint(error))
         error_free(error)
-    raise raised
+    return made
 
 
 def _text(raw: Optional[bytes]) -> Optional[str]:
@@ -209,7 +235,7 @@ def _text(raw: Optional[bytes]) -> Optional[str]:
 def _finish(n_out: int) -> Callable[..., Any]:
     def finish(result: Any, _function: Any, arguments: Tuple[Any, ...]) -> Any:
         if result < 0:
-            _raise(result, arguments[-1])
+            raise _made(result, arguments[-1])
         outputs = arguments[len(arguments) - 1 - n_out:-1]
         if not outputs:
             return result
@@ -225,7 +251,11 @@ def _function(name: str, result: Any, *arguments: Any) -> Any:
     kinds = [POINTER(a.kind) if isinstance(a, Out) else POINTER(ERROR) if a is ERR else a for a in arguments]
     TABLE[name] = (result, tuple(kinds))
     flags = tuple((2 if isinstance(a, Out) or a is ERR else 1,) for a in arguments)
-    function = CFUNCTYPE(result, *kinds)((name, LIB), flags)
+    try:
+        function = CFUNCTYPE(result, *kinds)((name, LIB), flags)
+    except AttributeError:
+        raise ImportError(f"{LIB._name} is libmlreg {version_text(LIB.mlreg_version())}, but has no {name}: this package needs a newer "
+                          "one; install it, or name it in $MLREG_LIBRARY") from None
     if fails:
         function.errcheck = _finish(len(outs))
     return function
@@ -363,9 +393,68 @@ def path(value: Any, what: str) -> bytes:
 
 
 def words(values: Any, what: str) -> Tuple[Any, int]:
-    """An array of strings and its length; it must be kept while the call runs."""
-    raw = [word(v, what) for v in values or ()]
+    """An array of strings and its length; it must be kept while the call runs. One string is no array of its letters."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{what} must be several str, not one {type(values).__name__}")
+    raw = [] if values is None else [word(v, what) for v in values]
     return (c_char_p * len(raw))(*raw) if raw else None, len(raw)
+
+
+def unsigned(value: Any, what: str, bits: int = 64) -> int:
+    """An unsigned number: ctypes would take any other modulo 2**bits."""
+    number = operator.index(value)
+    if not 0 <= number < 2 ** bits - 1:
+        raise _errors.make(-2, f"{what} must lie in 0…{2 ** bits - 2}, not be {number}")
+    return number
+
+
+def option(value: Any, what: str, bits: int = 32) -> int:
+    """An option that is a number: None is the default, C's 0, and 0 is "none" or "no limit", C's MLREG_NONE."""
+    return 0 if value is None else unsigned(value, what, bits) or 2 ** bits - 1
+
+
+def flags(*chosen: Tuple[Any, int]) -> int:
+    """The bits that are chosen, whatever is true."""
+    return sum(bit for on, bit in chosen if on)
+
+
+def pairs(of: Any) -> Iterator[Tuple[str, str]]:
+    """A descriptor's annotations, keys and values."""
+    key, value, i = c_char_p(), c_char_p(), 0
+    while descriptor_annotation_at(of, i, ctypes.byref(key), ctypes.byref(value)) == 0:
+        yield _text(key.value) or "", _text(value.value) or ""
+        i += 1
+
+
+def items(raw: Any) -> Iterator[Tuple[Optional[str], Any]]:
+    """The names and descriptors of a list, which is freed behind the last one."""
+    try:
+        for i in range(list_count(raw)):
+            yield _text(list_name(raw, i)), list_descriptor(raw, i)
+    finally:
+        list_free(raw)
+
+
+def manifest(of: Any) -> bytes:
+    """An artifact's manifest."""
+    length = c_size_t()
+    address = artifact_json(of, ctypes.byref(length))
+    return ctypes.string_at(address, length.value)
+
+
+def config(of: Any, op: Any) -> bytes:
+    """An artifact's config."""
+    return ctypes.string_at(*artifact_config(of, op))
+
+
+def pointer(to: Any) -> Any:
+    """A pointer to a struct, which it keeps."""
+    return ctypes.pointer(to)
+
+
+def move(to: int, address: int, n_bytes: int) -> None:
+    """Moves bytes in memory."""
+    ctypes.memmove(to, address, n_bytes)
 
 
 class Buffer:
@@ -377,6 +466,7 @@ class Buffer:
                     ("suboffsets", c_void_p), ("internal", c_void_p)]
 
     SIMPLE, WRITABLE = 0, 1
+    PIECE = 1 << 25
 
     def __init__(self, owner: Any, writable: bool = False) -> None:
         self._view = Buffer._View()
@@ -385,6 +475,11 @@ class Buffer:
         self.address: int = self._view.buf or 0
         self.bytes: int = self._view.len
         self._held = True
+
+    def pieces(self) -> Iterator[Tuple[int, int]]:
+        """Addresses and lengths, of so many bytes each that Ctrl-C can wait for one."""
+        for begin in range(0, self.bytes, Buffer.PIECE):
+            yield self.address + begin, min(Buffer.PIECE, self.bytes - begin)
 
     def release(self) -> None:
         if self._held:

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
-from contextlib import contextmanager
-from typing import Any, Callable, Generic, Iterator, List, NamedTuple, Optional, TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import Any, Callable, ContextManager, Generic, Iterator, List, NamedTuple, Optional, TypeVar
 
 from . import _c
 from ._errors import NotFoundError
-from ._handle import Handle
+from ._handle import Handle, must_be
 
 T = TypeVar("T")
 INTERVAL_S = 0.2
@@ -63,17 +64,15 @@ class Op(Handle):
         super().__init__(_c.op_new(), _c.op_free)
 
     def cancel(self) -> None:
-        """Makes the call raise :class:`CancelledError` within a second; returns at once."""
+        """Makes the call raise :class:`CancelledError` within a second; returns at once. A signal handler may do it too."""
         with self._use() as op:
             _c.op_cancel(op)
 
     @property
     def stats(self) -> Stats:
         """The counts as they are now."""
-        raw = _c.CStats()
         with self._use() as op:
-            _c.op_stats(op, raw)
-        return Stats(*(getattr(raw, name) for name in Stats._fields))
+            return _counts(op)
 
     @property
     def blobs(self) -> List[BlobStats]:
@@ -86,20 +85,36 @@ class Op(Handle):
                     _c.op_blob_at(op, len(done), raw)
                 except NotFoundError:
                     return done
-                done.append(BlobStats(raw.name.decode(), raw.bytes, raw.began_ms, raw.elapsed_ms))
+                done.append(BlobStats(_c.text(raw.name) or "", raw.bytes, raw.began_ms, raw.elapsed_ms))
 
 
-_ambient: "contextvars.ContextVar[Optional[Callable[[], Progress]]]" = contextvars.ContextVar("mlreg_progress", default=None)
+def _counts(op: Any) -> Stats:
+    raw = _c.CStats()
+    _c.op_stats(op, raw)
+    return Stats(*(getattr(raw, name) for name in Stats._fields))
+
+
+Shown = Callable[[], ContextManager[Progress]]
+_ambient: "contextvars.ContextVar[Optional[Shown]]" = contextvars.ContextVar("mlreg_progress", default=None)
 
 
 @contextmanager
-def shown_by(make: Callable[[], Progress]) -> Iterator[None]:
-    """Every long call in the block reports to a callback of its own, made by `make`."""
+def shown_by(make: Shown) -> Iterator[None]:
+    """Every long call in the block reports to a callback of its own, which `make` makes and ends."""
     token = _ambient.set(make)
     try:
         yield
     finally:
         _ambient.reset(token)
+
+
+def _reporter(progress: Optional[Progress]) -> ContextManager[Optional[Progress]]:
+    make = _ambient.get()
+    if progress is None and make is not None:
+        return make()
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
+    return nullcontext(progress)
 
 
 _here = threading.local()
@@ -111,63 +126,117 @@ def keep(failure: BaseException) -> None:
         _here.failure = failure
 
 
-class _Work(Generic[T]):
-    """One call on its helper thread."""
+def _kept() -> Optional[BaseException]:
+    failure: Optional[BaseException] = getattr(_here, "failure", None)
+    _here.failure = None
+    return failure
 
-    def __init__(self, call: Callable[[Any], T], op: Any) -> None:
-        self.call, self.op = call, op
+
+class _Work(Generic[T]):
+    """One call on its helper thread. That holds all that the call uses until C is done with it, whatever becomes of the caller."""
+
+    def __init__(self, call: Callable[[Any], T], op: Op) -> None:
+        self.call, self.share = call, op._ref
+        self.op = self.share.take("Op")        # for itself: who closes the Op meanwhile does not end the call
+        self.unbegun = [True]                  # taken out by the thread that runs it, or by the caller who leaves before
         self.done = threading.Event()
         self.result: List[T] = []
         self.failure: Optional[BaseException] = None
-        threading.Thread(target=self.run, name="mlreg", daemon=True).start()
+
+    def start(self) -> None:
+        if sys.is_finalizing():                # a thread that begins now never runs
+            self.run()
+            return
+        try:
+            threading.Thread(target=self.run, name="mlreg", daemon=True).start()
+        except RuntimeError:                   # there is none to be had: here then
+            self.run()
+
+    def _begin(self) -> bool:
+        try:
+            return self.unbegun.pop()
+        except IndexError:
+            return False
 
     def run(self) -> None:
+        if not self._begin():
+            return
         try:
             self.result.append(self.call(self.op))
         except BaseException as failure:
             self.failure = failure
-        self.failure = getattr(_here, "failure", None) or self.failure
+        self.share.give()
+        self.failure = _kept() or self.failure
         self.done.set()
 
     def end(self) -> None:
-        """Waits for the end, whatever else arrives: what the call uses must outlive it."""
+        """Waits for the end, whatever else arrives. What has not begun never will."""
+        if self._begin():
+            self.share.give()
+            return
         while not self.done.is_set():
             try:
                 self.done.wait()
             except BaseException:
                 continue
 
+    def drop(self) -> None:
+        """Lets go of what the call made or raised, which nobody will have."""
+        self.failure = None
+        for made in self.result:
+            close = getattr(made, "close", None)
+            if close is not None:
+                close()
 
-def _watch(work: "_Work[T]", op: Op, progress: Optional[Progress]) -> None:
+    def outcome(self) -> T:
+        failure, self.failure = self.failure, None
+        if failure is None:
+            return self.result.pop()
+        self.drop()
+        try:
+            raise failure
+        finally:
+            del failure                        # it and its traceback's frames would keep each other
+
+
+def _watch(work: "_Work[T]", op: Any, progress: Optional[Progress]) -> None:
     while not work.done.wait(None if progress is None else INTERVAL_S):
         assert progress is not None
-        progress(op.stats)
+        progress(_counts(op))
     if progress is not None:
-        progress(op.stats)
+        progress(_counts(op))
 
 
 def run(call: Callable[[Any], T], op: Optional[Op] = None, progress: Optional[Progress] = None) -> T:
     """Runs ``call(op pointer)`` where it cannot keep Ctrl-C from the caller, and gives what it gives.
 
-    `progress` is called on the calling thread, five times a second and once at the end; what it raises cancels the call and
-    comes out of here, as a KeyboardInterrupt does, and as does what a callback raised meanwhile.
+    `call` itself takes the handles and buffers that it uses, and makes its result something that frees itself: a caller who is
+    interrupted may be gone before it ends. `progress` is called on the calling thread, five times a second and once at the end;
+    what it raises cancels the call and comes out of here, as a KeyboardInterrupt does, and as does what a callback raised.
     """
-    own = op if op is not None else Op()
-    make = _ambient.get()
-    if progress is None and make is not None:
-        progress = make()
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
-    with own._use() as pointer:
-        work = _Work(call, pointer)
+    own = Op() if op is None else must_be(Op, op, "op")
+    with _reporter(progress) as report, own._use() as pointer:
+        work = _Work(call, own)
         try:
-            _watch(work, own, progress)
+            work.start()
+            _watch(work, pointer, report)
         except BaseException:
-            own.cancel()
+            _c.op_cancel(pointer)
             work.end()
+            work.drop()
             raise
     if op is None:
         own.close()
-    if work.failure is not None:
-        raise work.failure
-    return work.result[0]
+    return work.outcome()
+
+
+class Caller(Handle):
+    """A handle with calls that take long."""
+
+    def _run(self, call: Callable[[Any, Any], T], op: Optional[Op], progress: Optional[Progress] = None) -> T:
+        """As :func:`run`, with ``call(this handle's pointer, op pointer)``."""
+        def long(o: Any) -> T:
+            with self._use() as pointer:
+                return call(pointer, o)
+        self._renew()
+        return run(long, op, progress)

@@ -1,47 +1,46 @@
 """_content.py - content by digest: what a program that is a registry to others is asked for, one blob and one manifest at a time."""
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Optional, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, cast
 
 from . import _c, _call
 from ._artifact import Artifact
-from ._handle import Handle
 
 if TYPE_CHECKING:
+    from ._artifact import Memory
     from ._session import Session
 
-T = TypeVar("T")
 
-
-class Upload(Handle):
+class Upload(_call.Caller):
     """One blob that comes in pieces: :meth:`write` them, then :meth:`commit`. Made by :meth:`Session.upload`.
 
     It outlives the process: what was kept is gone on with by its ``id``, a name that nobody can guess. Leaving a ``with`` block
     lets go of it and keeps what there is; :meth:`cancel` keeps nothing.
     """
 
+    _in_turn = True
+
     def __init__(self, pointer: Any, session: Content) -> None:
         super().__init__(pointer, _c.upload_free)
         self._session = session
-        self._one = threading.Lock()                       # C takes one call at a time
         self.id: str = _c.text(_c.upload_id(pointer)) or ""
 
     @property
     def size(self) -> int:
         """How many bytes it has."""
-        with self._use() as u, self._one:
+        with self._use() as u:
             return int(_c.upload_bytes(u))
 
-    def write(self, data: Any) -> int:
-        """Adds bytes (any buffer) at its end, which are hashed on the way, and says how many. LocalIOError: it is as before."""
-        with _c.Buffer(data) as raw, self._use() as u, self._one:
-            _c.upload_write(u, raw.address, raw.bytes)
+    def write(self, data: Memory) -> int:
+        """Adds bytes (any buffer) at its end, which are hashed on the way, and says how many. LocalIOError: `size` is what arrived."""
+        with _c.Buffer(data) as raw, self._use() as u:
+            for begin, length in raw.pieces():
+                _c.upload_write(u, begin, length)
             return raw.bytes
 
     def keep(self) -> None:
         """From now on a killed process loses none of its bytes."""
-        with self._use() as u, self._one:
+        with self._use() as u:
             _c.upload_keep(u)
 
     def commit(self, digest: str, *, op: Optional[_call.Op] = None) -> None:
@@ -52,13 +51,12 @@ class Upload(Handle):
             NotSupportedError (a digest that is not sha256), BusyError, LocalIOError.
         """
         name = _c.word(digest, "a digest")
-        with self._use() as u, self._one:
-            _call.run(lambda o: _c.upload_commit(u, name, o), op)
+        self._run(lambda u, o: _c.upload_commit(u, name, o), op)
         self.close()
 
     def cancel(self) -> None:
         """Lets go of it and keeps nothing."""
-        with self._use() as u, self._one:
+        with self._use() as u:
             _c.upload_cancel(u)
         self.close()
 
@@ -66,12 +64,8 @@ class Upload(Handle):
         return f"<mlreg.Upload {self.id}{', closed' if self.closed else ''}>"
 
 
-class Content(Handle):
+class Content(_call.Caller):
     """What a :class:`Session` can do with single blobs and manifests; a store can all of it. Others want :meth:`Session.copy`."""
-
-    def _run(self, call: Callable[[Any, Any], T], op: Optional[_call.Op], progress: Optional[_call.Progress] = None) -> T:
-        with self._use() as s:
-            return _call.run(lambda o: call(s, o), op, progress)
 
     def blob(self, repository: str, digest: str, *, op: Optional[_call.Op] = None) -> int:
         """The size of a blob of a repository, in bytes.
@@ -92,8 +86,7 @@ class Content(Handle):
             NotFoundError, NotSupportedError (elsewhere than in a store), DeniedError, LocalIOError, ProtocolError.
         """
         repo, name = _c.word(repository, "a repository"), _c.word(digest, "a digest")
-        fd, _ = self._run(lambda s, o: _c.session_blob_fd(s, repo, name, o), op)
-        return open(fd, "rb")
+        return self._run(lambda s, o: open(_c.session_blob_fd(s, repo, name, o)[0], "rb"), op)
 
     def mount(self, repository: str, digest: str, from_: str, *, op: Optional[_call.Op] = None) -> None:
         """Makes a blob of the repository `from_` known to another one in the same place.
@@ -109,7 +102,7 @@ class Content(Handle):
         with self._use() as s:
             _c.session_release(s, _c.word(repository, "a repository"), _c.word(digest, "a digest"))
 
-    def put(self, ref: str, manifest: Any, *, media_type: Optional[str] = None, move: bool = False,
+    def put(self, ref: str, manifest: Memory, *, media_type: Optional[str] = None, move: bool = False,
             expect_digest: Optional[str] = None, op: Optional[_call.Op] = None) -> Artifact:
         """Puts a manifest or index, byte for byte. All that it names must be there, but for layers with URLs and its subject.
 
@@ -125,11 +118,13 @@ class Content(Handle):
             LimitError (over 4 MiB), DeniedError, NotSupportedError, BusyError, LocalIOError.
         """
         name, kind = _c.word(ref, "a reference"), None if media_type is None else _c.word(media_type, "media_type")
-        options = _c.CopyOptions(flags=int(move),
+        options = _c.CopyOptions(flags=_c.flags((move, _c.COPY_MOVE_TAG)),
                                  expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
-        with _c.Buffer(manifest) as raw:
-            made = self._run(lambda s, o: _c.session_put(s, name, kind, raw.address, raw.bytes, options, o), op)
-        return Artifact(made, cast("Session", self))
+
+        def call(s: Any, o: Any) -> Artifact:
+            with _c.Buffer(manifest) as raw:
+                return Artifact(_c.session_put(s, name, kind, raw.address, raw.bytes, options, o), cast("Session", self))
+        return self._run(call, op)
 
     def upload(self, repository: str, id: Optional[str] = None, *, op: Optional[_call.Op] = None) -> Upload:
         """Begins to upload a blob in pieces, or with an `id` goes on with one, after a restart too.
@@ -141,4 +136,4 @@ class Content(Handle):
             BusyError: another one holds it. NotSupportedError: this is no store. DeniedError, LocalIOError.
         """
         repo, name = _c.word(repository, "a repository"), None if id is None else _c.word(id, "an id")
-        return Upload(self._run(lambda s, o: _c.upload_open(s, repo, name, o), op), self)
+        return self._run(lambda s, o: Upload(_c.upload_open(s, repo, name, o), self), op)

@@ -1,6 +1,7 @@
 """_errors.py - one exception for each code of the library."""
 from __future__ import annotations
 
+import errno
 from typing import Dict, Optional, Type
 
 
@@ -15,6 +16,8 @@ class Error(Exception):
         http_status: of the answer behind it; 0 if there was none.
         registry_code: the registry's own word, such as ``"MANIFEST_UNKNOWN"``.
         hint: what to do now, in one line.
+
+    Those that are an :class:`OSError` too have its ``errno``, where that has a number for them.
     """
 
     code: int = 0
@@ -109,10 +112,16 @@ BY_CODE: Dict[int, Type[Error]] = {
 }
 
 
+ERRNO = {NotFoundError: errno.ENOENT, ExistsError: errno.EEXIST, DeniedError: errno.EACCES, TimedOutError: errno.ETIMEDOUT,
+         LocalIOError: errno.EIO}
+
+
 def make(code: int, message: str) -> Error:
     """An exception of the class that `code` stands for."""
     error = BY_CODE.get(code, Error)(message)
     error.code, error.message = code, message
+    if isinstance(error, OSError):
+        error.errno, error.strerror = ERRNO.get(type(error)), message
     return error
 
 

@@ -1,9 +1,10 @@
 """_hub.py - for people who know Hugging Face: pull, push and load by name, in one call each."""
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-from typing import Any, Dict, Iterable, Optional, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Union
 
 from . import _call, _errors
 from ._artifact import Artifact, Path
@@ -34,20 +35,27 @@ def _open_store(store: Optional[Path]) -> Session:
     return Session(where, create=True)
 
 
-def _need_registry(name: Name, text: str) -> None:
-    if name.location is None:
-        error = _errors.make(-2, f"'{text}' names no registry")
-        error.hint = f"for Docker Hub write docker.io/{text}"
-        raise error
+def _in_store(text: str, ref: str, store: Session) -> Artifact:
+    """What a name without a host means."""
+    try:
+        return store.resolve(ref, Wish())
+    except _errors.NotFoundError as error:
+        error.hint = f"it names no registry; for Docker Hub write docker.io/{text}"
+        raise
+
+
+def _runtime(max_workers: Optional[int]) -> Runtime:
+    if max_workers is not None and max_workers < 1:
+        raise _errors.make(-2, f"max_workers must be at least 1, not {max_workers}")
+    return Runtime(max_connections=max_workers)
 
 
 def _into_store(text: str, store: Session, token: Credentials, max_workers: Optional[int],
                 progress: Optional[_call.Progress]) -> Artifact:
     name = Name.parse(text)
     if name.location is None:
-        return store.resolve(name.ref, Wish())
-    with Runtime(max_connections=max_workers or 0) as runtime, \
-            Session(name.location, auth=_auth(token), runtime=runtime) as hub:
+        return _in_store(text, name.ref, store)
+    with _runtime(max_workers) as runtime, Session(name.location, auth=_auth(token), runtime=runtime) as hub:
         kept = hub.copy(name.ref, store, name.stored, move=name.digest is None, variant=Wish(), progress=progress)
     if not kept.children:
         return kept
@@ -60,15 +68,16 @@ def pull(ref: str, local_dir: Optional[Path] = None, allow_patterns: Union[None,
          token: Credentials = None, progress: Optional[_call.Progress] = None, *, store: Optional[Path] = None) -> str:
     """Brings a model here and returns the folder with its files, ready for ``from_pretrained``.
 
-    Of an index the variant that fits this machine best comes. With `local_dir` the chosen files come straight into that folder. Without it the model is kept in the store (where the next
-    version moves only what changed), and its files are laid out in a folder of the cache, one for each digest.
+    Of an index the variant that fits this machine best comes. With `local_dir` the chosen files come straight into that folder.
+    Without it the model is kept in the store (where the next version moves only what changed), and its files are laid out in a
+    folder of the cache, one for each digest.
 
     Args:
         ref: ``"ghcr.io/team/llama:v1"``, ``"…@sha256:<hex>"``, or ``"llama:v1"`` for what the store has.
         local_dir: made if missing; its parent must be there.
         allow_patterns: glob patterns (``*``, ``?``, ``**``): only files that match one.
         ignore_patterns: and not these.
-        max_workers: connections at once; default 16.
+        max_workers: connections at once; default 100, which only hundreds of small files use.
         token: a token, or (name, password); default: what ``docker login`` left.
         progress: called with :class:`Stats` five times a second.
         store: a directory; default: :func:`default_store`.
@@ -80,8 +89,8 @@ def pull(ref: str, local_dir: Optional[Path] = None, allow_patterns: Union[None,
     include, exclude = patterns(allow_patterns), patterns(ignore_patterns)
     name = Name.parse(ref)
     if local_dir is not None and name.location is not None:
-        with Runtime(max_connections=max_workers or 0) as runtime, \
-                Session(name.location, auth=_auth(token), runtime=runtime) as hub, hub.resolve(name.ref, Wish()) as model:
+        with _runtime(max_workers) as runtime, Session(name.location, auth=_auth(token), runtime=runtime) as hub, \
+                hub.resolve(name.ref, Wish()) as model:
             model.checkout(local_dir, include=include, exclude=exclude, progress=progress)
         return os.fsdecode(local_dir)
     with _open_store(store) as kept, _into_store(ref, kept, token, max_workers, progress) as model:
@@ -96,7 +105,7 @@ def _snapshot_of(model: Artifact) -> str:
     return str(folder)
 
 
-def push(folder: Path, ref: str, *, annotations: Optional[Dict[str, str]] = None, move: bool = False,
+def push(folder: Path, ref: str, *, annotations: Optional[Mapping[str, str]] = None, move: bool = False,
          max_workers: Optional[int] = None, token: Credentials = None, progress: Optional[_call.Progress] = None,
          store: Optional[Path] = None) -> str:
     """Makes an artifact of a folder's files, straight in a registry (or, without a host, in the store); returns its digest.
@@ -115,7 +124,7 @@ def push(folder: Path, ref: str, *, annotations: Optional[Dict[str, str]] = None
     name = Name.parse(ref)
     if name.tag is None or name.digest is not None:
         raise _errors.make(-2, f"'{ref}' has no tag to push to")
-    with Runtime(max_connections=max_workers or 0) as runtime:
+    with _runtime(max_workers) as runtime:
         session = _open_store(store) if name.location is None else Session(name.location, auth=_auth(token), runtime=runtime)
         with session, session.build() as builder:
             builder.annotate(annotations).add_tree(folder)
@@ -139,19 +148,20 @@ def load(ref: str, file: str, *, token: Credentials = None, progress: Optional[_
 
     Raises:
         ImportError: neither torch nor numpy is installed.
-        ProtocolError: the file is no safetensors file.
+        NotFoundError: no such model, or no such file in it. ProtocolError: the file is no safetensors file.
         NotSupportedError: numpy has no such type (bfloat16, float8) and torch is not there.
+        Others as in :func:`pull`.
     """
     from . import _tensors
+    make = _tensors.maker()                  # before anything moves
     with _open_store(store) as kept, _kept_or_pulled(ref, kept, token, progress) as model:
         mapped = _tensors.map_layer(model, file)
-    return _tensors.read(mapped, file)
+    return _tensors.read(mapped, file, make)
 
 
 def _kept_or_pulled(ref: str, store: Session, token: Credentials, progress: Optional[_call.Progress]) -> Artifact:
     name = Name.parse(ref)
-    try:
-        return store.resolve(name.stored, Wish())
-    except _errors.NotFoundError:
-        _need_registry(name, ref)
+    if name.location is not None:
+        with contextlib.suppress(_errors.NotFoundError):
+            return store.resolve(name.stored, Wish())
     return _into_store(ref, store, token, None, progress)

@@ -1,25 +1,23 @@
 """_session.py - one open place: a registry, a store, a layout or memory."""
 from __future__ import annotations
 
-import ctypes
 import enum
 import json
 import os
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Literal, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _c, _call, _errors
 from ._artifact import Artifact, Descriptor, Path, descriptor
 from ._builder import BUILDER_KINDS, Builder, choice
 from ._content import Content
-from ._handle import Handle
+from ._handle import Handle, must_be
 
-CREATE, READONLY, PLAIN_HTTP = 1, 2, 4
-MOVE_TAG, REFERRERS, ALL_VARIANTS, FOREIGN = 1, 2, 4, 8
-LOG_LEVELS = ("error", "warning", "info", "debug")
+LOG_LEVELS = {_c.LOG_ERROR: "error", _c.LOG_WARN: "warning", _c.LOG_INFO: "info", _c.LOG_DEBUG: "debug"}
 
 Credentials = Union[None, str, Tuple[str, str]]
 Auth = Callable[[str, str], Credentials]
 Log = Callable[[str, str], Any]
+Kind = Literal["artifact", "image", "index"]
 
 
 # Where systems keep their certificates: Debian, Red Hat, Alpine, SUSE. A library that came in a wheel was built for the first.
@@ -36,10 +34,10 @@ def system_ca() -> Optional[str]:
 class Can(enum.IntFlag):
     """What a place can do."""
 
-    RANGE = 1
-    REFERRERS = 2
-    MOUNT = 4
-    DELETE = 8
+    RANGE = _c.CAN_RANGE
+    REFERRERS = _c.CAN_REFERRERS
+    MOUNT = _c.CAN_MOUNT
+    DELETE = _c.CAN_DELETE
 
 
 class Wish(NamedTuple):
@@ -59,7 +57,11 @@ class Wish(NamedTuple):
     def _options(self) -> Any:
         described = json.dumps(self.host) if isinstance(self.host, Mapping) else self.host
         texts = {**self._asdict(), "host": described}
-        return _c.ResolveOptions(flags=1, **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+        return _c.ResolveOptions(flags=_c.RESOLVE_VARIANT, **{k: _c.word(v, k) for k, v in texts.items() if v is not None})
+
+
+def _wanted(wish: Optional[Wish], what: str) -> Any:
+    return None if wish is None else must_be(Wish, wish, what)._options()
 
 
 class Variant(NamedTuple):
@@ -114,11 +116,24 @@ class Name(NamedTuple):
 
 
 class Runtime(Handle):
-    """What several sessions share: threads, connections, memory (bytes in flight) and bandwidth (bytes per second)."""
+    """What several sessions share.
 
-    def __init__(self, *, max_threads: int = 0, max_connections: int = 0, memory_bytes: int = 0, max_bytes_per_s: int = 0) -> None:
-        options = _c.RuntimeOptions(max_threads=max_threads, max_connections=max_connections, memory_bytes=memory_bytes,
-                                    max_bytes_per_s=max_bytes_per_s)
+    Args:
+        max_threads: for one call; None: the cores, 4 to 8, more to wait for many small layers; 0: none but the caller's.
+        max_connections: open at once over all hosts; None: 100; 0: no limit.
+        memory_bytes: for bytes in flight; None: 32 MiB; 0: no limit.
+        max_bytes_per_s: received and sent together; None or 0: no limit.
+
+    Raises:
+        InvalidError: a number that is negative or too large.
+    """
+
+    def __init__(self, *, max_threads: Optional[int] = None, max_connections: Optional[int] = None,
+                 memory_bytes: Optional[int] = None, max_bytes_per_s: Optional[int] = None) -> None:
+        options = _c.RuntimeOptions(max_threads=_c.option(max_threads, "max_threads"),
+                                    max_connections=_c.option(max_connections, "max_connections"),
+                                    memory_bytes=_c.option(memory_bytes, "memory_bytes", 64),
+                                    max_bytes_per_s=_c.option(max_bytes_per_s, "max_bytes_per_s", 64))
         super().__init__(_c.runtime_new(options), _c.runtime_free)
 
 
@@ -126,6 +141,9 @@ class _Callbacks:
     """The caller's functions as C sees them. What they raise comes out of the call that asked."""
 
     def __init__(self, auth: Optional[Auth], log: Optional[Log]) -> None:
+        for function, what in (auth, "auth"), (log, "log"):
+            if function is not None and not callable(function):
+                raise TypeError(f"{what} must be callable, not {type(function).__name__}")
         self.auth = _c.AUTH_FN(self._ask(auth)) if auth is not None else _c.AUTH_FN()
         self.log = _c.LOG_FN(self._tell(log)) if log is not None else _c.LOG_FN()
 
@@ -141,7 +159,7 @@ class _Callbacks:
     def _tell(self, log: Log) -> Callable[..., None]:
         def tell(level: int, line: bytes, _user: Any) -> None:
             try:
-                log(LOG_LEVELS[max(0, min(level, 3))], _c.text(line) or "")
+                log(LOG_LEVELS.get(level, "debug"), _c.text(line) or "")
             except BaseException as failure:
                 _call.keep(failure)
         return tell
@@ -152,6 +170,8 @@ def _answer(a: Any, credentials: Credentials) -> int:
         return 0
     if isinstance(credentials, str):
         return int(_c.auth_set_token(a, _c.word(credentials, "a token")))
+    if not isinstance(credentials, tuple) or len(credentials) != 2:
+        raise TypeError(f"auth must give None, a token or (name, password), not {type(credentials).__name__}")
     name, secret = credentials
     return int(_c.auth_set_basic(a, _c.word(name, "a name"), _c.word(secret, "a password")))
 
@@ -170,7 +190,9 @@ class Session(Content):
             docker's config.json with its helpers, then the containers' auth.json files.
         log: called as ``log(level, line)``, on another thread, with ``"error"``, ``"warning"``, ``"info"`` or ``"debug"``.
         ca_file, client_cert_file, client_key_file: PEM; default: the system's certificates.
-        connect_timeout_ms: 10 000; stall_timeout_ms: 30 000 without one byte; max_retries: 4.
+        connect_timeout_ms: None: 10 000; 0: no limit.
+        stall_timeout_ms: without one byte; None: 30 000; 0: no limit.
+        max_retries: only where repeating is safe; None: 4; 0: none.
 
     Raises:
         NotFoundError: no store or layout is there, and not `create`.
@@ -181,13 +203,16 @@ class Session(Content):
     def __init__(self, location: Path, *, create: bool = False, readonly: bool = False, plain_http: bool = False,
                  runtime: Optional[Runtime] = None, auth: Optional[Auth] = None, log: Optional[Log] = None,
                  ca_file: Optional[Path] = None, client_cert_file: Optional[Path] = None, client_key_file: Optional[Path] = None,
-                 connect_timeout_ms: int = 0, stall_timeout_ms: int = 0, max_retries: int = 0) -> None:
+                 connect_timeout_ms: Optional[int] = None, stall_timeout_ms: Optional[int] = None,
+                 max_retries: Optional[int] = None) -> None:
         self._callbacks = _Callbacks(auth, log)
-        self._runtime = runtime
+        self._runtime = None if runtime is None else must_be(Runtime, runtime, "runtime")
         self._where = _c.path(location, "the location")
         self._options: Dict[str, Any] = {
-            "flags": CREATE * create | READONLY * readonly | PLAIN_HTTP * plain_http,
-            "connect_timeout_ms": connect_timeout_ms, "stall_timeout_ms": stall_timeout_ms, "max_retries": max_retries,
+            "flags": _c.flags((create, _c.OPEN_CREATE), (readonly, _c.OPEN_READONLY), (plain_http, _c.OPEN_PLAIN_HTTP)),
+            "connect_timeout_ms": _c.option(connect_timeout_ms, "connect_timeout_ms"),
+            "stall_timeout_ms": _c.option(stall_timeout_ms, "stall_timeout_ms"),
+            "max_retries": _c.option(max_retries, "max_retries"),
             "ca_file": _file(ca_file if ca_file is not None else system_ca(), "ca_file"),
             "client_cert_file": _file(client_cert_file, "client_cert_file"),
             "client_key_file": _file(client_key_file, "client_key_file"),
@@ -227,17 +252,13 @@ class Session(Content):
             NotFoundError, DigestError, LimitError (over 4 MiB), AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
         """
         name = _c.word(ref, "a reference")
-        options = None if wish is None else wish._options()
-        return Artifact(self._run(lambda s, o: _c.session_resolve(s, name, options, o), op), self)
+        options = _wanted(wish, "wish")
+        return self._run(lambda s, o: Artifact(_c.session_resolve(s, name, options, o), self), op)
 
     def variants(self, ref: str, wish: Optional[Wish] = None, *, op: Optional[_call.Op] = None) -> List[Variant]:
         """The entries of an index, the best fit first; empty if `ref` names none. Raises as :meth:`resolve`."""
-        name, options = _c.word(ref, "a reference"), None if wish is None else wish._options()
-        raw = self._run(lambda s, o: _c.session_variants(s, name, options, o), op)
-        try:
-            found = [(_c.text(_c.list_name(raw, i)) or "", descriptor(_c.list_descriptor(raw, i))) for i in range(_c.list_count(raw))]
-        finally:
-            _c.list_free(raw)
+        name, options = _c.word(ref, "a reference"), _wanted(wish, "wish")
+        found = self._run(lambda s, o: [(n or "", descriptor(d)) for n, d in _c.items(_c.session_variants(s, name, options, o))], op)
         return [Variant(n, d, d.annotations[VARIANT + "fit"], VARIANT + "absent" in d.annotations) for n, d in found]
 
     def tags(self, repository: str, *, op: Optional[_call.Op] = None) -> List[str]:
@@ -247,11 +268,11 @@ class Session(Content):
             NotFoundError, AuthError, DeniedError, NetworkError, TimedOutError, ProtocolError.
         """
         name = _c.word(repository, "a repository")
-        return _names(self._run(lambda s, o: _c.session_tags(s, name, o), op))
+        return self._run(lambda s, o: _names(_c.session_tags(s, name, o)), op)
 
     def repositories(self, *, op: Optional[_call.Op] = None) -> List[str]:
         """The repositories of a place, sorted. NotSupportedError: many registries have no such list; others as :meth:`tags`."""
-        return _names(self._run(_c.session_repositories, op))
+        return self._run(lambda s, o: _names(_c.session_repositories(s, o)), op)
 
     def referrers(self, ref: str, artifact_type: Optional[str] = None, *, op: Optional[_call.Op] = None) -> List[Descriptor]:
         """What refers to an artifact by ``subject``, each checked by reading it (OCI distribution-spec 1.1, "Listing referrers").
@@ -265,11 +286,7 @@ class Session(Content):
         """
         name = _c.word(ref, "a reference")
         kind = None if artifact_type is None else _c.word(artifact_type, "artifact_type")
-        raw = self._run(lambda s, o: _c.session_referrers(s, name, kind, o), op)
-        try:
-            return [descriptor(_c.list_descriptor(raw, i)) for i in range(_c.list_count(raw))]
-        finally:
-            _c.list_free(raw)
+        return self._run(lambda s, o: [descriptor(d) for _, d in _c.items(_c.session_referrers(s, name, kind, o))], op)
 
     def delete(self, ref: str, *, op: Optional[_call.Op] = None) -> None:
         """Removes a tag, or with a digest a manifest and every tag on it; blobs go when the place collects them (:meth:`gc`).
@@ -306,15 +323,18 @@ class Session(Content):
                 arrived verified is kept, so calling again moves only what is missing.
         """
         source, target = _c.word(ref, "a reference"), None if as_ is None else _c.word(as_, "a reference")
-        if not isinstance(to, Session):
-            raise TypeError(f"`to` must be a Session, not {type(to).__name__}")
-        wanted = None if variant is None else ctypes.pointer(variant._options())
-        options = _c.CopyOptions(flags=MOVE_TAG * move | REFERRERS * referrers | ALL_VARIANTS * all_variants | FOREIGN * foreign, variant=wanted,
+        must_be(Session, to, "to")
+        options = _c.CopyOptions(flags=_c.flags((move, _c.COPY_MOVE_TAG), (referrers, _c.COPY_REFERRERS),
+                                                (all_variants, _c.COPY_ALL_VARIANTS), (foreign, _c.COPY_FOREIGN)),
+                                 variant=None if variant is None else _c.pointer(_wanted(variant, "variant")),
                                  expect_digest=None if expect_digest is None else _c.word(expect_digest, "expect_digest"))
-        with to._use() as t:
-            return Artifact(self._run(lambda s, o: _c.copy(s, source, t, target, options, o), op, progress), to)
 
-    def build(self, artifact_type: Optional[str] = None, *, kind: str = "artifact") -> Builder:
+        def call(s: Any, o: Any) -> Artifact:
+            with to._use() as t:
+                return Artifact(_c.copy(s, source, t, target, options, o), to)
+        return self._run(call, op, progress)
+
+    def build(self, artifact_type: Optional[str] = None, *, kind: Kind = "artifact") -> Builder:
         """Begins a manifest here: of an "artifact", of an "image" that can be run, or of an "index" of others.
 
         `artifact_type` None: of an artifact a ModelPack, whose config is filled from its files; of others none.
@@ -337,14 +357,14 @@ class Session(Content):
             NetworkError, TimedOutError.
         """
         user, password = _c.word(name, "a name"), _c.word(secret, "a password")
-        return _names(self._run(lambda s, o: _c.session_login(s, user, password, o), op))[0]
+        return self._run(lambda s, o: _names(_c.session_login(s, user, password, o)), op)[0]
 
     def logout(self, *, op: Optional[_call.Op] = None) -> List[str]:
         """Forgets what was kept for this registry; gives where it was. NotFoundError: nothing was; others as :meth:`login`."""
-        return _names(self._run(_c.session_logout, op))
+        return self._run(lambda s, o: _names(_c.session_logout(s, o)), op)
 
     def gc(self, *, dry_run: bool = False, grace_ms: Optional[int] = None, op: Optional[_call.Op] = None) -> GcReport:
-        """Removes blobs of a store or layout that no manifest names and that are older than `grace_ms` (None: one hour).
+        """Removes blobs of a store or layout that no manifest names and that are older than `grace_ms` (None: one hour; 0: all).
 
         Blobs of copies and builds in progress, in any process, are safe.
 
@@ -352,9 +372,9 @@ class Session(Content):
             ProtocolError: a manifest cannot be read; nothing was removed: run :meth:`fsck`.
             NotSupportedError: neither store nor layout. BusyError, DeniedError, LocalIOError.
         """
-        grace = 0 if grace_ms is None else grace_ms or _c.NONE
+        options = _c.GcOptions(flags=_c.flags((dry_run, _c.GC_DRY_RUN)), grace_ms=_c.option(grace_ms, "grace_ms", 64))
         report = _c.CGcReport()
-        self._run(lambda s, o: _c.session_gc(s, _c.GcOptions(flags=int(dry_run), grace_ms=grace), o, report), op)
+        self._run(lambda s, o: _c.session_gc(s, options, o, report), op)
         return GcReport(report.blobs, report.bytes)
 
     def fsck(self, *, repair: bool = False, op: Optional[_call.Op] = None) -> List[str]:
@@ -363,7 +383,7 @@ class Session(Content):
         Raises:
             NotSupportedError: neither store nor layout. BusyError, DeniedError, LocalIOError. Problems raise nothing.
         """
-        return _names(self._run(lambda s, o: _c.session_fsck(s, int(repair), o), op))
+        return self._run(lambda s, o: _names(_c.session_fsck(s, _c.flags((repair, _c.FSCK_REPAIR)), o)), op)
 
     def __repr__(self) -> str:
         return f"<mlreg.Session {self.location}{', closed' if self.closed else ''}>"
@@ -375,10 +395,7 @@ def _file(path: Optional[Path], what: str) -> Optional[bytes]:
 
 def _names(raw: Any) -> List[str]:
     """A list of the library as one of ours."""
-    try:
-        return [_c.text(_c.list_name(raw, i)) or "" for i in range(_c.list_count(raw))]
-    finally:
-        _c.list_free(raw)
+    return [name or "" for name, _ in _c.items(raw)]
 
 
 def patterns(value: Optional[Iterable[str]]) -> Optional[List[str]]:
