@@ -176,7 +176,7 @@ static int go_on(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, ml
 
     if (rc == 1)
         mlr_op_count(op, MLR_N_BYTES_REUSED, (int64_t)r->bytes);
-    else if (rc == 0 && (rc = mlr_fetch_partial(rt, r, p, &layer->digest, mode, &l->temp, op, err)) == 0)
+    else if (rc == 0 && (rc = mlr_fetch_partial(rt, r, p, &layer->digest, op, err)) == 0 && (rc = mlr_partial_finish(p, mode, &l->temp, err)) == 0)
         l->temp.at = l->dir;
     return rc;
 }

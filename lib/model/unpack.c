@@ -53,9 +53,9 @@ bool mlr_unpack_is_archive(const mlr_descriptor *layer)
 /* Whole, it loses its name: others who want it bring their own. */
 static int into_partial(mlr_runtime *rt, mlr_reader *r, const mlr_descriptor *layer, mlr_partial *p, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
-    int rc = mlr_fetch_partial(rt, r, p, &layer->digest, 0600, t, op, err);
+    int rc = mlr_fetch_partial(rt, r, p, &layer->digest, op, err);
 
-    if (rc == 0 && (rc = mlr_fs_unlink(t->path, err)) == 0) {
+    if (rc == 0 && (rc = mlr_partial_finish(p, 0600, t, err)) == 0 && (rc = mlr_fs_unlink(t->path, err)) == 0) {
         mlr_free(t->path);
         t->path = NULL;
     }

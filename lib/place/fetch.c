@@ -125,7 +125,6 @@ static void keep_for_later(mlr_fetch_state *f)
     pthread_mutex_lock(&f->lock);
     while (mlr_fetch_note(f, true, NULL) == 1)
         continue;
-    mlr_fetch_sync(f, NULL);
     pthread_mutex_unlock(&f->lock);
 }
 

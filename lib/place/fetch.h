@@ -15,7 +15,7 @@ struct mlr_partial;
  * Codes as mlr_intake. */
 int mlr_fetch(mlr_runtime *rt, mlr_reader *r, int fd, const char *name, struct mlr_partial *p, mlr_op *op, mlr_digest *out,
         mlreg_error **err);
-/* The same for a blob that this process may not live to end: goes on with `p`, which is locked, and makes of it a file to be published. Of
- * wrong bytes nothing stays. */
-int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, struct mlr_partial *p, const mlr_digest *d, unsigned mode, mlr_temp *out, mlr_op *op, mlreg_error **err);
+/* The same for a blob that this process may not live to end: goes on with `p`, which is locked. Whole and right, it is ready for
+ * mlr_partial_finish; of wrong bytes nothing stays. */
+int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, struct mlr_partial *p, const mlr_digest *d, mlr_op *op, mlreg_error **err);
 #endif

@@ -119,21 +119,25 @@ static size_t due(mlr_line *l, uint64_t *at)
     return len;
 }
 
-/* Whether what was read is still this one's to deliver. */
-static bool deliver(mlr_line *l, size_t len)
+/* What was read, if it is still this one's to deliver. All with the lock, or whoever is given the rest of its slab could be faster: chunks
+ * of a slab are put in the order in which they are received. The queues have room for all that there ever are. */
+static int deliver(mlr_line *l, mlr_chunk *c, mlr_op *op, mlreg_error **err)
 {
     mlr_fetch_state *f = l->of;
-    bool             is_ours;
+    mlr_queue       *to = f->empty;
+    int              rc;
 
     pthread_mutex_lock(&f->lock);
-    if ((is_ours = l->run.is_taken && !l->is_stopped)) {
-        mlr_slabs_advance(&f->slabs, &l->run, len);
-        f->seen.bytes += len;
-        f->seen.left -= len;
-        l->bytes += len;
+    if (l->run.is_taken && !l->is_stopped) {
+        mlr_slabs_advance(&f->slabs, &l->run, c->len);
+        f->seen.bytes += c->len;
+        f->seen.left -= c->len;
+        l->bytes += c->len;
+        to = f->full;
     }
+    rc = mlr_queue_put(to, c, op, err);
     pthread_mutex_unlock(&f->lock);
-    return is_ours;
+    return rc;
 }
 
 /* 1: a chunk; 0: the run is over. */
@@ -154,10 +158,8 @@ static int fetch_chunk(mlr_line *l, mlr_op *op, mlreg_error **err)
     n = mlr_reader_read_at(l->reader, at, c->data, c->len, l->op, err);
     if (n < 0)
         mlr_queue_put(l->of->empty, c, NULL, NULL);
-    else if (!deliver(l, c->len))
-        rc = mlr_queue_put(l->of->empty, c, op, err);
     else
-        rc = mlr_queue_put(l->of->full, c, op, err);
+        rc = deliver(l, c, op, err);
     return n < 0 ? (int)n : rc < 0 ? rc : 1;
 }
 

@@ -3,7 +3,7 @@
 #include "place/fetch.h"
 #include "place/partial.h"
 
-int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, mlr_partial *p, const mlr_digest *d, unsigned mode, mlr_temp *out, mlr_op *op, mlreg_error **err)
+int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, mlr_partial *p, const mlr_digest *d, mlr_op *op, mlreg_error **err)
 {
     mlr_digest got;
     int        rc;
@@ -11,9 +11,7 @@ int mlr_fetch_partial(mlr_runtime *rt, mlr_reader *r, mlr_partial *p, const mlr_
     if ((rc = mlr_partial_begin(p, op, err)) < 0 ||
         (rc = mlr_fetch(rt, r, mlr_partial_fd(p), mlr_partial_name(p), p, op, &got, err)) < 0)
         return rc;
-    if ((rc = mlr_digest_check(&got, d, r->name, err)) < 0) {
+    if ((rc = mlr_digest_check(&got, d, r->name, err)) < 0)
         mlr_partial_spoil(p);
-        return rc;
-    }
-    return mlr_partial_finish(p, mode, out, err);
+    return rc;
 }

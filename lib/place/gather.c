@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/work.h"
 #include "place/claims.h"
 #include "place/disk.h"
 #include "place/repoblobs.h"
@@ -23,12 +24,17 @@ struct waiting {
 struct batch {
     struct waiting blobs[MOST];
     size_t         n;
+    uint64_t       number;       /* in turn as they were made */
+    struct batch  *next;
 };
 struct mlr_gather {
     mlr_disk       *disk;
-    pthread_mutex_t lock;        /* guards the next two */
+    pthread_mutex_t lock;        /* guards all below */
+    pthread_cond_t  landed;
     unsigned        depth;
-    struct batch   *now;
+    uint64_t        n_made;      /* batches */
+    struct batch   *waiting;     /* the first of them is filled as far as it has room */
+    struct batch   *flying;      /* somebody publishes them */
     int             fd;          /* of the directory, opened before any of the files: what syncs them all. -1: not yet */
 };
 
@@ -41,6 +47,7 @@ int mlr_gather_new(mlr_disk *disk, mlr_gather **out, mlreg_error **err)
     g->disk = disk;
     g->fd = -1;
     pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->landed, NULL);
     *out = g;
     return 0;
 }
@@ -53,7 +60,7 @@ static void give_claim(const mlr_gather *g, const mlr_digest *d)
 
 static void drop(const mlr_gather *g, struct batch *b)
 {
-    for (size_t i = 0; b != NULL && i < b->n; i++) {
+    for (size_t i = 0; i < b->n; i++) {
         give_claim(g, &b->blobs[i].digest);
         mlr_temp_done(&b->blobs[i].temp);
         mlr_free(b->blobs[i].repo);
@@ -61,12 +68,39 @@ static void drop(const mlr_gather *g, struct batch *b)
     mlr_free(b);
 }
 
+/* The first one of a list that is not newer than that; NULL: there is none. */
+static struct batch *take(struct batch **list, uint64_t number)
+{
+    struct batch *b;
+
+    while ((b = *list) != NULL && b->number > number)
+        list = &b->next;
+    if (b != NULL)
+        *list = b->next;
+    return b;
+}
+
+static void put(struct batch **list, struct batch *b)
+{
+    b->next = *list;
+    *list = b;
+}
+
+static void drop_all(mlr_gather *g)
+{
+    struct batch *b;
+
+    while ((b = take(&g->waiting, UINT64_MAX)) != NULL)
+        drop(g, b);
+}
+
 void mlr_gather_free(mlr_gather *g)
 {
     if (g == NULL)
         return;
-    drop(g, g->now);
+    drop_all(g);
     mlr_fs_close(g->fd);
+    pthread_cond_destroy(&g->landed);
     pthread_mutex_destroy(&g->lock);
     mlr_free(g);
 }
@@ -78,12 +112,14 @@ static int sync_all(const mlr_gather *g, const struct batch *b, mlr_op *op, mlre
     uint64_t    from_us = mlr_clock_us();
     int         fds[MOST], rc;
     const char *names[MOST];
+    size_t      n = 0;
 
-    for (size_t i = 0; i < b->n; i++) {
-        fds[i] = b->blobs[i].temp.fd;
-        names[i] = b->blobs[i].digest.text;
-    }
-    rc = mlr_fs_sync_many(g->fd, fds, names, b->n, err);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->blobs[i].temp.fd >= 0) {
+            fds[n] = b->blobs[i].temp.fd;
+            names[n++] = b->blobs[i].digest.text;
+        }
+    rc = mlr_fs_sync_many(g->fd, fds, names, n, err);
     mlr_op_spent(op, MLR_N_US_SYNCED, from_us);
     return rc;
 }
@@ -103,20 +139,39 @@ static int publish_for(const mlr_gather *g, struct batch *b, size_t i, mlr_op *o
             whole[n++] = (mlr_repoblobs_whole){ &b->blobs[k].digest, b->blobs[k].bytes, &b->blobs[k].temp };
     rc = mlr_repoblobs_publish(&r, whole, n, op, err);
     mlr_repodir_done(&r);
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; rc == 0 && k < n; k++)
         mlr_temp_done(whole[k].temp);
     return rc;
 }
 
-/* Takes the batch. */
-static int publish(const mlr_gather *g, struct batch *b, mlr_op *op, mlreg_error **err)
+static int publish_batch(const mlr_gather *g, struct batch *b, mlr_op *op, mlreg_error **err)
 {
-    int rc = b != NULL ? sync_all(g, b, op, err) : 0;
+    int rc = sync_all(g, b, op, err);
 
-    for (size_t i = 0; rc == 0 && b != NULL && i < b->n; i++)
+    for (size_t i = 0; rc == 0 && i < b->n; i++)
         if (b->blobs[i].temp.fd >= 0)
             rc = publish_for(g, b, i, op, err);
-    drop(g, b);
+    return rc;
+}
+
+/* Takes the batch. With the lock, which it lets go of meanwhile. A cancel is this caller's alone: others' blobs may be among these. */
+static int publish(mlr_gather *g, struct batch *b, mlr_op *op, mlreg_error **err)
+{
+    struct batch **at = &g->flying;
+    int            rc;
+
+    put(&g->flying, b);
+    pthread_mutex_unlock(&g->lock);
+    rc = publish_batch(g, b, op, err);
+    pthread_mutex_lock(&g->lock);
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    if (rc == MLREG_ECANCELLED && g->depth > 0)
+        put(&g->waiting, b);
+    else
+        drop(g, b);
+    pthread_cond_broadcast(&g->landed);
     return rc;
 }
 
@@ -134,23 +189,36 @@ int mlr_gather_begin(mlr_gather *g, mlreg_error **err)
     return rc;
 }
 
-static struct batch *take(mlr_gather *g)
+static bool is_any_flying(const mlr_gather *g, uint64_t number)
 {
-    struct batch *b = g->now;
+    const struct batch *b = g->flying;
 
-    g->now = NULL;
-    return b;
+    while (b != NULL && b->number > number)
+        b = b->next;
+    return b != NULL;
 }
 
+/* What others publish at this moment may be this caller's too. */
 static int publish_all(mlr_gather *g, bool is_end, mlr_op *op, mlreg_error **err)
 {
     struct batch *b;
+    uint64_t      last;
+    int           rc = 0;
 
     pthread_mutex_lock(&g->lock);
     g->depth -= is_end;
-    b = take(g);
+    last = g->n_made;
+    while (rc == 0)
+        if ((b = take(&g->waiting, last)) != NULL)
+            rc = publish(g, b, op, err);
+        else if (is_any_flying(g, last))
+            rc = mlr_work_wait(&g->landed, &g->lock, op, err);
+        else
+            break;
+    if (g->depth == 0)
+        drop_all(g);
     pthread_mutex_unlock(&g->lock);
-    return publish(g, b, op, err);
+    return rc;
 }
 
 int mlr_gather_end(mlr_gather *g, mlr_op *op, mlreg_error **err)
@@ -160,7 +228,7 @@ int mlr_gather_end(mlr_gather *g, mlr_op *op, mlreg_error **err)
 
 int mlr_gather_flush(mlr_gather *g, mlr_op *op, mlreg_error **err)
 {
-    return publish_all(g, false, op, err);
+    return g != NULL ? publish_all(g, false, op, err) : 0;
 }
 
 bool mlr_gather_wants(mlr_gather *g, uint64_t bytes)
@@ -175,25 +243,37 @@ bool mlr_gather_wants(mlr_gather *g, uint64_t bytes)
     return wants;
 }
 
+/* One with room. NULL: out of memory. */
+static struct batch *filling(mlr_gather *g)
+{
+    struct batch *b = g->waiting;
+
+    if (b != NULL && b->n < MOST)
+        return b;
+    if ((b = mlr_alloc(sizeof *b)) != NULL) {
+        b->number = ++g->n_made;
+        put(&g->waiting, b);
+    }
+    return b;
+}
+
 int mlr_gather_add(mlr_gather *g, const char *repo, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op, mlreg_error **err)
 {
-    struct batch *full = NULL;
     char         *name = mlr_strdup(repo);
+    struct batch *b;
     int           rc = 0;
 
     pthread_mutex_lock(&g->lock);
-    if (g->now == NULL)
-        g->now = mlr_alloc(sizeof *g->now);
-    if (name == NULL || g->now == NULL) {
+    if (name == NULL || (b = filling(g)) == NULL) {
         rc = mlr_error_nomem(err);
         mlr_free(name);
         give_claim(g, d);
     } else {
-        g->now->blobs[g->now->n++] = (struct waiting){ name, *d, bytes, *t };
+        b->blobs[b->n++] = (struct waiting){ name, *d, bytes, *t };
         *t = (mlr_temp)MLR_TEMP_INIT;
-        if (g->now->n == MOST)
-            full = take(g);
+        if (b->n == MOST)
+            rc = publish(g, take(&g->waiting, b->number), op, err);
     }
     pthread_mutex_unlock(&g->lock);
-    return rc < 0 ? rc : publish(g, full, op, err);
+    return rc;
 }

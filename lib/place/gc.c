@@ -59,13 +59,14 @@ static int remove_partials(const mlr_sweep *s, mlreg_error **err)
 
 /* ---- removing ---- */
 
-static int remove_all(const mlr_sweep *s, bool dry_run, mlreg_gc_report *out, mlreg_error **err)
+/* The gate is looked at before each: nobody knows how long this process stood still since the last. */
+static int remove_all(const mlr_sweep *s, mlr_lock *gate, bool dry_run, mlreg_gc_report *out, mlreg_error **err)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         const mlr_victim *v = &s->victims[i];
-        if (!dry_run && (rc = mlr_op_check(s->op, err)) == 0)
+        if (!dry_run && (rc = mlr_op_check(s->op, err)) == 0 && (rc = mlr_lock_check(gate, err)) == 0)
             rc = mlr_folder_remove(&s->disk->root, v->name, err);
         if (rc < 0)
             break;
@@ -110,8 +111,8 @@ int mlr_gc_run(mlr_place *p, const mlreg_gc_options *o, mlr_op *op, mlreg_gc_rep
 
     if ((rc = close_gate(disk, op, &gate, err)) == 0 &&
         (rc = mlr_inflight_collect(disk->notes, op, &s.held, err)) == 0 && (rc = mlr_gc_choose(&s, err)) == 0 &&
-        (rc = mlr_lock_check(&gate, err)) == 0)
-        rc = remove_all(&s, dry_run, &done, err);
+        (rc = remove_all(&s, &gate, dry_run, &done, err)) == 0)
+        rc = mlr_lock_check(&gate, err);
     if (rc == 0 && !dry_run && disk->receiving != NULL && (rc = remove_partials(&s, err)) == 0)
         rc = mlr_absent_each(&disk->pool, remove_record, &s, err);
     if (rc == 0 && !dry_run && disk->receiving == NULL)

@@ -88,7 +88,10 @@ static int open_files(mlr_partial *p, struct stat *st, mlreg_error **err)
     struct stat journal;
     int         rc = open_own(p->path, MODE, &p->fd, st, err);
 
-    return rc < 0 ? rc : open_own(p->journal_path, 0600, &p->journal, &journal, err);
+    if (rc < 0)
+        return rc;
+    p->any = st->st_size > 0;
+    return open_own(p->journal_path, 0600, &p->journal, &journal, err);
 }
 
 void mlr_partial_in_folder(mlr_partial *p, const char *shown)
@@ -193,13 +196,15 @@ void mlr_partial_spoil(mlr_partial *p)
     remove_journal(p);
 }
 
-/* How it looks now, so that it need not be read again. */
-static void note_look(mlr_partial *p)
+/* For the next one: how it looks now. He will not read it again then, so it is on the disk, or nothing of it is kept. */
+static void keep(mlr_partial *p)
 {
     mlr_journal_look look;
     struct stat      st;
 
-    if (mlr_fs_stat_fd(p->fd, p->path, &st, NULL) < 0)
+    if (mlr_partial_sync(p, NULL) < 0)
+        mlr_partial_spoil(p);
+    if (p->fd < 0 || mlr_fs_stat_fd(p->fd, p->path, &st, NULL) < 0)
         return;
     mlr_journal_look_of(&st, &look);
     mlr_journal_add_look(p->journal, &p->end, &look, p->journal_path, NULL);
@@ -209,10 +214,10 @@ void mlr_partial_free(mlr_partial *p)
 {
     if (p == NULL)
         return;
-    if (p->fd >= 0 && p->journal >= 0 && p->any && !p->is_lost)
-        note_look(p);
-    else if (p->fd >= 0)
+    if (p->fd >= 0 && (!p->any || p->is_lost))
         mlr_partial_spoil(p);
+    else if (p->fd >= 0 && p->is_recalled)
+        keep(p);
     mlr_fs_close(p->fd);
     mlr_fs_close(p->journal);
     unlock(p);

@@ -32,7 +32,7 @@ int  mlr_partial_sync(mlr_partial *p, mlreg_error **err);
 /* It is whole and right: the file becomes one that can be published, and is no longer this one's. */
 int  mlr_partial_finish(mlr_partial *p, unsigned mode, mlr_temp *out, mlreg_error **err);
 void mlr_partial_spoil(mlr_partial *p);        /* it is whole and wrong: nothing of it is kept */
-void mlr_partial_free(mlr_partial *p);         /* keeps what is there for later, if anything is; NULL is fine */
+void mlr_partial_free(mlr_partial *p);         /* keeps what is there for later, if anything is and the disk takes it; NULL is fine */
 
 /* For gc: whether `name` in that directory is one of these files, and the blob that it belongs to. */
 bool mlr_partial_is_part(const char *name, mlr_digest *out);

@@ -18,8 +18,9 @@ struct mlr_partial {
     size_t     n;                 /* slabs */
     uint64_t  *sums;
     uint32_t  *there;
-    bool       any;               /* there is something worth keeping … */
+    bool       any;               /* there is something worth keeping; or, before all is recalled, there may be … */
     bool       is_lost;           /* … or was: the disk did not take it */
+    bool       is_recalled;       /* the journal is this one's; until then it is as the last left it */
     int        fd, journal;
     uint64_t   end;               /* of the journal */
     mlr_sha256 midstate;

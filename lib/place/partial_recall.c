@@ -72,7 +72,6 @@ static int take_over(mlr_partial *p, const mlr_journal_said *said, bool trusted,
         if (!is_likely(p, i, said->there[i]) ||
             (!trusted && (rc = check_slab(p, i, said->there[i], said->sums[i], room, op, err)) != 1))
             continue;
-        p->any = true;
         p->there[i] = said->there[i];
         p->sums[i] = said->sums[i];
     }
@@ -130,6 +129,15 @@ static int write_anew(mlr_partial *p, const mlr_journal_head *head, mlreg_error 
     return rc;
 }
 
+static bool is_anything_there(const mlr_partial *p)
+{
+    size_t i = 0;
+
+    while (i < p->n && p->there[i] == 0)
+        i++;
+    return i < p->n;
+}
+
 int mlr_partial_recall(mlr_partial *p, const struct stat *st, mlr_op *op, mlreg_error **err)
 {
     mlr_journal_head head;
@@ -140,6 +148,9 @@ int mlr_partial_recall(mlr_partial *p, const struct stat *st, mlr_op *op, mlreg_
     if (p->sums == NULL || p->there == NULL)
         return mlr_error_nomem(err);
     mlr_journal_head_of(&p->digest, p->bytes, st, &head);
-    rc = go_on(p, &head, st, op, err);
-    return rc < 0 ? rc : write_anew(p, &head, err);
+    if ((rc = go_on(p, &head, st, op, err)) < 0 || (rc = write_anew(p, &head, err)) < 0)
+        return rc;
+    p->is_recalled = true;
+    p->any = is_anything_there(p);
+    return 0;
 }

@@ -100,7 +100,14 @@ static int publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, ml
     return rc;
 }
 
-int mlr_repoblobs_hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_temp *t, mlr_op *op,
+static int finish_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_partial *p, mlr_temp *t, mlr_op *op, mlreg_error **err)
+{
+    int rc = p != NULL ? mlr_partial_finish(p, mlr_repoblobs_mode(r), t, err) : 0;
+
+    return rc < 0 ? rc : publish(r, d, bytes, t, op, err);
+}
+
+int mlr_repoblobs_hold_and_publish(const mlr_repodir *r, const mlr_digest *d, uint64_t bytes, mlr_partial *p, mlr_temp *t, mlr_op *op,
                                    mlreg_error **err)
 {
     mlr_lock gate = MLR_LOCK_INIT;
@@ -108,7 +115,7 @@ int mlr_repoblobs_hold_and_publish(const mlr_repodir *r, const mlr_digest *d, ui
 
     if ((rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
-    if ((rc = mlr_inflight_hold(r->inflight, r->name, d, err)) == 0 && (rc = publish(r, d, bytes, t, op, err)) < 0)
+    if ((rc = mlr_inflight_hold(r->inflight, r->name, d, err)) == 0 && (rc = finish_and_publish(r, d, bytes, p, t, op, err)) < 0)
         mlr_inflight_release(r->inflight, r->name, d, NULL);
     mlr_lock_drop(&gate);
     if (r->claims != NULL)
@@ -158,7 +165,7 @@ int mlr_repoblobs_bring(const mlr_repodir *r, const mlr_digest *want, mlr_reader
     if (rc == 0 && want != NULL && mlr_gather_wants(r->gather, from->bytes))
         rc = mlr_gather_add(r->gather, r->name, got, from->bytes, &t, op, err);
     else if (rc == 0)
-        rc = mlr_repoblobs_hold_and_publish(r, got, from->bytes, &t, op, err);
+        rc = mlr_repoblobs_hold_and_publish(r, got, from->bytes, NULL, &t, op, err);
     mlr_temp_done(&t);
     return rc;
 }
@@ -191,7 +198,7 @@ int mlr_repoblobs_arrive(const mlr_repodir *r, mlr_incoming *in, const mlr_diges
 
     if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) == 0 &&
         (rc = mlr_incoming_finish(in, d, mlr_repoblobs_mode(r), &t, err)) == 0)
-        rc = mlr_repoblobs_hold_and_publish(r, d, mlr_incoming_bytes(in), &t, op, err);
+        rc = mlr_repoblobs_hold_and_publish(r, d, mlr_incoming_bytes(in), NULL, &t, op, err);
     mlr_temp_done(&t);
     return rc;
 }

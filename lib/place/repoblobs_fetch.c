@@ -19,10 +19,10 @@
 static int bring_partial(const mlr_repodir *r, mlr_partial *p, const mlr_digest *d, mlr_reader *from, mlr_op *op, mlreg_error **err)
 {
     mlr_temp t = MLR_TEMP_INIT;
-    int      rc = mlr_fetch_partial(r->rt, from, p, d, mlr_repoblobs_mode(r), &t, op, err);
+    int      rc = mlr_fetch_partial(r->rt, from, p, d, op, err);
 
     if (rc == 0)
-        rc = mlr_repoblobs_hold_and_publish(r, d, from->bytes, &t, op, err);
+        rc = mlr_repoblobs_hold_and_publish(r, d, from->bytes, p, &t, op, err);
     mlr_temp_done(&t);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "place/absent.h"
 #include "place/blobdir.h"
+#include "place/gather.h"
 #include "place/repoblobs.h"
 
 #define DIR_MODE 0755
@@ -176,7 +177,8 @@ int mlr_repodir_manifest_write(const mlr_repodir *r, const mlr_ref *ref, const m
     mlr_lock      gate = MLR_LOCK_INIT;
     int           rc;
 
-    if ((rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0 ||
+    if ((rc = mlr_gather_flush(r->gather, op, err)) < 0 ||      /* it may name what waits while another copies */
+        (rc = mlr_blobdir_make(&r->own, DIR_MODE, err)) < 0 ||
         (rc = mlr_inflight_enter(r->inflight, op, &gate, err)) < 0)
         return rc;
     if ((rc = mlr_indexfile_change(&file, true, put_manifest, &w, op, err)) == 0)

@@ -487,6 +487,37 @@ static int copy_rounds(const fixture *f)
     return 0;
 }
 
+static struct { const char *lease; int removed; } stolen;
+
+/* No locks here but leases, and with the first removal another has taken it over: who removes had stood still for a minute. */
+static int take_lease_away(mlr_fs_call call, const char *name, void *user)
+{
+    (void)user;
+    if (call == MLR_FS_UNLINK && strstr(name, "blobs/") != NULL && stolen.removed++ == 0) {
+        assert_int_equal(unlink(stolen.lease), 0);
+        close(open(stolen.lease, O_CREAT | O_EXCL | O_RDWR, 0600));
+    }
+    return call == MLR_FS_LOCK ? ENOLCK : 0;
+}
+
+static void test_gc__removes_no_more_once_another_has_its_lease(void **state)
+{
+    fixture        *f = *state;
+    mlreg_gc_report report;
+    char           *lease = strdup(bed_at(f->at, ".mlreg/locks/gate.lease"));
+
+    bed_put(f->p, f->repo, "one");
+    bed_put(f->p, f->repo, "two");
+    reopen(f);
+    stolen.lease = lease;
+    mlr_fs_use(take_lease_away, NULL);
+    bed_assert_rc(try_gc(f->p, 0, MLREG_NONE, &report, &err), MLREG_EBUSY);
+    mlr_fs_use(NULL, NULL);
+    assert_int_equal(stolen.removed, 1);
+    unlink(lease);
+    free(lease);
+}
+
 static void test_gc__at_the_same_time_as_a_copy_takes_nothing_of_it(void **state)
 {
     fixture  *f = *state;
@@ -531,6 +562,7 @@ int main(void)
         IN_BOTH(test_gc__of_a_place_with_nothing_in_it_is_nothing),
         IN_BOTH(test_gc__harms_nothing_whatever_fails),
         IN_BOTH(test_gc__removes_nothing_when_memory_is_out),
+        cmocka_unit_test_setup_teardown(test_gc__removes_no_more_once_another_has_its_lease, set_up_store, tear_down),
         IN_BOTH(test_gc__at_the_same_time_as_a_copy_takes_nothing_of_it),
     };
     return cmocka_run_group_tests_name("place/gc", tests, NULL, NULL);

@@ -248,11 +248,71 @@ static void test_partial__that_the_disk_did_not_take_is_not_gone_on_with(void **
     write_some(f, p);
     mlr_partial_free(p);
     abandon(f);
+    p = begin(f);
+    fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
+    mlr_partial_free(p);
+    assert_int_equal(fs_fault_disarm(), 1);              /* nor is an orderly end one before the disk says so */
+    p = begin(f);
+    assert_int_equal(assert_true_words(f, p), 0);
+    write_some(f, p);
+    mlr_partial_free(p);
+    abandon(f);
     fs_fault_arm_only(MLR_FS_SYNC, 1, 0, EIO);
     p = begin(f);                        /* nor what one left who died before it knew */
     assert_int_equal(fs_fault_disarm(), 1);
     assert_int_equal(assert_true_words(f, p), 0);
     mlr_partial_free(p);
+}
+
+static struct { const char *path; int left; mlr_op *op; } interrupted;
+
+static int cancel_at_read(mlr_fs_call call, const char *name, void *user)
+{
+    (void)user;
+    if (call == MLR_FS_READ && strcmp(name, interrupted.path) == 0 && --interrupted.left == 0)
+        mlr_op_cancel(interrupted.op);
+    return 0;
+}
+
+static void begin_interrupted(fixture *f, int want)
+{
+    mlr_partial *p = NULL;
+
+    assert_int_equal(mlr_partial_lock(f->dir, &f->digest, BYTES, NULL, &p, NULL), 0);
+    assert_int_equal(mlr_partial_begin(p, interrupted.op, NULL), want);
+    mlr_fs_use(NULL, NULL);
+    mlr_partial_free(p);
+}
+
+/* Reading much again takes a while: whoever breaks that off, or cannot write down what came of it, has lost nothing. */
+static void test_partial__is_kept_by_one_who_does_not_get_to_go_on(void **state)
+{
+    fixture     *f = *state;
+    mlr_partial *p = begin(f);
+    char        *path = file_of(f, "");
+    const int    reads[] = { 1, MLR_SLAB_BYTES / MLR_CHUNK_BYTES };      /* before anything is known, and after a slab is */
+
+    write_some(f, p);
+    mlr_partial_free(p);
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+        abandon(f);
+        interrupted.path = path;
+        interrupted.left = reads[i];
+        assert_int_equal(mlr_op_begin(NULL, &interrupted.op, NULL), 0);
+        mlr_fs_use(cancel_at_read, NULL);
+        begin_interrupted(f, MLREG_ECANCELLED);
+        mlr_op_end(interrupted.op);
+        p = begin(f);
+        assert_int_equal(assert_true_words(f, p), 5);
+        mlr_partial_free(p);
+    }
+    interrupted.op = NULL;
+    fs_fault_arm_only(MLR_FS_RENAME, 1, 0, EIO);
+    begin_interrupted(f, MLREG_EIO);
+    p = begin(f);
+    assert_int_equal(assert_true_words(f, p), 5);
+    mlr_partial_free(p);
+    free(path);
 }
 
 static void test_partial__that_somebody_touched_is_read_again(void **state)
@@ -386,6 +446,7 @@ int main(void)
         partial_test(test_partial__of_one_who_died_is_read_again),
         partial_test(test_partial__a_slab_in_part_is_gone_on_with_and_no_odd_one),
         partial_test(test_partial__that_the_disk_did_not_take_is_not_gone_on_with),
+        partial_test(test_partial__is_kept_by_one_who_does_not_get_to_go_on),
         partial_test(test_partial__that_somebody_touched_is_read_again),
         partial_test(test_partial__a_wrong_byte_in_the_journal_is_noticed_or_harmless),
         partial_test(test_partial__whatever_stands_in_its_place_makes_way),
