@@ -162,7 +162,7 @@ class MainJob:
         self.assertEqual((self.work / "chosen" / "cpu.bin").read_text(), "for cpus")
         self.mlreg("pull", ref, "-o", "inner", "--platform", "linux/arm64")
         self.assertEqual((self.work / "inner" / "gpu.bin").read_text(), "for gpus" * 1000)
-        self.fails("cat", ref, "gpu.bin", says="is an index", hint="digest")
+        self.fails("cat", ref, "gpu.bin", says="is an index", hint="--variant NAME")
         self.assertEqual(self.json("copy", f"store:{ref.removeprefix('https://')}", "oci:out:v1", "--store", "second")["digest"], index.digest)
         self.assertEqual(self.snapshot(self.work / "out" / "blobs"), self.snapshot(self.work / "layout" / "blobs"))
 

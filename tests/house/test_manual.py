@@ -51,7 +51,7 @@ class Manual(unittest.TestCase):
             for taken in re.findall(r"\bmlreg_(?:\w+_(?:options|report|fn)|stats|source)\b", page.partition("DESCRIPTION")[0]):
                 self.assertRegex(page.partition("TYPES")[2], rf"\}} {taken};|\(\*{taken}\)", name)
         self.assertIn("MLREG_COPY_MOVE_TAG", self.shown("mlreg_copy"))
-        self.assertIn("stall_timeout_ms;     /* 30 000 without one byte */", self.shown("mlreg_session_open"))
+        self.assertIn("connect_timeout_ms;   /* 10 000 */", self.shown("mlreg_session_open"))
 
     def test_manual__every_type_and_constant_is_in_a_chapter(self):
         chapters = " ".join(self.shown(name) for name in self.pages if name.startswith("mlreg-"))
