@@ -32,6 +32,8 @@ static size_t slabs_at_once(const mlr_fetch_state *f)
 
     if (f->n_live == 1)
         return SIZE_MAX;
+    if (mlr_width_is_dear(&f->width))
+        return (size_t)(left > f->n_live ? left / f->n_live : 1);
     n = 1 + (uint64_t)((double)(f->seen.ask_ms * ask_share(f)) * f->line_rate / (double)MLR_SLAB_BYTES);
     n = n < SLABS_MAX ? n : SLABS_MAX;
     left /= 8 * f->n_live;

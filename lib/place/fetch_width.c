@@ -79,9 +79,12 @@ static double rate_of(const mlr_line *l, uint64_t now_ms)
     return (double)l->bytes / (double)(now_ms - l->since_ms + 1);
 }
 
-static bool has_run_long(const mlr_line *l, uint64_t now_ms)
+/* What has brought nothing may still wait for its answer: whoever asked anew would begin to wait anew. */
+static bool has_run_long(const mlr_fetch_state *f, const mlr_line *l, uint64_t now_ms)
 {
-    return l->is_live && l->run.is_taken && now_ms - l->since_ms >= SLOW_AFTER_MS;
+    uint64_t patience_ms = SLOW_AFTER_MS + (l->bytes == 0 ? SLOW * f->width.answer_ms : 0);
+
+    return l->is_live && l->run.is_taken && now_ms - l->since_ms >= patience_ms;
 }
 
 /* Half of those that have been through a run were slower than it; 0: too few have. */
@@ -109,7 +112,7 @@ static void replace_slow(mlr_fetch_state *f)
     for (size_t i = 0; i < MLR_RUNS_MAX && f->n_live > 1; i++) {
         mlr_line *l = &f->lines[i];
 
-        if (!has_run_long(l, now_ms))
+        if (!has_run_long(f, l, now_ms))
             continue;
         if (rate_of(l, now_ms) * SLOW < middle) {
             l->is_stopped = true;

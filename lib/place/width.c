@@ -45,9 +45,14 @@ static void settle(mlr_width *w, double rate)
     w->n_low = 0;
 }
 
+bool mlr_width_is_dear(const mlr_width *w)
+{
+    return w->answer_ms >= SLOW_ANSWER_MS;
+}
+
 static bool may_grow(const mlr_width *w, double rate, const mlr_seen *now)
 {
-    return w->n < w->most && (w->answer_ms < SLOW_ANSWER_MS || (double)now->left > rate * (double)(w->answer_ms * WORTH_ASKING));
+    return w->n < w->most && (!mlr_width_is_dear(w) || (double)now->left > rate * (double)(w->answer_ms * WORTH_ASKING));
 }
 
 static unsigned grown(const mlr_width *w)
@@ -125,7 +130,7 @@ static void judge(mlr_width *w, double rate, const mlr_seen *now)
 static unsigned waits(mlr_width *w, const mlr_seen *now)
 {
     w->answer_ms = now->ms - w->began_ms;
-    if (w->answer_ms >= SLOW_ANSWER_MS)
+    if (mlr_width_is_dear(w))
         measure_from(w, now, 0);
     return w->n;
 }

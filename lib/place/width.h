@@ -26,6 +26,7 @@ typedef struct mlr_width {
 
 void mlr_width_init(mlr_width *w, unsigned most, const mlr_seen *now);
 unsigned mlr_width_look(mlr_width *w, const mlr_seen *now);    /* w->n, changed or not */
+bool mlr_width_is_dear(const mlr_width *w);                    /* the first answer took so long that one request shall bring much */
 void mlr_width_refused(mlr_width *w, unsigned n);              /* the other side gives so many and no more, for a while */
 void mlr_width_limited(mlr_width *w, unsigned n);              /* there are no more at this moment */
 #endif

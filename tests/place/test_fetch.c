@@ -32,10 +32,12 @@ static struct {
     bool         second_stands_still;
     uint64_t     endless;            /* so long instead, and each of its chunks made of one letter; 0: `bytes` */
     void       (*look)(void);        /* at each read; may be NULL */
+    unsigned     answer_ms;          /* before the first bytes of what does not go on from the last read */
+    atomic_uint  n_given_up;         /* reads that were stopped while they waited for that */
     unsigned     second_is_deaf;     /* so many reads later it waits to be stopped, and brings its bytes all the same; 0: never */
 } far_away;
 
-struct tap { mlr_reader reader; unsigned number; };
+struct tap { mlr_reader reader; unsigned number; uint64_t at; };
 
 static int letter_at(uint64_t offset)
 {
@@ -44,8 +46,13 @@ static int letter_at(uint64_t offset)
 
 static int64_t tap_read_at(mlr_reader *r, uint64_t offset, void *buf, size_t len, mlr_op *op, mlreg_error **err)
 {
-    const struct tap *t = (const struct tap *)r;
+    struct tap *t = (struct tap *)r;
 
+    if (far_away.answer_ms > 0 && (offset != t->at || offset == 0) && mlr_op_sleep(op, far_away.answer_ms, err) < 0) {
+        far_away.n_given_up++;
+        return MLREG_ECANCELLED;
+    }
+    t->at = offset + len;
     if (t->number > 0 && far_away.twins_say < 0)
         return mlr_error_set(err, far_away.twins_say, "not for twins");
     if (t->number == 0 && far_away.first_fails_at > 0 && offset >= far_away.first_fails_at)
@@ -90,7 +97,7 @@ static int tap_new(unsigned number, mlr_reader **out)
 
     if (t == NULL)
         return MLREG_ENOMEM;
-    *t = (struct tap){ { &ops, far_away.endless > 0 ? far_away.endless : BYTES, -1, false, "the tap" }, number };
+    *t = (struct tap){ { &ops, far_away.endless > 0 ? far_away.endless : BYTES, -1, false, "the tap" }, number, 0 };
     *out = &t->reader;
     return 0;
 }
@@ -289,6 +296,25 @@ static void test_fetch__is_whole_when_connections_outrun_the_hash(void **state)
     assert_true(far_away.read >= far_away.endless);
 }
 
+static void test_fetch__asks_seldom_and_waits_where_answers_are_slow(void **state)
+{
+    fixture   *f = *state;
+    mlr_limits limits = { .connections = 4 };
+    mlr_digest got;
+
+    mlr_runtime_unref(f->rt);
+    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
+    mlr_reader_free(f->r);
+    far_away.endless = 24 * MLR_SLAB_BYTES;
+    far_away.ms_per_chunk = 10;
+    far_away.answer_ms = 1300;
+    assert_int_equal(tap_new(0, &f->r), 0);
+    assert_int_equal(mlr_fetch(f->rt, f->r, f->fd, "blob", NULL, f->op, &got, &f->err), 0);
+    assert_string_equal(got.text, digest_of_endless().text);
+    assert_true(far_away.n_twins > 0);
+    assert_int_equal(far_away.n_given_up, 0);
+}
+
 static int cancel_soon(void *op, mlr_op *own, mlreg_error **err)
 {
     int rc = mlr_op_sleep(own, 150, err);
@@ -430,6 +456,7 @@ int main(void)
         fetch_test(test_fetch__fails_with_what_the_first_says),
         fetch_test(test_fetch__fails_when_the_disk_does),
         fetch_test(test_fetch__is_whole_when_connections_outrun_the_hash),
+        fetch_test(test_fetch__asks_seldom_and_waits_where_answers_are_slow),
         fetch_test(test_fetch__ends_when_cancelled),
         fetch_test(test_fetch__fetches_no_slab_again_that_was_there),
         fetch_test(test_fetch__is_no_further_ahead_of_the_journal_than_a_slab),
