@@ -284,10 +284,9 @@ static void hurry_once_there_are_two(void)
         far_away.ms_per_chunk = 1;
 }
 
-/* More slabs than connections may be ahead of what is hashed. */
-static void test_fetch__is_whole_when_connections_outrun_the_hash(void **state)
+/* 192 MiB over at most four connections, as far away as was said. */
+static void assert_endless_comes(fixture *f, unsigned ms_per_chunk)
 {
-    fixture   *f = *state;
     mlr_limits limits = { .connections = 4 };
     mlr_digest got;
 
@@ -295,31 +294,25 @@ static void test_fetch__is_whole_when_connections_outrun_the_hash(void **state)
     assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
     mlr_reader_free(f->r);
     far_away.endless = 24 * MLR_SLAB_BYTES;
-    far_away.ms_per_chunk = 8;
-    far_away.look = hurry_once_there_are_two;
+    far_away.ms_per_chunk = ms_per_chunk;
     assert_int_equal(tap_new(0, &f->r), 0);
     assert_int_equal(mlr_fetch(f->rt, f->r, f->fd, "blob", NULL, f->op, &got, &f->err), 0);
     assert_string_equal(got.text, digest_of_endless().text);
     assert_true(far_away.n_twins > 0);
+}
+
+/* More slabs than connections may be ahead of what is hashed. */
+static void test_fetch__is_whole_when_connections_outrun_the_hash(void **state)
+{
+    far_away.look = hurry_once_there_are_two;
+    assert_endless_comes(*state, 8);
     assert_true(far_away.read >= far_away.endless);
 }
 
 static void test_fetch__asks_seldom_and_waits_where_answers_are_slow(void **state)
 {
-    fixture   *f = *state;
-    mlr_limits limits = { .connections = 4 };
-    mlr_digest got;
-
-    mlr_runtime_unref(f->rt);
-    assert_int_equal(mlr_runtime_new(&limits, &f->rt, NULL), 0);
-    mlr_reader_free(f->r);
-    far_away.endless = 24 * MLR_SLAB_BYTES;
-    far_away.ms_per_chunk = 10;
     far_away.answer_ms = 1300;
-    assert_int_equal(tap_new(0, &f->r), 0);
-    assert_int_equal(mlr_fetch(f->rt, f->r, f->fd, "blob", NULL, f->op, &got, &f->err), 0);
-    assert_string_equal(got.text, digest_of_endless().text);
-    assert_true(far_away.n_twins > 0);
+    assert_endless_comes(*state, 10);
     assert_int_equal(far_away.n_given_up, 0);
 }
 
