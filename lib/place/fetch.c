@@ -76,7 +76,7 @@ static void have_what_is_there(mlr_fetch_state *f)
     mlr_partial_midstate(f->partial, &f->hash);
     f->midstate = f->hash;
     f->handed = f->hashed = f->hash.bytes;
-    f->seen.left -= had;
+    f->seen.all_bytes -= had;
     mlr_reader_had(f->reader, had, f->op);
     mlr_op_count(f->op, MLR_N_BYTES_RESUMED, (int64_t)had);
 }
@@ -113,7 +113,7 @@ static int make_parts(mlr_fetch_state *f, mlr_op *op, mlreg_error **err)
         (rc = mlr_group_new(NULL, f->op, connections_of(f), &f->lines_group, err)) < 0)
         return rc;
     mlr_sha256_init(&f->hash);
-    f->seen.left = f->reader->bytes;
+    f->seen.all_bytes = f->reader->bytes;
     if (f->partial != NULL)
         have_what_is_there(f);
     return 0;

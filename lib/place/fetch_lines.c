@@ -133,7 +133,6 @@ static int deliver(mlr_line *l, mlr_chunk *c, mlr_op *op, mlreg_error **err)
     if (l->run.is_taken && !l->is_stopped) {
         mlr_slabs_advance(&f->slabs, &l->run, c->len);
         f->seen.bytes += c->len;
-        f->seen.left -= c->len;
         l->bytes += c->len;
         to = f->full;
     }

@@ -52,7 +52,7 @@ bool mlr_width_is_dear(const mlr_width *w)
 
 static bool may_grow(const mlr_width *w, double rate, const mlr_seen *now)
 {
-    return w->n < w->most && (!mlr_width_is_dear(w) || (double)now->left > rate * (double)(w->answer_ms * WORTH_ASKING));
+    return w->n < w->most && (!mlr_width_is_dear(w) || (double)(now->all_bytes - now->bytes) > rate * (double)(w->answer_ms * WORTH_ASKING));
 }
 
 static unsigned grown(const mlr_width *w)

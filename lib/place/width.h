@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What has been seen so far, all but `left` counted from the start. */
+/* What has been seen so far, all of it counted from the start. */
 typedef struct mlr_seen {
     uint64_t ms;               /* a clock's time */
     uint64_t bytes;            /* that have arrived */
-    uint64_t left;             /* that have not */
+    uint64_t all_bytes;        /* that shall arrive */
     uint64_t held_ms;          /* in which connections waited for our own side: disk and hash */
     uint64_t ask_ms;           /* from a request to its first bytes */
 } mlr_seen;

@@ -20,7 +20,6 @@ static unsigned after_ms(mlr_width *w, mlr_seen *now, const struct line *l, uint
         now->ms += 25;
         there += (uint64_t)(rate * 25);
         now->bytes = l->piece > 0 ? there - there % (l->piece * w->n) : there;
-        now->left -= now->left < (uint64_t)(rate * 25) ? now->left : (uint64_t)(rate * 25);
         now->held_ms += (uint64_t)(l->held * 25 * w->n);
         now->ask_ms = l->ask_ms;
     }
@@ -98,7 +97,7 @@ static void test_width__tries_again_when_the_line_may_have_changed(void **state)
 
 static void test_width__waits_for_a_first_answer(void **state)
 {
-    mlr_seen  now = { .ms = 1000, .left = (uint64_t)4 << 40 };
+    mlr_seen  now = { .ms = 1000, .all_bytes = (uint64_t)4 << 40 };
     mlr_width w;
 
     (void)state;
@@ -110,7 +109,7 @@ static void test_width__waits_for_a_first_answer(void **state)
 /* Four GiB from a server that reads all of a blob before it answers, or one that had to fetch it from elsewhere. */
 static unsigned after_slow_answer(uint64_t answer_ms, double each, uint64_t ms)
 {
-    mlr_seen  now = { .ms = 1000, .left = (uint64_t)4 << 30 };
+    mlr_seen  now = { .ms = 1000, .all_bytes = (uint64_t)4 << 30 };
     mlr_width w;
 
     mlr_width_init(&w, 16, &now);
