@@ -68,15 +68,18 @@ static void answer_disk_full(request *r)
 
 static bool is_disk_full(const server *s, uint64_t more)
 {
+    uint64_t least = s->options->min_free_bytes;
     struct statvfs st;
 
-    return statvfs(s->options->store, &st) == 0 && (more > UINT64_MAX / 2 || (uint64_t)st.f_bavail * st.f_frsize < s->options->min_free_bytes + more);
+    if (least == 0 || statvfs(s->options->store, &st) != 0)
+        return false;
+    return more > UINT64_MAX / 2 || (uint64_t)st.f_bavail * st.f_frsize < least + more;
 }
 
 /* Streams do not say how long they are, and others fill the disk meanwhile. */
 bool limits_room(request *r)
 {
-    if (r->status == 0 && r->s->options->min_free_bytes != 0 && is_disk_full(r->s, 0))
+    if (is_disk_full(r->s, 0))
         answer_disk_full(r);
     return r->status == 0;
 }
@@ -92,7 +95,7 @@ bool limits_check(request *r)
         answer_error(r, MHD_HTTP_TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "too many requests from your address", later);
     else if (o->max_bytes != 0 && bytes > o->max_bytes)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
-    else if (o->min_free_bytes != 0 && r->route->body != NULL && is_disk_full(r->s, bytes))
+    else if (r->route->body != NULL && is_disk_full(r->s, bytes))
         answer_disk_full(r);
     return r->status == 0;
 }
