@@ -172,7 +172,8 @@ class Podman(Client):
         return super().run("--root", self.folder / "root", "--runroot", self.folder / "run", "--storage-driver", "vfs", *args, there=there, cwd=cwd)
 
     def push(self, layout, there, repo):
-        self.send(self.run("pull", "-q", f"oci:{layout}:v1").split()[-1], there, repo)
+        # relative: it makes a repository's name of the path, and not every folder's name may be part of one
+        self.send(self.run("pull", "-q", f"oci:{layout.name}:v1", cwd=layout.parent).split()[-1], there, repo)
 
     def send(self, image, there, repo, *more):
         self.run("push", *more, *there.flag("--tls-verify=false"), image, f"docker://{there.host}/{repo}:v1", there=there)
