@@ -152,6 +152,9 @@ static void test_creds_config__paths_count_in_containers_files(void **state)
     write_and_open(text, false, &f);
     assert_false(mlr_creds_config_tells_paths(&f, "quay.io"));
     mlr_creds_config_close(&f);
+    write_and_open("{\"auths\":[\"quay.io/team\"]}", true, &f);    /* its members have no names */
+    assert_false(mlr_creds_config_tells_paths(&f, "quay.io"));
+    mlr_creds_config_close(&f);
 }
 
 static void test_creds_config__what_is_malformed_is_named_and_no_secret_shown(void **state)
