@@ -686,7 +686,7 @@ typedef struct mlreg_variant_options {
 } mlreg_variant_options;
 /** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
  * here are kept byte for byte. To be called before anything is added, and once; to put it under the same tag again,
- * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+ * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index); ELIMIT (over 1,000 entries). Since 0.1. */
 MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
 /** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
  * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no
