@@ -146,7 +146,7 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
         return forbidden(x, err);
     if (is_head_too_long(x))
         return mlr_headers_over_limit(err);
-    return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, err);
+    return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, mlr_http_is_proxied(x->easy, x->proxy, x->text) ? x->proxy : NULL, err);
 }
 
 static mlr_counter spent_on(const mlr_exchange *x)

@@ -431,7 +431,7 @@ static void test_http_trouble__errors_say_what_to_do(void **state)
     http_bed_open(*state, "[]", NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mlreg_error *err = NULL;
-        int          rc = mlr_http_error(((struct http_bed *)*state)->http, easy, cases[i].code, cases[i].text, "h", &err);
+        int          rc = mlr_http_error(((struct http_bed *)*state)->http, easy, cases[i].code, cases[i].text, "h", NULL, &err);
 
         assert_int_equal(rc, cases[i].rc);
         assert_non_null(strstr(err->message, cases[i].says));
