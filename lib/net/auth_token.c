@@ -253,12 +253,15 @@ static int post(const mlr_token_ask *ask, mlr_op *op, mlr_token_answer *out, mlr
 static int check_secrecy(const mlr_token_ask *ask, mlreg_error **err)
 {
     const mlr_url *realm = ask->realm;
+    char          *authority;
     int            rc;
 
     if (ask->creds->kind == MLR_CREDS_NONE || strcmp(realm->scheme, "https") == 0 || mlr_url_is_loopback(realm))
         return 0;
+    authority = mlr_url_authority(realm);
     rc = mlr_error_set(err, MLREG_EDENIED, "the credentials for %s would go over plain http to %s", ask->host,
-        realm->host);
+        authority != NULL ? authority : realm->host);
+    mlr_free(authority);
     return mlr_error_hint(err, rc, "have %s ask for tokens over https, or log out of it", ask->host);
 }
 
