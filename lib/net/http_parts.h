@@ -43,6 +43,7 @@ typedef struct mlr_headers {
     mlr_buf  text;                   /* "name\0value\0" after each other */
     uint32_t at[MLR_HEADERS_MAX];    /* where each begins */
     size_t   n;
+    bool     is_open;                /* the last line was a header's, and the next may go on with it */
     size_t   seen_bytes;             /* of all heads of the exchange, interim ones included */
 } mlr_headers;
 void mlr_headers_begin(mlr_headers *h);      /* a new head replaces the last */
