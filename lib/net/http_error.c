@@ -1,6 +1,7 @@
 /* net/http_error.c - what libcurl says, as an error that names the host and tells what to do. */
 #include "net/http_parts.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,14 +12,32 @@ static int hint_proxy(int rc, mlreg_error **err)
     return mlr_error_hint(err, rc, "the environment names that proxy, in http_proxy, https_proxy or all_proxy; no_proxy says for whom not");
 }
 
-static int cannot_connect(CURL *easy, const char *text, const char *host, mlreg_error **err)
+static long errnum_of(CURL *easy)
 {
     long errnum = 0;
-    char why[128];
 
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errnum);
-    return mlr_error_set(err, MLREG_ENET, "cannot connect to %s: %s", host,
-                         errnum != 0 ? strerror_r((int)errnum, why, sizeof why) : text);
+    return errnum;
+}
+
+static int cannot_connect(CURL *easy, const char *text, const char *host, mlreg_error **err)
+{
+    long errnum = errnum_of(easy);
+    char why[128];
+
+    return mlr_error_set(err, MLREG_ENET, "cannot connect to %s: %s", host, errnum != 0 ? strerror_r((int)errnum, why, sizeof why) : text);
+}
+
+/* The system's word for it, where it had one, for libcurl's change from version to version. Any other than these may be left over
+ * from an address that was tried before. */
+static int broken(CURL *easy, const char *text, const char *host, mlreg_error **err)
+{
+    long errnum = errnum_of(easy);
+    char why[128];
+
+    if (errnum == ECONNRESET || errnum == EPIPE || errnum == ETIMEDOUT)
+        text = strerror_r((int)errnum, why, sizeof why);
+    return mlr_error_set(err, MLREG_ENET, "the connection to %s failed: %s", host, text);
 }
 
 static int cannot_resolve(const char *host, mlreg_error **err)
@@ -102,11 +121,11 @@ static int from_libcurl(const mlr_http *h, CURL *easy, CURLcode code, const char
     case CURLE_WEIRD_SERVER_REPLY:
         return no_http(text, host, err);
     case CURLE_PARTIAL_FILE:
-        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer: %s", host, text);
+        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer", host);
     case CURLE_GOT_NOTHING:
         return mlr_error_set(err, MLREG_ENET, "%s closed the connection without an answer", host);
     default:
-        return mlr_error_set(err, MLREG_ENET, "the connection to %s failed: %s", host, text);
+        return broken(easy, text, host, err);
     }
 }
 
