@@ -46,6 +46,8 @@ static int exchange_new(mlr_http *h, const mlr_request *r, const mlr_url *url, m
     x->commit = r->commit;
     x->stored_bytes = r->stored_bytes;
     x->spill.max = MLR_HTTP_SETTLE_BYTES + CURL_MAX_WRITE_SIZE;
+    x->proxy = mlr_http_proxy_name(url);
+    x->gate.proxy_port = mlr_http_proxy_port_here(x->proxy);
     if ((x->host = mlr_url_authority(url)) == NULL) {
         mlr_exchange_free(x);
         return mlr_error_nomem(err);
@@ -87,7 +89,7 @@ static int ask(mlr_exchange *x, const mlr_request *r, const mlr_url *url, bool f
     if ((x->easy = curl_easy_init()) == NULL)
         return mlr_error_nomem(err);
     if ((rc = mlr_http_set_callbacks(x, fresh, err)) < 0 ||
-        (rc = mlr_http_setup(x->http, x->easy, r, url, &x->sent_headers, err)) < 0)
+        (rc = mlr_http_setup(x->http, x->easy, r, url, x->proxy, &x->sent_headers, err)) < 0)
         return rc;
     if (curl_multi_add_handle(x->line->multi, x->easy) != CURLM_OK)
         return mlr_error_nomem(err);
@@ -297,5 +299,6 @@ void mlr_exchange_free(mlr_exchange *x)
     mlr_buf_done(&x->spill);
     mlr_error_done(x->cause);
     mlr_free(x->host);
+    mlr_free(x->proxy);
     mlr_free(x);
 }

@@ -32,6 +32,12 @@ static uint32_t last_v4(const struct in6_addr *a)
     return ntohl(v4);
 }
 
+static unsigned port_of(const struct curl_sockaddr *a)
+{
+    return ntohs(a->family == AF_INET ? ((const struct sockaddr_in *)(const void *)&a->addr)->sin_port
+                                      : ((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_port);
+}
+
 static const struct in_addr *in4(const struct curl_sockaddr *a)
 {
     return &((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr;
@@ -75,6 +81,12 @@ static curl_socket_t refuse(mlr_http_gate *g, const struct curl_sockaddr *a)
     return CURL_SOCKET_BAD;
 }
 
+/* Who names a proxy on this machine wants strangers to be asked by it. */
+static bool is_own_proxy(const mlr_http_gate *g, const struct curl_sockaddr *a)
+{
+    return g->proxy_port != 0 && is_loopback(a) && port_of(a) == g->proxy_port;
+}
+
 /* THREATS D3: a server must not send us to services that trust whoever speaks from this machine, unless the user's own
  * registry (or proxy) is there too. And a loopback name, to which credentials may go in the clear, must end there. */
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address)
@@ -85,7 +97,7 @@ curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl
     if (g->loopback_name && !is_loopback(address))
         return refuse(g, address);
     if (is_near(address)) {
-        if (g->foreign && !atomic_load(&g->http->is_near))
+        if (g->foreign && !atomic_load(&g->http->is_near) && !is_own_proxy(g, address))
             return refuse(g, address);
         atomic_store(&g->http->is_near, true);
     }

@@ -74,6 +74,8 @@ int mlr_mirrors_check(mlr_mirrors_entry *e, mlreg_error **err)
     int rc;
 
     trim(e->prefix);
+    if (e->prefix != NULL && strstr(e->prefix, "://") != NULL)
+        return fault(e, "has, with a scheme, the prefix", e->prefix, err);
     if (!is_set(e->location)) {
         if (!is_set(e->prefix))
             return fault(e, "has neither a prefix nor a location", NULL, err);

@@ -11,7 +11,7 @@ typedef struct mlr_mirror {
 } mlr_mirror;
 /* One [[registry]]. */
 typedef struct mlr_mirrors_entry {
-    char *prefix;                      /* "host", "host/team", "host/team/x:tag", "*.host"; never NULL once checked */
+    char *prefix;                      /* "host", "host/team", "host/team/x:tag", "*.host…"; never NULL once checked */
     char *location;                    /* what stands in the prefix's place; NULL: the prefix itself */
     bool insecure, blocked;
     mlr_mirror *mirrors;
@@ -20,11 +20,11 @@ typedef struct mlr_mirrors_entry {
     unsigned line;
 } mlr_mirrors_entry;
 struct mlr_mirrors {
-    mlr_mirrors_entry *items;          /* no two have one prefix */
+    mlr_mirrors_entry *items;          /* as read: of one prefix the last stands */
     size_t n, cap;
 };
 
-/* mirrors_read.c: adds what the text of a file says; of one prefix the last entry stands. */
+/* mirrors_read.c: adds what the text of a file says. */
 int  mlr_mirrors_read(mlr_mirrors *m, const char *file, const char *text, size_t len, mlreg_error **err);
 /* mirrors_check.c: completes an entry, or EPROTO. */
 int  mlr_mirrors_check(mlr_mirrors_entry *e, mlreg_error **err);

@@ -88,6 +88,8 @@ static int take_for_entry(reading *r, const mlr_toml_item *i, mlreg_error **err)
         return take_truth(r, i, SEEN_BLOCKED, &e->blocked, err);
     if (strcmp(i->key, "mirror-by-digest-only") == 0)
         return take_truth(r, i, SEEN_BY_DIGEST, &r->by_digest, err);
+    if (strcmp(i->key, "pull-from-mirror") == 0)
+        return fault(r, i->line, "'pull-from-mirror' is said of a mirror, in its [[registry.mirror]]", err);
     if (strncmp(i->key, "mirror", 6) == 0 && (i->key[6] == '\0' || i->key[6] == '.'))
         return fault(r, i->line, "a mirror is written as a table of its own, [[registry.mirror]]", err);
     return 0;
@@ -111,17 +113,10 @@ static int check_elsewhere(const reading *r, const mlr_toml_item *i, mlreg_error
 static int keep(reading *r, mlreg_error **err)
 {
     mlr_mirrors *m = r->to;
-    size_t       i = 0;
 
-    while (i < m->n && strcmp(m->items[i].prefix, r->entry.prefix) != 0)
-        i++;
-    if (i == m->n && mlr_grow(&m->items, &m->cap, m->n, sizeof *m->items) < 0)
+    if (mlr_grow(&m->items, &m->cap, m->n, sizeof *m->items) < 0)
         return mlr_error_nomem(err);
-    if (i < m->n)
-        mlr_mirrors_entry_done(&m->items[i]);
-    else
-        m->n++;
-    m->items[i] = r->entry;
+    m->items[m->n++] = r->entry;
     r->entry = (mlr_mirrors_entry){0};
     return 0;
 }

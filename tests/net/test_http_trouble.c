@@ -431,7 +431,7 @@ static void test_http_trouble__errors_say_what_to_do(void **state)
     http_bed_open(*state, "[]", NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mlreg_error *err = NULL;
-        int          rc = mlr_http_error(((struct http_bed *)*state)->http, easy, cases[i].code, cases[i].text, "h", &err);
+        int          rc = mlr_http_error(((struct http_bed *)*state)->http, easy, cases[i].code, cases[i].text, "h", NULL, &err);
 
         assert_int_equal(rc, cases[i].rc);
         assert_non_null(strstr(err->message, cases[i].says));
@@ -439,6 +439,25 @@ static void test_http_trouble__errors_say_what_to_do(void **state)
         mlr_error_done(err);
     }
     curl_easy_cleanup(easy);
+}
+
+/* libcurl's own words change from version to version. */
+static void test_http_trouble__breaking_off_is_told_in_our_words(void **state)
+{
+    struct http_bed *b = *state;
+    char             says[128], buf[2000];
+    mlr_exchange    *x;
+
+    http_bed_open(b, "[{\"path\": \"/reset\", \"do\": \"reset\"}, {\"do\": \"cut\", \"size\": 1000, \"sent\": 500}]", NULL);
+    snprintf(says, sizeof says, "the connection to %s failed: Connection reset by peer", b->evil.host);
+    assert_failed(b, get(b, "/reset"), MLREG_ENET, says);
+    assert_string_equal(b->err->message, says);
+    http_bed_clear(b);
+    snprintf(says, sizeof says, "%s broke off its answer", b->evil.host);
+    x = http_bed_ask(b, "GET", "/");
+    assert_failed(b, (int)mlr_exchange_read(x, buf, sizeof buf, b->op, &b->err), MLREG_ENET, says);
+    assert_string_equal(b->err->message, says);
+    mlr_exchange_free(x);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_http_trouble__##name, setup, teardown)
@@ -468,6 +487,7 @@ int main(void)
         TEST(no_http),
         TEST(heads_are_limited),
         TEST(errors_say_what_to_do),
+        TEST(breaking_off_is_told_in_our_words),
     };
 
     return cmocka_run_group_tests_name("net/http_trouble", tests, NULL, NULL);

@@ -96,6 +96,48 @@ static void test_mirrors__of_all_hosts_below_one(void **state)
     assert_chosen(conf, "x.b.example.com", "r", "", "-/r");
 }
 
+/* The manual of registries.conf knows hosts alone behind a '*', containers' code takes all that may follow one. */
+static void test_mirrors__of_ports_and_namespaces_of_all_hosts_below_one(void **state)
+{
+    static const char conf[] = "[[registry]]\nprefix = '*.x.com/team'\nlocation = 'm/all'\n"
+                               "[[registry]]\nprefix = '*.x.com:5000'\n[[registry.mirror]]\nlocation = 'n'\n"
+                               "[[registry]]\nprefix = '*.x.com/team/r:v2'\nlocation = 'other/z'\n";
+
+    (void)state;
+    assert_chosen(conf, "a.x.com", "team/r", ":v1", "https://m/all/r");
+    assert_chosen(conf, "a.b.x.com", "team/r", "", "https://m/all/r");
+    assert_chosen(conf, "a.x.com.x.com", "team/r", "", "https://m/all/r");
+    assert_chosen(conf, "a.x.com", "team/r", ":v2", "https://other/z");
+    assert_chosen(conf, "a.x.com", "teams/r", "", "");
+    assert_chosen(conf, "a.x.com", "other/team", "", "");
+    assert_chosen(conf, "x.com", "team/r", "", "");
+    assert_chosen(conf, "evil.io", "a.x.com/team/r", "", "");
+    assert_chosen(conf, "a.x.com:5000", "r", "", "https://n/r -/r");
+    assert_chosen(conf, "a.x.com:50001", "r", "", "");
+    assert_chosen(conf, "a.x.com", "r", "", "");
+}
+
+static void test_mirrors__a_port_is_no_part_of_a_repository(void **state)
+{
+    static const char *const cases[][2] = {
+        {"[[registry]]\nprefix = '*.x.com'\nlocation = 'm/all'\n", "conf, line 1: the [[registry]] that begins here makes a repository of m/all:5000/r"},
+        {"[[registry]]\nprefix = '*.x.com'\nlocation = 'm:443'\n", "conf, line 1: the [[registry]] that begins here makes a repository of m:443:5000/r"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mlr_mirrors *m = read_conf(cases[i][0]);
+        mlreg_error *err = NULL;
+        mlr_sources  s;
+
+        assert_int_equal(mlr_mirrors_choose(m, "a.x.com:5000", "r", ":v1", &s, &err), MLREG_EPROTO);
+        assert_string_equal(err->message, cases[i][1]);
+        mlr_error_done(err);
+        release(m);
+    }
+    assert_chosen("[[registry]]\nprefix = '*.x.com'\nlocation = 'm'\n", "a.x.com:5000", "r", ":v1", "https://m:5000/r");
+}
+
 static void test_mirrors__pull_from_mirror_says_for_what(void **state)
 {
     static const char conf[] = "[[registry]]\nlocation = 'a'\n"
@@ -193,6 +235,8 @@ static void test_mirrors__says_what_is_wrong_in_which_line(void **state)
         {"[[registry]]\nlocation = '/a'\n", "conf, line 1: the [[registry]] that begins here has no location:"},
         {"[[registry]]\nlocation = 'a:99999'\n", "conf, line 1: the [[registry]] that begins here has no location:"},
         {"[[registry]]\nlocation = 'a'\nprefix = 'a.*.b'\n", "conf, line 1: the [[registry]] that begins here has a prefix"},
+        {"[[registry]]\nlocation = 'a'\nprefix = 'https://a'\n", "conf, line 1: the [[registry]] that begins here has, with a scheme, the prefix 'https://a'"},
+        {A "pull-from-mirror = 'digest-only'\n", "conf, line 3: 'pull-from-mirror' is said of a mirror, in its [[registry.mirror]]"},
         {A "[[registry.mirror]]\n", "conf, line 1: the [[registry]] that begins here has a mirror without"},
         {A "[[registry.mirror]]\nlocation = 'http://m'\n", "conf, line 1: the [[registry]] that begins here has, with"},
         {A "[[registry.mirror]]\nlocation = 'm'\npull-from-mirror = 'some'\n", "conf, line 5: 'pull-from-mirror' is"},
@@ -253,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_mirrors__come_in_order_and_the_registry_last),
         cmocka_unit_test(test_mirrors__follow_the_longest_prefix),
         cmocka_unit_test(test_mirrors__of_all_hosts_below_one),
+        cmocka_unit_test(test_mirrors__of_ports_and_namespaces_of_all_hosts_below_one),
+        cmocka_unit_test(test_mirrors__a_port_is_no_part_of_a_repository),
         cmocka_unit_test(test_mirrors__pull_from_mirror_says_for_what),
         cmocka_unit_test(test_mirrors__are_spoken_to_by_http_only_where_that_is_said),
         cmocka_unit_test(test_mirrors__of_one_prefix_the_last_entry_stands),
