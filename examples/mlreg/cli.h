@@ -125,10 +125,8 @@ int  fail(mlreg_error *err, const char *hint, const char *format, ...) __attribu
 int  fail_usage(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int  fail_plainly(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* to stderr, unless -q */
-bool plain_terminal(void);                                 /* stderr takes neither colours nor a changing line */
 
 /* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
-void write_text(FILE *to, const char *text);
 void print_text(const char *text);                         /* to stdout; NULL: "-" */
 void json_string(const char *text);                        /* NULL: null */
 void json_field(const char *name, const char *value, bool first);

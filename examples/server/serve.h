@@ -148,8 +148,6 @@ bool upstream_answers_manifest(request *r);
 /* Of a blob that was not in the store: waits, if it is on its way. True: look again; then *seen, which begins at 0, is to be given back. */
 bool upstream_brings_blob(request *r, uint64_t *seen);
 uint64_t now_ms(void);
-/* Why it does not begin to serve, and what to do (NULL: that says it), as every command of the program does. */
-void complain(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_line(const server *s, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void log_request(const request *r);
 #endif

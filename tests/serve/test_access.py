@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -105,6 +106,14 @@ class Options(unittest.TestCase):
         self.refused("--upstream", "https://x.test", "--read-only", says="--read-only")
         self.refused("--htpasswd", "/nonexistent", says="cannot read /nonexistent")
         self.refused("--max-bytes", "many", says="no number")
+
+    def test_options__errors_about_them_are_said_as_every_command_says_them(self):
+        """A terminal obeys what stands in an option; and it is shown colours, unless it is asked not to."""
+        self.refused("--listen", "x\x1b[2J\nfake\x9b", says='"x?[2J?fake??"')
+        line = shlex.join([str(PROGRAM), "serve", "--store", "/nonexistent/store", "--listen", "x"])
+        for more, colours in ("", True), ("NO_COLOR=1 ", False):
+            said = run("script", "-qec", f"TERM=xterm {more}{line}", "/dev/null", check=False, stdin=subprocess.DEVNULL).stdout
+            self.assertEqual("\x1b[1;31m" in said, colours, said)
 
 
 class Elsewhere(Case):
