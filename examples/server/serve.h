@@ -31,6 +31,7 @@ typedef struct server {
     holds *holds;
     struct rates *rates;
     metrics metrics;
+    atomic_llong unlooked_bytes;        /* that bodies may bring before the disk is looked at again */
     atomic_bool stopping;
 } server;
 
@@ -133,7 +134,7 @@ void access_close(access_rules *a);
 bool access_check(request *r);          /* else it has answered */
 bool access_may(const request *r, const char *repo, int needs);
 bool limits_check(request *r);          /* size, rate and disk; else it has answered */
-bool limits_room(request *r);           /* while a body comes; else it has answered */
+bool limits_room(request *r, size_t more);   /* for the next bytes of a body; else it has answered */
 struct rates *rates_new(void);
 void rates_free(struct rates *rates);
 holds *holds_new(void);
