@@ -59,9 +59,10 @@ typedef struct spot {
     char shown[NAME_BYTES];                                /* for people: as it was written */
     bool remote;                                           /* a registry: tags move only when asked */
     bool stored;                                           /* the store of this program */
-} spot;
+} spot;                                                    /* session NULL: it is not there yet, and spot_make makes it */
 enum {
     SPOT_WRITE     = 1 << 0,   /* made if it is not there */
+    SPOT_LATER     = 1 << 7,   /* the same, but only by spot_make: once what goes there is known to be had */
     SPOT_NEEDS_ONE = 1 << 1,   /* a tag or a digest */
     SPOT_NEEDS_TAG = 1 << 2,   /* a digest will not do: it is not known yet */
     SPOT_REGISTRY  = 1 << 3,   /* nothing else will do */
@@ -70,6 +71,7 @@ enum {
     SPOT_CLOSED    = 1 << 6    /* taken apart alone, not opened */
 };
 int  spot_open(cli *c, const char *text, unsigned how, spot *out);     /* EXIT_*, said on stderr; close it whatever came */
+int  spot_make(cli *c, spot *s);                           /* EXIT_*, said on stderr */
 void spot_take_tag(spot *to, const spot *from);            /* where `to` has neither tag nor digest it takes from's */
 /* What to do if what failed is that the name is not there; else NULL. */
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
@@ -91,7 +93,7 @@ void print_variants(const mlreg_list *l, bool explain);   /* as mlreg_session_va
 void json_variants(const mlreg_list *l);
 
 /* The three ways of moving; each says what came of it. */
-int  move_copy(cli *c, const char *verb, const spot *from, const spot *to);
+int  move_copy(cli *c, const char *verb, const spot *from, spot *to);
 int  move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent);
 typedef struct making {
     int32_t kind;                                          /* MLREG_BUILD_* */

@@ -67,7 +67,20 @@ static const char *hint_of(const mlreg_error *err, const spot *from, char room[H
     return mlreg_error_code(err) == MLREG_EEXISTS ? MOVES_HINT : spot_hint(from, err, room);
 }
 
-int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
+/* Nothing is made for what cannot be had. To ask for that costs the first copy to a new place two requests. */
+static int make_place(cli *c, const spot *from, const choice *ch, job *j, spot *to)
+{
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    char hint[HINT_BYTES];
+
+    if (to->session == NULL && mlreg_session_resolve(from->session, from->ref, &ch->options, j->op, &a, &err) < 0)
+        return fail(err, hint_of(err, from, hint), "%s %s", j->verb, from->shown);
+    mlreg_artifact_free(a);
+    return spot_make(c, to);
+}
+
+int move_copy(cli *c, const char *verb, const spot *from, spot *to)
 {
     mlreg_copy_options o;
     mlreg_artifact *a = NULL;
@@ -81,11 +94,13 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0) |
         (c->foreign ? MLREG_COPY_FOREIGN : 0);
     o.variant = ch.any ? &ch.options : NULL;
-    digest_now(to, before);
-    if (status != EXIT_OK || job_begin(&j, c, verb) != EXIT_OK) {
+    if (status == EXIT_OK && (status = job_begin(&j, c, verb)) == EXIT_OK && (status = make_place(c, from, &ch, &j, to)) != EXIT_OK)
+        job_free(&j);
+    if (status != EXIT_OK) {
         choice_close(&ch);
-        return status != EXIT_OK ? status : EXIT_FAILED;
+        return status;
     }
+    digest_now(to, before);
     rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, j.op, &a, &err);
     job_end(&j);
     choice_close(&ch);

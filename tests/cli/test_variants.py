@@ -214,6 +214,7 @@ class OnRegistries:
         self.create()
         said = self.mlreg("variants", self.ref, "--host", "gpu.json", "-v").stderr
         self.assertEqual(len(re.findall(r"GET \S*/manifests/", said)), 1, said)
+        self.mlreg("build", "model-cpu", "-t", "other:v1", "--store", "second")
         out = self.mlreg("pull", self.ref, "--one-variant", "--host", "gpu.json", "-v", "--store", "second")
         manifests = re.findall(r"(?:GET|HEAD) \S*/manifests/", out.stderr)
         self.assertEqual(len(manifests), 2, out.stderr)
