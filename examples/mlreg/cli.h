@@ -85,8 +85,8 @@ typedef struct choice {
     bool any;                                              /* one is; else an index is taken whole */
     char *host;                                            /* another machine's description, read from a file */
 } choice;
-/* `by_default`: where no option says so either. Close it whatever came. */
-int  choice_open(const cli *c, bool by_default, choice *out);
+/* For what `at` names. `by_default`: where no option says so either. Close it whatever came. */
+int  choice_open(const cli *c, bool by_default, const spot *at, choice *out);
 void choice_close(choice *ch);
 const char *variant_note(const mlreg_descriptor *d, const char *key);
 void print_variants(const mlreg_list *l, bool explain);   /* as mlreg_session_variants lists them */

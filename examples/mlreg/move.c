@@ -88,7 +88,7 @@ int move_copy(cli *c, const char *verb, const spot *from, spot *to)
     char before[80], hint[HINT_BYTES];
     choice ch;
     job j;
-    int rc, status = choice_open(c, false, &ch);
+    int rc, status = choice_open(c, false, from, &ch);
 
     MLREG_INIT(o);
     o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0) |
@@ -262,7 +262,7 @@ static int land(cli *c, const char *verb, const spot *from, const char *folder, 
         return fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files");
     if (c->foreign && into != unpack)
         return fail_usage("bring it into the store first: mlreg pull REF --foreign", "a folder takes files from layers that are there");
-    if ((status = choice_open(c, true, &ch)) != EXIT_OK)
+    if ((status = choice_open(c, true, from, &ch)) != EXIT_OK)
         return status;
     if (job_begin(&j, c, verb) != EXIT_OK) {
         choice_close(&ch);
