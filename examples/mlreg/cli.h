@@ -76,6 +76,7 @@ void spot_take_tag(spot *to, const spot *from);            /* where `to` has nei
 /* What to do if what failed is that the name is not there; else NULL. */
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
+bool is_folder(const char *path);
 char *store_path(const cli *c);                             /* free it; NULL: there is no place for one */
 int  store_open(cli *c, bool write, mlreg_session **out);
 
@@ -92,7 +93,7 @@ const char *variant_note(const mlreg_descriptor *d, const char *key);
 void print_variants(const mlreg_list *l, bool explain);   /* as mlreg_session_variants lists them */
 void json_variants(const mlreg_list *l);
 
-/* The three ways of moving; each says what came of it. */
+/* The three ways of moving, of move.c and land.c; each says what came of it. */
 int  move_copy(cli *c, const char *verb, const spot *from, spot *to);
 int  move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent);
 typedef struct making {
@@ -120,6 +121,7 @@ int  job_begin(job *j, const cli *c, const char *verb);
 void job_end(job *j);                                      /* clears the live line; the counts stay as they are */
 void job_free(job *j);
 void say_stats(const job *j);                              /* to stderr, for --stats */
+void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j);
 
 /* Says an error as a good compiler does (what, where, what to do), frees it, gives the exit status. A hint given here takes the place of
  * the library's. `format` ends the sentence "cannot …". */

@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #define MODELS "/models"
 #define LARGE_BYTES (1u << 20)      /* what nobody calls small any more */
@@ -21,13 +20,6 @@ static void split(const char *text, const char *otherwise, pair *out)
             colon = at;
     snprintf(out->source, sizeof out->source, "%.*s", colon != NULL ? (int)(colon - text) : (int)strlen(text), text);
     out->path = colon != NULL ? colon + 1 : otherwise;
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* Of an index what fits the image's platform. */

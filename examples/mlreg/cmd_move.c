@@ -72,13 +72,6 @@ int cmd_build(cli *c)
 
 /* ---- push and pull ---- */
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* What a folder or an artifact may be called, but is neither. */
 static int fail_source(const char *text)
 {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FOLDER "dir:"
 #define STORED "store:"
@@ -83,6 +84,13 @@ static int open_there(cli *c, bool write, spot *out)
 }
 
 /* ---- what is written ---- */
+
+bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
 
 /* "store:ghcr.io/team/llama:v1" is what a pull left; "store:v1" is tag v1 of a repository called store. */
 static bool is_stored(const char *text)
