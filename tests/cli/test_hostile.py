@@ -161,11 +161,13 @@ class Hostile(Case):
             "nothing": "",
             "schema 1": json.dumps({"schemaVersion": 1, "name": "x", "fsLayers": []}),
         }
+        self.kept()
+        listed = self.json("ls")
         for what, text in data.items():
             with self.subTest(what):
                 self.serve(Artifact([("x", b"right")]), manifest={"body_base64": base64.b64encode(text.encode()).decode()})
                 self.fails("pull", self.ref, says="v1|manifest")
-        self.assertEqual(self.json("ls"), [])
+        self.assertEqual(self.json("ls"), listed)
 
     def test_hostile__a_manifest_over_the_limit(self):
         self.serve(Artifact([("x", b"right")], annotations={"pad": "x" * (5 << 20)}))
