@@ -135,13 +135,14 @@ static int step(mlr_below *b, uint32_t *at, const char *name, size_t len, bool m
         return rc;
     if (*at == NOTHING || is_folder(&b->nodes[*at]))
         return 0;
-    if (b->nodes[*at].kind != MLR_MEMBER_SYMLINK || (*links)-- <= 1) {
+    if (b->nodes[*at].kind != MLR_MEMBER_SYMLINK || *links == 0) {
         if (making)
             be(b, &b->nodes[*at], IMPLIED);
         else
             *at = NOTHING;
         return 0;
     }
+    --*links;
     link = b->text.data + b->nodes[*at].link;
     return follow(b, link[0] == '/' ? ROOT : parent, link, strlen(link), making, links, at, err);
 }

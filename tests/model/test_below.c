@@ -140,6 +140,15 @@ static void test_below__links_lead_within_it(void **state)
     mlr_below_free(b);
 }
 
+static void test_below__links_without_end_one_after_another_end_as_well(void **state)
+{
+    mlr_below *b = BELOW(*state, "a>a b>b c>c all>a/../b/../c all/x");
+
+    assert_says(b, "all/x", FILE_, MLR_BELOW_THROUGH);
+    assert_says(b, "c/x", DIR_, MLR_BELOW_CLASH);
+    mlr_below_free(b);
+}
+
 static void test_below__a_layer_that_is_not_known_hides_those_below(void **state)
 {
     mlr_below *b = BELOW(*state, "a/ f l>a", "?", "c/ d/x g k>b");
@@ -164,6 +173,7 @@ int main(void)
         TEST(test_below__what_a_layer_has_itself_it_does_not_remove),
         TEST(test_below__what_comes_back_comes_back_empty),
         TEST(test_below__links_lead_within_it),
+        TEST(test_below__links_without_end_one_after_another_end_as_well),
         TEST(test_below__a_layer_that_is_not_known_hides_those_below),
     };
 
