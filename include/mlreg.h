@@ -489,7 +489,7 @@ MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg
  * The name is the path, and the descriptor that of the layer that holds the file, with the path as its title and the
  * annotations "io.github.libmlreg.image.bytes" and, where it is known, "io.github.libmlreg.image.format". A plain layer
  * that names its one file, as mlreg_builder_add_tree with MLREG_LAYER_EACH makes them, is looked at by range and not
- * verified; every other layer is read to its end, from a registry too. Names that are not UTF-8 are left out.
+ * verified; every other layer is read to its end, from a registry too. Names that are not UTF-8 and hard links are left out.
  *
  * @param path  "/models", or a pattern as in mlreg_checkout_options; NULL: models
  * @return 0; ENOTSUP (no image; an index); EINVAL (a name with ".."); ELIMIT (over 100,000 files); ENOTFOUND; EAUTH;
