@@ -64,11 +64,6 @@ INLINE __m256i small_sum1(__m256i w)
 
 #include "codec/sha256_pairs.h"
 
-bool mlr_sha256_avx2_usable(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
-
 TARGET void mlr_sha256_avx2_blocks(uint32_t *const states[], const uint8_t *const data[], size_t n_blocks)
 {
     uint32_t *h = states[0];

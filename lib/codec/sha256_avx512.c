@@ -75,12 +75,6 @@ INLINE __m256i small_sum1(__m256i w)
 
 #include "codec/sha256_pairs.h"
 
-/* The system must keep the wide registers, too: both compilers' runtimes ask for that. */
-bool mlr_sha256_avx512_usable(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2");
-}
-
 TARGET static __m128i row(uint32_t low, uint32_t high)
 {
     return _mm_set_epi32(0, 0, (int)high, (int)low);

@@ -41,11 +41,6 @@ INLINE vec quarters(const uint8_t *const p[], size_t at)
 
 #include "codec/sha256_lanes.h"
 
-bool mlr_sha256_avx512_x16_usable(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-}
-
 TARGET void mlr_sha256_avx512_x16_blocks(uint32_t *const h[], const uint8_t *const data[], size_t n_blocks)
 {
     fold_lanes(h, data, n_blocks);

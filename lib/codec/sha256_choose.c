@@ -28,24 +28,8 @@ static const mlr_sha256_kernel kernels[] = {
 };
 #define N_KERNELS (sizeof kernels / sizeof kernels[0])
 
-/* A bit for each kernel that this processor can use; none until first asked, and asked once: that traps in virtual
- * machines. */
-static atomic_uint usable;
-
 /* By the number of streams at hand; NULL until first used. */
 static _Atomic(const mlr_sha256_kernel *) chosen[MLR_SHA256_SIDE_BY_SIDE + 1];
-
-static unsigned find_usable(void)
-{
-    unsigned bits = atomic_load_explicit(&usable, memory_order_relaxed);
-
-    if (bits != 0)
-        return bits;
-    for (size_t i = 0; i < N_KERNELS; i++)
-        bits |= (unsigned)kernels[i].usable() << i;
-    atomic_store_explicit(&usable, bits, memory_order_relaxed);
-    return bits;
-}
 
 static size_t least(size_t a, size_t b)
 {
@@ -60,11 +44,10 @@ static bool is_faster(const mlr_sha256_kernel *a, const mlr_sha256_kernel *b, si
 
 static const mlr_sha256_kernel *best(size_t n_streams)
 {
-    const unsigned bits = find_usable();
     const mlr_sha256_kernel *found = &kernels[N_KERNELS - 1];
 
     for (size_t i = 0; i < N_KERNELS; i++)
-        if ((bits >> i & 1) && is_faster(&kernels[i], found, n_streams))
+        if (is_faster(&kernels[i], found, n_streams) && kernels[i].usable())
             found = &kernels[i];
     return found;
 }

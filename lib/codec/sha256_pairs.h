@@ -83,9 +83,8 @@ INLINE void fold_blocks(struct state *s, const uint8_t *data, size_t n_blocks)
         size_t left = n_blocks > 2 ? n_blocks - 2 : 0;
         pair next = left > 0 ? pair_at(data + 2 * BLOCK, left) : pair_at(data, n_blocks);
 
-        fold_block(s, kw[now], w, next, 0, kw[!now]);
-        if (n_blocks > 1)
-            fold_block(s, kw[now] + STEP_WORDS / 2, w, next, BLOCK_STEPS, kw[!now]);
+        for (int i = 0; i < 2 && (size_t)i < n_blocks; i++)     /* not written twice: the code is large, and is so no slower */
+            fold_block(s, kw[now] + i * STEP_WORDS / 2, w, next, i * BLOCK_STEPS, kw[!now]);
         data += 2 * BLOCK;
         n_blocks = left;
         now = !now;

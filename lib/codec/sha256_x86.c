@@ -2,30 +2,11 @@
 #include "codec/sha256_kernels.h"
 
 #ifdef MLR_SHA256_X86
-#include <cpuid.h>
 #include <immintrin.h>
 
 /* Only the functions marked so may use these instructions: the rest of the library runs on any x86. */
 #define SHA_NI __attribute__((target("sha,sse4.1,ssse3")))
 #define INLINE SHA_NI __attribute__((always_inline)) static inline
-
-/* Asked of the processor itself: clang 14 has no __builtin_cpu_supports("sha"). */
-bool mlr_sha256_x86_usable(void)
-{
-    unsigned a, b, c, d;
-
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSSE3) || !(c & bit_SSE4_1))
-        return false;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
-}
-
-/* Intel's unit is busy with one stream, so that more side by side gain nothing there and AVX takes them faster. */
-bool mlr_sha256_x86_many_usable(void)
-{
-    unsigned a, b, c, d;
-
-    return mlr_sha256_x86_usable() && __get_cpuid(0, &a, &b, &c, &d) && b != signature_INTEL_ebx;
-}
 
 /* The instructions want the state as two rows, (a b e f) and (c d g h). */
 struct stream {

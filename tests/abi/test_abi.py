@@ -192,6 +192,10 @@ class Linking(Dir):
         print(f"stripped library: {kb:.0f} kB")
         self.assertLessEqual(kb, SIZE_MOST_KB)
 
+    def test_startup__runs_nothing_of_ours_when_loaded(self):
+        """What every library brings, crtbegin's one entry, is all: no compiler's runtime looks at the processor either."""
+        self.assertRegex(run("readelf", "-SW", LIBRARY).stdout, r"\.init_array +INIT_ARRAY +\w+ \w+ 0+8 ")
+
     def test_startup__is_measured(self):
         said = run(ROOT / "tests" / "bench" / "startup", "--runs", "3").stdout
         print(said, end="")
