@@ -81,14 +81,14 @@ static curl_socket_t refuse(mlr_http_gate *g, const struct curl_sockaddr *a)
     return CURL_SOCKET_BAD;
 }
 
-/* Who names a proxy on this machine wants strangers to be asked by it. */
+/* Who names a proxy on this machine wants strangers to be asked by it, not what else listens here. */
 static bool is_own_proxy(const mlr_http_gate *g, const struct curl_sockaddr *a)
 {
     return g->proxy_port != 0 && is_loopback(a) && port_of(a) == g->proxy_port;
 }
 
 /* THREATS D3: a server must not send us to services that trust whoever speaks from this machine, unless the user's own
- * registry (or proxy) is there too. And a loopback name, to which credentials may go in the clear, must end there. */
+ * registry is there too. And a loopback name, to which credentials may go in the clear, must end there. */
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address)
 {
     mlr_http_gate *g = gate;
@@ -96,8 +96,8 @@ curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl
     (void)purpose;
     if (g->loopback_name && !is_loopback(address))
         return refuse(g, address);
-    if (is_near(address)) {
-        if (g->foreign && !atomic_load(&g->http->is_near) && !is_own_proxy(g, address))
+    if (is_near(address) && !is_own_proxy(g, address)) {
+        if (g->foreign && !atomic_load(&g->http->is_near))
             return refuse(g, address);
         atomic_store(&g->http->is_near, true);
     }

@@ -181,6 +181,17 @@ static void test_http_proxy__on_this_machine_may_be_asked_for_strangers(void **s
     assert_failed(b, get(b, b->evil.url, true), MLREG_EDENIED, "127.0.0.1");
 }
 
+/* What no_proxy excepts (169.254.169.254, as clouds advise) is asked without it. */
+static void test_http_proxy__on_this_machine_does_not_lead_strangers_inside(void **state)
+{
+    struct http_bed *b = *state;
+
+    open_proxy(b, "[{}]", "http_proxy");
+    assert_int_equal(get(b, "http://r.invalid/v2/", false), 0);
+    assert_int_equal(get(b, "http://storage.invalid/blob", true), 0);
+    assert_failed(b, get(b, b->evil.url, true), MLREG_EDENIED, "127.0.0.1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_http_proxy__##name, setup, teardown)
 
 int main(void)
@@ -194,6 +205,7 @@ int main(void)
         TEST(is_not_named_where_it_was_not_asked),
         TEST(is_asked_for_the_whole_url),
         TEST(on_this_machine_may_be_asked_for_strangers),
+        TEST(on_this_machine_does_not_lead_strangers_inside),
     };
 
     return cmocka_run_group_tests_name("net/http_proxy", tests, NULL, NULL);
