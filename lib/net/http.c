@@ -145,6 +145,10 @@ int mlr_http_begin(mlr_http *h, const mlr_request *r, mlr_op *op, mlr_exchange *
 
     if ((rc = check_request(r, &url, err)) < 0 || (rc = exchange_new(h, r, &url, &x, err)) < 0)
         goto out;
+    if (x->proxy != NULL && mlr_http_is_forbidden(&x->gate, url.host)) {
+        rc = mlr_http_forbidden(x, err);
+        goto out;
+    }
     if ((origin = origin_of(&url)) == NULL) {
         rc = mlr_error_nomem(err);
         goto out;

@@ -118,7 +118,7 @@ static bool is_head_too_long(const mlr_exchange *x)
     return (x->result == CURLE_OUT_OF_MEMORY || (int)x->result == TOO_LARGE) && request_bytes > 0 && !x->head_done;
 }
 
-static int forbidden(const mlr_exchange *x, mlreg_error **err)
+int mlr_http_forbidden(const mlr_exchange *x, mlreg_error **err)
 {
     if (x->gate.loopback_name)
         return mlr_error_set(err, MLREG_EDENIED, "%s must be this machine, and is said to be at %s", x->host,
@@ -143,7 +143,7 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
         return 0;                           /* what it did not want, it does not get */
     }
     if (x->gate.refused && x->result == CURLE_COULDNT_CONNECT)
-        return forbidden(x, err);
+        return mlr_http_forbidden(x, err);
     if (is_head_too_long(x))
         return mlr_headers_over_limit(err);
     return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, mlr_http_is_proxied(x->easy, x->proxy, x->text) ? x->proxy : NULL, err);

@@ -104,6 +104,33 @@ curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl
     return g->line->socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* inet_aton knows an address in all the spellings that resolvers know. */
+static bool read_address(const char *host, struct curl_sockaddr *a)
+{
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&a->addr;
+    struct sockaddr_in  *v4 = (struct sockaddr_in *)(void *)&a->addr;
+
+    a->family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
+    return a->family == AF_INET6 ? inet_pton(AF_INET6, host, &v6->sin6_addr) == 1 : inet_aton(host, &v4->sin_addr) == 1;
+}
+
+bool mlr_http_is_forbidden(mlr_http_gate *g, const char *host)
+{
+    union {
+        struct curl_sockaddr address;
+        char                 room[sizeof(struct curl_sockaddr) + sizeof(struct sockaddr_in6)];
+    } u = {{0}};
+
+    if (!read_address(host, &u.address) || !is_near(&u.address))
+        return false;
+    if (g->foreign && !atomic_load(&g->http->is_near)) {
+        (void)refuse(g, &u.address);
+        return true;
+    }
+    atomic_store(&g->http->is_near, true);
+    return false;
+}
+
 /* Belongs to the line, for a socket outlives the exchange that opened it. */
 int mlr_http_close_socket(void *line, curl_socket_t s)
 {

@@ -192,6 +192,23 @@ static void test_http_proxy__on_this_machine_does_not_lead_strangers_inside(void
     assert_failed(b, get(b, b->evil.url, true), MLREG_EDENIED, "127.0.0.1");
 }
 
+/* What a proxy reaches may be the same machine, or the same cloud. */
+static void test_http_proxy__is_not_asked_for_credentials_of_clouds(void **state)
+{
+    static const char *const urls[] = {"http://169.254.169.254/latest", "http://0xa9fea9fe/latest", "http://2852039166/", "http://100.100.100.200/x",
+                                       "http://[fd00:ec2::254]/x"};
+    struct http_bed *b = *state;
+
+    open_proxy(b, "[{}]", "http_proxy");
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        assert_failed(b, get(b, urls[i], true), MLREG_EDENIED, "an address that only this machine or its link can reach");
+        http_bed_clear(b);
+    }
+    assert_int_equal(bed_log_count(&b->evil, ""), 0);
+    assert_int_equal(get(b, "http://169.254.169.254/v2/", false), 0);
+    assert_int_equal(get(b, "http://169.254.169.254/blob", true), 0);        /* now the user named something there */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_http_proxy__##name, setup, teardown)
 
 int main(void)
@@ -206,6 +223,7 @@ int main(void)
         TEST(is_asked_for_the_whole_url),
         TEST(on_this_machine_may_be_asked_for_strangers),
         TEST(on_this_machine_does_not_lead_strangers_inside),
+        TEST(is_not_asked_for_credentials_of_clouds),
     };
 
     return cmocka_run_group_tests_name("net/http_proxy", tests, NULL, NULL);
