@@ -121,7 +121,7 @@ static int from_libcurl(const mlr_http *h, CURL *easy, CURLcode code, const char
     case CURLE_WEIRD_SERVER_REPLY:
         return no_http(text, host, err);
     case CURLE_PARTIAL_FILE:
-        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer", host);
+        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer: the connection ended before it did", host);
     case CURLE_GOT_NOTHING:
         return mlr_error_set(err, MLREG_ENET, "%s closed the connection without an answer", host);
     default:

@@ -453,7 +453,7 @@ static void test_http_trouble__breaking_off_is_told_in_our_words(void **state)
     assert_failed(b, get(b, "/reset"), MLREG_ENET, says);
     assert_string_equal(b->err->message, says);
     http_bed_clear(b);
-    snprintf(says, sizeof says, "%s broke off its answer", b->evil.host);
+    snprintf(says, sizeof says, "%s broke off its answer: the connection ended before it did", b->evil.host);
     x = http_bed_ask(b, "GET", "/");
     assert_failed(b, (int)mlr_exchange_read(x, buf, sizeof buf, b->op, &b->err), MLREG_ENET, says);
     assert_string_equal(b->err->message, says);
