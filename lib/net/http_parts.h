@@ -87,7 +87,7 @@ int mlr_http_unsent(const mlr_http_line *l);   /* bytes that the peer has not ac
 /* ---- http_proxy.c ---- */
 /* What the environment names for `url`, "proxy.example:3128", without scheme and credentials (mlr_free); NULL: nothing. Whether
  * libcurl takes it is also for no_proxy to say. */
-char *mlr_http_proxy_name(const mlr_url *url);
+int  mlr_http_proxy_name(const mlr_url *url, char **out, mlreg_error **err);
 unsigned mlr_http_proxy_port_here(const char *proxy);   /* of a proxy on this machine; 0: it is elsewhere, or NULL */
 /* Whether `easy`, which failed with `text`, went by way of it. */
 bool mlr_http_is_proxied(CURL *easy, const char *proxy, const char *text);

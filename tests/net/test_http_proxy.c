@@ -2,6 +2,7 @@
 #include "http_bed.h"
 
 #include "base/alloc.h"
+#include "bed/failing_alloc.h"
 #include "net/http_parts.h"
 
 static const char *const variables[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"};
@@ -61,10 +62,10 @@ static void assert_hint(struct http_bed *b, const char *says)
 static void assert_named(const char *url, const char *expected)
 {
     mlr_url u = {NULL, NULL, 0, NULL};
-    char   *name;
+    char   *name = NULL;
 
     assert_int_equal(mlr_url_parse(url, &u, NULL), 0);
-    name = mlr_http_proxy_name(&u);
+    assert_int_equal(mlr_http_proxy_name(&u, &name, NULL), 0);
     assert_string_equal(name != NULL ? name : "", expected);
     mlr_free(name);
     mlr_url_done(&u);
@@ -101,6 +102,23 @@ static void test_http_proxy__on_this_machine_has_a_port_here(void **state)
     assert_int_equal(mlr_http_proxy_port_here("p.example:3128"), 0);
     assert_int_equal(mlr_http_proxy_port_here("no host"), 0);
     assert_int_equal(mlr_http_proxy_port_here(NULL), 0);
+}
+
+/* Without it a request would be worded as for no proxy. */
+static void test_http_proxy__want_of_memory_is_no_lack_of_one(void **state)
+{
+    mlr_url       u = {NULL, NULL, 0, NULL};
+    char         *name = NULL;
+    failing_alloc f;
+
+    http_bed_open(*state, "[]", NULL);
+    setenv("http_proxy", "p.example:3128", 1);
+    assert_int_equal(mlr_url_parse("http://r.example/", &u, NULL), 0);
+    failing_alloc_arm(&f, 1, false);
+    assert_int_equal(mlr_http_proxy_name(&u, &name, NULL), MLREG_ENOMEM);
+    assert_true(failing_alloc_disarm(&f));
+    assert_null(name);
+    mlr_url_done(&u);
 }
 
 /* ---- errors ---- */
@@ -216,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(is_the_one_that_libcurl_reads),
         TEST(on_this_machine_has_a_port_here),
+        TEST(want_of_memory_is_no_lack_of_one),
         TEST(that_is_not_there_is_named),
         TEST(that_opens_no_way_says_why),
         TEST(that_hangs_up_is_named),
