@@ -47,22 +47,16 @@ static int cannot_resolve(const char *host, mlreg_error **err)
     return mlr_error_hint(err, rc, "check the name, and that this machine can look up names (DNS)");
 }
 
-/* libcurl says it in many ways, all of which have "subject name" in them. */
-static int for_another(const char *host, mlreg_error **err)
-{
-    int rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is for another name", host);
-
-    return mlr_error_hint(err, rc, "check the address: it must be one of those that the certificate holds");
-}
-
+/* That it is for another name, libcurl says in many ways; all have "subject name" in them. */
 static int untrusted(const char *text, const char *host, mlreg_error **err)
 {
-    int rc;
+    bool        for_another = strstr(text, "subject name") != NULL, out_of_time = strstr(text, "expired") != NULL || strstr(text, "not yet valid") != NULL;
+    const char *why = for_another ? "it is for another name" : text;
+    int         rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, why);
 
-    if (strstr(text, "subject name") != NULL)
-        return for_another(host, err);
-    rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, text);
-    if (strstr(text, "expired") != NULL || strstr(text, "not yet valid") != NULL)
+    if (for_another)
+        return mlr_error_hint(err, rc, "check the address: it must be one of those that the certificate holds");
+    if (out_of_time)
         return mlr_error_hint(err, rc, "check this machine's clock; else it is for those who look after the server to renew it");
     return mlr_error_hint(err, rc,
                           "if %s has an authority of its own, name that one's PEM file as ca_file or in SSL_CERT_FILE",
