@@ -74,7 +74,9 @@ static void look_for_life(mlr_exchange *x)
 
 static int stalled(const mlr_exchange *x, uint64_t limit_ms, mlreg_error **err)
 {
-    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s %s for %.3g s", x->host,
+    bool is_proxied = mlr_http_is_proxied(x->easy, x->proxy, x->text);
+
+    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s%s%s %s for %.3g s", x->host, is_proxied ? " by way of the proxy " : "", is_proxied ? x->proxy : "",
                          x->sent_bytes < x->total_bytes ? "took nothing"
                          : x->head_done                 ? "stopped in the middle of an answer and sent nothing"
                                                         : "did not answer",

@@ -29,13 +29,18 @@ static int teardown(void **state)
 }
 
 /* The evil server is the proxy. */
-static void open_proxy(struct http_bed *b, const char *script, const char *variable)
+static void open_proxy_with(struct http_bed *b, const char *script, const char *variable, const mlr_http_options *o)
 {
     char url[128];
 
-    http_bed_open(b, script, NULL);
+    http_bed_open(b, script, o);
     snprintf(url, sizeof url, "http://me:secret@%s", b->evil.host);
     setenv(variable, url, 1);
+}
+
+static void open_proxy(struct http_bed *b, const char *script, const char *variable)
+{
+    open_proxy_with(b, script, variable, NULL);
 }
 
 static int get(struct http_bed *b, const char *url, bool foreign)
@@ -162,6 +167,17 @@ static void test_http_proxy__that_hangs_up_is_named(void **state)
     assert_failed(b, get(b, "http://r.invalid/", false), MLREG_ENET, says);
 }
 
+static void test_http_proxy__that_does_not_answer_is_named(void **state)
+{
+    static const mlr_http_options impatient = {.stall_timeout_ms = 300};
+    struct http_bed              *b = *state;
+    char                          says[128];
+
+    open_proxy_with(b, "[{\"do\": \"stall\"}]", "http_proxy", &impatient);
+    snprintf(says, sizeof says, "r.invalid by way of the proxy %s did not answer for 0.3 s", b->evil.host);
+    assert_failed(b, get(b, "http://r.invalid/", false), MLREG_ETIMEDOUT, says);
+}
+
 static void test_http_proxy__is_not_named_where_it_was_not_asked(void **state)
 {
     struct http_bed *b = *state;
@@ -238,6 +254,7 @@ int main(void)
         TEST(that_is_not_there_is_named),
         TEST(that_opens_no_way_says_why),
         TEST(that_hangs_up_is_named),
+        TEST(that_does_not_answer_is_named),
         TEST(is_not_named_where_it_was_not_asked),
         TEST(is_asked_for_the_whole_url),
         TEST(on_this_machine_may_be_asked_for_strangers),
