@@ -74,7 +74,9 @@ static void look_for_life(mlr_exchange *x)
 
 static int stalled(const mlr_exchange *x, uint64_t limit_ms, mlreg_error **err)
 {
-    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s %s for %.3g s", x->host,
+    bool is_proxied = mlr_http_is_proxied(x->easy, x->proxy, x->text);
+
+    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s%s%s %s for %.3g s", x->host, is_proxied ? " by way of the proxy " : "", is_proxied ? x->proxy : "",
                          x->sent_bytes < x->total_bytes ? "took nothing"
                          : x->head_done                 ? "stopped in the middle of an answer and sent nothing"
                                                         : "did not answer",
@@ -118,7 +120,7 @@ static bool is_head_too_long(const mlr_exchange *x)
     return (x->result == CURLE_OUT_OF_MEMORY || (int)x->result == TOO_LARGE) && request_bytes > 0 && !x->head_done;
 }
 
-static int forbidden(const mlr_exchange *x, mlreg_error **err)
+int mlr_http_forbidden(const mlr_exchange *x, mlreg_error **err)
 {
     if (x->gate.loopback_name)
         return mlr_error_set(err, MLREG_EDENIED, "%s must be this machine, and is said to be at %s", x->host,
@@ -143,7 +145,7 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
         return 0;                           /* what it did not want, it does not get */
     }
     if (x->gate.refused && x->result == CURLE_COULDNT_CONNECT)
-        return forbidden(x, err);
+        return mlr_http_forbidden(x, err);
     if (is_head_too_long(x))
         return mlr_headers_over_limit(err);
     return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, mlr_http_is_proxied(x->easy, x->proxy, x->text) ? x->proxy : NULL, err);

@@ -47,10 +47,17 @@ static int cannot_resolve(const char *host, mlreg_error **err)
     return mlr_error_hint(err, rc, "check the name, and that this machine can look up names (DNS)");
 }
 
+/* That it is for another name, libcurl says in many ways; all have "subject name" in them. */
 static int untrusted(const char *text, const char *host, mlreg_error **err)
 {
-    int rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, text);
+    bool        for_another = strstr(text, "subject name") != NULL, out_of_time = strstr(text, "expired") != NULL || strstr(text, "not yet valid") != NULL;
+    const char *why = for_another ? "it is for another name" : text;
+    int         rc = mlr_error_set(err, MLREG_EDENIED, "the certificate of %s is not trusted: %s", host, why);
 
+    if (for_another)
+        return mlr_error_hint(err, rc, "check the address: it must be one of those that the certificate holds");
+    if (out_of_time)
+        return mlr_error_hint(err, rc, "check this machine's clock; else it is for those who look after the server to renew it");
     return mlr_error_hint(err, rc,
                           "if %s has an authority of its own, name that one's PEM file as ca_file or in SSL_CERT_FILE",
                           host);
@@ -65,8 +72,9 @@ static bool is_plain_text_answer(const char *text)
 
 static int no_tls(const char *text, const char *host, mlreg_error **err)
 {
-    int rc = is_plain_text_answer(text) ? mlr_error_set(err, MLREG_EPROTO, "%s does not speak TLS on this port", host)
-                                        : mlr_error_set(err, MLREG_ENET, "no TLS connection to %s: %s", host, text);
+    const char *why = strstr(text, "error:0");         /* OpenSSL's own words, behind what libcurl has for it */
+    int         rc = is_plain_text_answer(text) ? mlr_error_set(err, MLREG_EPROTO, "%s does not speak TLS on this port", host)
+                                                : mlr_error_set(err, MLREG_ENET, "no TLS connection to %s: %s", host, why != NULL ? why : text);
 
     return mlr_error_hint(err, rc, "if it serves plain http, say so: --plain-http, or MLREG_OPEN_PLAIN_HTTP");
 }
@@ -121,7 +129,7 @@ static int from_libcurl(const mlr_http *h, CURL *easy, CURLcode code, const char
     case CURLE_WEIRD_SERVER_REPLY:
         return no_http(text, host, err);
     case CURLE_PARTIAL_FILE:
-        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer", host);
+        return mlr_error_set(err, MLREG_ENET, "%s broke off its answer: the connection ended before it did", host);
     case CURLE_GOT_NOTHING:
         return mlr_error_set(err, MLREG_ENET, "%s closed the connection without an answer", host);
     default:

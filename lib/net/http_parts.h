@@ -80,12 +80,14 @@ typedef struct mlr_http_gate {
 } mlr_http_gate;
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address);
 int mlr_http_close_socket(void *line, curl_socket_t s);
+/* The same question of the address that a proxy would be asked for, if the URL names one. */
+bool mlr_http_is_forbidden(mlr_http_gate *g, const char *host);
 int mlr_http_unsent(const mlr_http_line *l);   /* bytes that the peer has not acknowledged yet; -1: unknown */
 
 /* ---- http_proxy.c ---- */
 /* What the environment names for `url`, "proxy.example:3128", without scheme and credentials (mlr_free); NULL: nothing. Whether
  * libcurl takes it is also for no_proxy to say. */
-char *mlr_http_proxy_name(const mlr_url *url);
+int  mlr_http_proxy_name(const mlr_url *url, char **out, mlreg_error **err);
 unsigned mlr_http_proxy_port_here(const char *proxy);   /* of a proxy on this machine; 0: it is elsewhere, or NULL */
 /* Whether `easy`, which failed with `text`, went by way of it. */
 bool mlr_http_is_proxied(CURL *easy, const char *proxy, const char *text);
@@ -146,6 +148,7 @@ int  mlr_http_no_answer(const mlr_exchange *x, mlreg_error **err);
 /* ---- http_drive.c ---- */
 /* Lets libcurl work until `enough` says so or the transfer is over; a negative code says how it failed. */
 int  mlr_http_drive(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op *op, mlreg_error **err);
+int  mlr_http_forbidden(const mlr_exchange *x, mlreg_error **err);   /* EDENIED, after the gate refused */
 /* One turn of libcurl's, without waiting. */
 int  mlr_http_turn(mlr_exchange *x, mlreg_error **err);
 void mlr_http_resume(mlr_exchange *x);      /* after a pause, in the mode that is set now */

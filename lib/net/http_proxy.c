@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 
 #define USED_PROXY (CURLINFO_LONG + 66)      /* CURLINFO_USED_PROXY, which libcurl knows since 8.7 */
 
@@ -25,17 +26,19 @@ static const char *named_for(const char *scheme)
     return own != NULL ? own : either("all_proxy", "ALL_PROXY");
 }
 
-char *mlr_http_proxy_name(const mlr_url *url)
+int mlr_http_proxy_name(const mlr_url *url, char **out, mlreg_error **err)
 {
     const char *text = mlr_url_is_loopback(url) ? NULL : named_for(url->scheme), *behind;
 
+    *out = NULL;
     if (text == NULL)
-        return NULL;
+        return 0;
     if ((behind = strrchr(text, '@')) != NULL)          /* a password may hold anything else */
         text = behind + 1;
     else if ((behind = strstr(text, "://")) != NULL)
         text = behind + 3;
-    return mlr_strndup(text, strcspn(text, "/?#"));
+    *out = mlr_strndup(text, strcspn(text, "/?#"));
+    return *out != NULL ? 0 : mlr_error_nomem(err);
 }
 
 unsigned mlr_http_proxy_port_here(const char *proxy)

@@ -47,12 +47,15 @@ static size_t match(const char *prefix, const char *name)
     return strncmp(name, prefix, len) == 0 && is_boundary(name[len], strchr(prefix, '/') == NULL) ? len : 0;
 }
 
-/* The longest prefix counts, as it is written; of equals the one without a '*', else the later. */
-static bool is_closer(const char *prefix, const char *than)
+/* The longest prefix counts, as it is written; of equals the one without a '*', else the last file's first. */
+static bool is_closer(const mlr_mirrors_entry *e, const mlr_mirrors_entry *than)
 {
-    size_t a = strlen(prefix), b = strlen(than);
+    size_t a = strlen(e->prefix), b = strlen(than->prefix);
+    bool   is_wild = e->prefix[0] == '*', was_wild = than->prefix[0] == '*';
 
-    return a > b || (a == b && (prefix[0] != '*' || than[0] == '*'));
+    if (a != b)
+        return a > b;
+    return is_wild != was_wild ? was_wild : e->file_at > than->file_at;
 }
 
 static const mlr_mirrors_entry *find(const mlr_mirrors *m, const char *name, size_t *matched)
@@ -63,7 +66,7 @@ static const mlr_mirrors_entry *find(const mlr_mirrors *m, const char *name, siz
         const mlr_mirrors_entry *e = &m->items[i];
         size_t                   n = match(e->prefix, name);
 
-        if (n > 0 && (best == NULL || is_closer(e->prefix, best->prefix))) {
+        if (n > 0 && (best == NULL || is_closer(e, best))) {
             best = e;
             *matched = n;
         }

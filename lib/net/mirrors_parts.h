@@ -17,10 +17,11 @@ typedef struct mlr_mirrors_entry {
     mlr_mirror *mirrors;
     size_t n, cap;
     char *file;
+    size_t file_at;                    /* of the first entry of that file, among all */
     unsigned line;
 } mlr_mirrors_entry;
 struct mlr_mirrors {
-    mlr_mirrors_entry *items;          /* as read: of one prefix the last stands */
+    mlr_mirrors_entry *items;          /* as read: of one prefix the last file's first stands */
     size_t n, cap;
 };
 
@@ -28,5 +29,7 @@ struct mlr_mirrors {
 int  mlr_mirrors_read(mlr_mirrors *m, const char *file, const char *text, size_t len, mlreg_error **err);
 /* mirrors_check.c: completes an entry, or EPROTO. */
 int  mlr_mirrors_check(mlr_mirrors_entry *e, mlreg_error **err);
+/* The entries of one file: EPROTO if two of one location disagree on whether it is blocked or insecure. */
+int  mlr_mirrors_check_file(const mlr_mirrors_entry *items, size_t n, mlreg_error **err);
 void mlr_mirrors_entry_done(mlr_mirrors_entry *e);
 #endif

@@ -12,6 +12,7 @@ enum { SEEN_PREFIX = 1, SEEN_LOCATION = 2, SEEN_INSECURE = 4, SEEN_BLOCKED = 8, 
 typedef struct reading {
     mlr_mirrors *to;
     const char *file;
+    size_t file_at;                    /* how many entries there were before */
     mlr_mirrors_entry entry;           /* the [[registry]] that is being read; file NULL: none */
     mlr_mirror *mirror;                /* of it, or NULL: its own pairs are read */
     bool is_elsewhere;                 /* in a table of something else */
@@ -141,6 +142,7 @@ static int begin_entry(reading *r, unsigned line, mlreg_error **err)
     if (rc < 0)
         return rc;
     r->entry.line = line;
+    r->entry.file_at = r->file_at;
     r->entry.file = mlr_strdup(r->file);
     r->mirror = NULL;
     r->seen = 0;
@@ -184,15 +186,15 @@ static int take(reading *r, const mlr_toml_item *i, mlreg_error **err)
 
 int mlr_mirrors_read(mlr_mirrors *m, const char *file, const char *text, size_t len, mlreg_error **err)
 {
-    reading       r = {.to = m, .file = file};
+    reading       r = {.to = m, .file = file, .file_at = m->n};
     mlr_toml      t;
     mlr_toml_item item;
     int           rc = mlr_toml_begin(&t, file, text, len, err);
 
     while (rc == 0 && (rc = mlr_toml_next(&t, &item, err)) == 1)
         rc = take(&r, &item, err);
-    if (rc == 0)
-        rc = end_entry(&r, err);
+    if (rc == 0 && (rc = end_entry(&r, err)) == 0 && m->n > r.file_at)
+        rc = mlr_mirrors_check_file(m->items + r.file_at, m->n - r.file_at, err);
     mlr_mirrors_entry_done(&r.entry);
     mlr_toml_done(&t);
     return rc;

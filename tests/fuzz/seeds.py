@@ -111,6 +111,7 @@ SEEDS = {
     "host": [text(HOST)],
     "challenge": [b'Bearer realm="https://t.example/token",service="r",scope="repository:x:pull,push", Basic realm="a\\"b"', b"Negotiate abc==, basic REALM=x"],
     "token": [b'{"token":"abc","expires_in":300,"issued_at":"2026-01-01T00:00:00Z","refresh_token":"r"}', b'{"access_token":"x"}'],
+    "headers": [b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\nWWW-Authenticate: Bearer realm="r",\r\n\tservice="s"\r\nLocation: /v2/x/\r\n y\r\n\r\n'],
     "toml": [TOML], "mirrors": [TOML],
     "base64": [b"aGVsbG8gd29ybGQ=", b"-_8", b""],
     "glob": [b"**/*.safetensors\na/b/model.safetensors", b"*a*a*a*a*a*b\naaaaaaaaaaaaaaaaaaaaaaaaaaaa", b"?/[x]\na/b"],
