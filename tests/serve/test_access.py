@@ -92,7 +92,8 @@ class Options(unittest.TestCase):
                 self.refused("--listen", "0.0.0.0:0", option, "/", says="cannot read /: Is a directory")
 
     def test_options__that_cannot_be_are_refused(self):
-        self.refused("--listen", "127.0.0.1:99999", says='cannot listen on "127.0.0.1:99999"')
+        for address in "127.0.0.1:99999", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:+80", "127.0.0.1", "5000":
+            self.refused("--listen", address, says=f'cannot listen on "{address}"')
         self.refused("--upstream", "ghcr.io", says='"ghcr.io" is no registry\'s URL')
         with tempfile.TemporaryDirectory(prefix="mlreg-serve-") as work:
             self.refused("--store", work + "/s", "--read-only", says="--store DIR")
@@ -118,6 +119,15 @@ class Options(unittest.TestCase):
 
 
 class Elsewhere(Case):
+    def test_listen__a_port_is_one_servers(self):
+        """Two on one port would answer in turns, each from a store of its own."""
+        self.ask("GET", "/v2/", want=200)
+        done = run(PROGRAM, "serve", "--store", self.folder / "other", "--listen", self.server.host, check=False, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"mlreg: error: cannot listen on {self.server.host}: Address already in use\n  hint: choose another port")
+        self.server.stop()
+        self.server = self.serve("--listen", self.server.host)     # whose last connections may linger
+
     def test_tls__serves_by_certificate_and_key(self):
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.folder / "key", "-out", self.folder / "cert")
