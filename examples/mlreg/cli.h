@@ -128,11 +128,13 @@ void print_moved(const cli *c, const char *verb, const char *name, const char *b
 int  fail(mlreg_error *err, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int  fail_usage(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int  fail_plainly(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int  fail_stdout(int error);                                /* errno, or 0 where nobody knows it any more */
 void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* to stderr, unless -q */
 
 /* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
 void print_text(const char *text);                         /* to stdout; NULL: "-" */
 void json_string(const char *text);                        /* NULL: null */
+void json_raw(const char *text, size_t len);               /* what json_walk found to be whole */
 void json_field(const char *name, const char *value, bool first);
 void json_number(const char *name, uint64_t value, bool first);
 void json_stats(const job *j);                             /* a member "stats", not the first */

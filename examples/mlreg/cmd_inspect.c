@@ -65,7 +65,8 @@ static void show_json(const view *v)
     json_field("artifactType", mlreg_descriptor_artifact_type(self), false);
     json_number("bytes", artifact_bytes(v->a), false);
     json_annotations(self);
-    printf(",\"config\":%.*s", whole ? (int)v->config_bytes : 4, whole ? v->config : "null");
+    printf(",\"config\":");
+    json_raw(whole ? v->config : "null", whole ? v->config_bytes : 4);
     json_parts("layers", v->a, MLREG_PART_LAYER);
     json_parts("manifests", v->a, MLREG_PART_CHILD);
     printf(",\"variants\":");
