@@ -1,6 +1,7 @@
 /* cmd_cat.c - one file of an artifact, or a range of it, to stdout. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +68,7 @@ static int write_out(mlreg_stream *s, const char *name)
 
     while ((n = mlreg_stream_read(s, piece, sizeof piece, &err)) > 0)
         if (fwrite(piece, 1, (size_t)n, stdout) != (size_t)n)
-            return EXIT_OK; /* main says why it failed */
+            return fail_stdout(errno);
     return n < 0 ? fail(err, NULL, "read %s to its end", name) : EXIT_OK;
 }
 

@@ -157,7 +157,5 @@ int main(int argc, char **argv)
     else if (status == EXIT_OK)
         status = cmd->run(&c);
     errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return fail_plainly(NULL, "cannot write to stdout%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
-    return status;
+    return status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)) ? fail_stdout(errno) : status;
 }

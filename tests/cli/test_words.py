@@ -52,16 +52,30 @@ class Words(Case):
 
     def test_words__an_unknown_command_is_guessed(self):
         self.fails("pul", "x", says='there is no command "pul"', hint="did you mean pull", status=USAGE)
-        self.fails("xyzzy", says='there is no command "xyzzy"', hint="mlreg --help", status=USAGE)
+        self.fails("xyzzy", says='there is no command "xyzzy"', hint="^  hint: `mlreg --help`", status=USAGE)
+        self.fails("zz", says='there is no command "zz"', hint="^  hint: `mlreg --help`", status=USAGE)
+        for words in ["image"], ["image", "nope"], ["image", "-q"]:
+            self.fails(*words, says="image", hint="image build, image artifact, image unpack, image find", status=USAGE)
+
+    def test_words__help_and_version_are_asked_for_in_every_way(self):
+        """As skopeo, crane and oras are asked."""
+        self.assertEqual(self.mlreg("help").stdout, self.mlreg("--help").stdout)
+        self.assertEqual(self.mlreg("help", "image", "build").stdout, self.mlreg("image", "build", "--help").stdout)
+        self.assertEqual(self.mlreg("pull", "--help", "a", "b", "c").stdout, self.mlreg("pull", "-h").stdout)
+        self.assertEqual(self.mlreg("--version").stdout, self.mlreg("version").stdout)
+        self.assertEqual(self.mlreg("image", "--help").stdout, self.mlreg("--help").stdout)
+        self.fails("help", "pul", says='there is no command "pul"', hint="pull", status=USAGE)
 
     def test_words__an_unknown_option_is_guessed(self):
         self.fails("push", "--mov", "a", says="mlreg push has no option --mov", hint="did you mean --move", status=USAGE)
         self.fails("ls", "--move", says="mlreg ls has no option --move", hint="mlreg ls --help", status=USAGE)
         self.fails("--nope", says="mlreg has no option --nope", hint="mlreg --help", status=USAGE)
+        self.fails("-X", says="mlreg has no option -X", hint="^  hint: `mlreg --help`", status=USAGE)
 
     def test_words__too_many_and_too_few(self):
         self.fails("tags", "a", "b", says='"b" is one argument too many: mlreg tags REPO', status=USAGE)
         self.fails("version", "x", says="mlreg version$", status=USAGE)
+        self.fails("push", "a.bin", "b.bin", "c.bin", "d.bin", says="one argument too many", hint="quote", status=USAGE)
         self.fails("copy", "a:v1", says="arguments are missing: mlreg copy FROM TO", status=USAGE)
         self.fails("-q", says="no command is given", hint="mlreg --help", status=USAGE)
 
@@ -83,10 +97,11 @@ class Words(Case):
         self.assertRegex(self.json("version")["version"], r"^\d+\.\d+\.\d+$")
 
     def test_words__a_full_stdout_is_an_error(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([PROGRAM, "version"], stdout=full, stderr=subprocess.PIPE, text=True, env=self.env)
-        self.assertEqual(done.returncode, FAILED)
-        self.assertIn("cannot write to stdout: No space left", done.stderr)
+        self.built("m:v1")
+        for words in ["version"], ["cat", "m:v1", "model.safetensors"], ["ls", "--json"]:
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=self.env)
+            self.assertEqual((done.returncode, done.stderr), (FAILED, "mlreg: error: cannot write to stdout: No space left on device\n"))
 
 
 class Names(Case):
