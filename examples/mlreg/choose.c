@@ -1,6 +1,7 @@
 /* choose.c - which entry of an index is meant: options of the command line as the library takes them. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ static char *read_file(const char *path)
     char *text = malloc(HOST_MAX_BYTES + 1);
     size_t n = f != NULL && text != NULL ? fread(text, 1, HOST_MAX_BYTES, f) : 0;
     bool failed = f == NULL || text == NULL || ferror(f) != 0;
+    int why = errno;
 
     if (f != NULL && f != stdin)
         fclose(f);
@@ -21,7 +23,7 @@ static char *read_file(const char *path)
         return text;
     }
     free(text);
-    fail_plainly("`mlreg host --json` on that machine prints one", "%s cannot be read", path);
+    fail_plainly("`mlreg host --json` on that machine prints one", "cannot read %s: %s", path, strerror(why));
     return NULL;
 }
 
