@@ -8,7 +8,7 @@
 #include "shown.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-#define MAX_WORDS  16      /* words of one command line, and values of one option */
+#define MAX_WORDS  256     /* words of one command line, and values of one option */
 #define NAME_BYTES 1200    /* room for any name: host, repository, tag, digest */
 #define HINT_BYTES 1400    /* and for a sentence with one */
 

@@ -89,6 +89,14 @@ class Words(Case):
         for words in (["ls", "--json", "--store", self.store], ["--json", f"--store={self.store}", "ls"], ["--store", self.store, "ls", "--json"]):
             self.assertEqual(json.loads(self.mlreg(*words).stdout)[0]["name"], "m:v1")
 
+    def test_words__options_may_be_many(self):
+        self.model()
+        self.mlreg("build", "model", "-t", "m:v1", *(word for i in range(100) for word in ("--annotation", f"k{i}=v")))
+        self.assertEqual(len(self.json("inspect", "m:v1")["annotations"]), 100)
+        self.assertEqual(self.json("index", "create", "-t", "m:all", *(f"v{i}=m:v1" for i in range(100)))["variants"], 100)
+        self.fails("ls", *["--annotation=a=b"] * 2, says="has no option", status=USAGE)
+        self.fails("build", "model", "-t", "m:v1", *["--annotation=a=b"] * 257, says="--annotation is given over 256 times", hint=None, status=USAGE)
+
     def test_words__after_two_dashes_nothing_is_an_option(self):
         self.fails("inspect", "--", "-q", says='"-q"', hint=None, status=USAGE)
 
