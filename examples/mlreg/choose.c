@@ -34,7 +34,7 @@ static int check_name(const cli *c, const spot *at)
     mlreg_artifact *a = NULL;
     int status = EXIT_OK;
 
-    if (c->variant != NULL && mlreg_session_resolve(at->session, at->ref, NULL, NULL, &a, NULL) == 0 &&
+    if (c->variant != NULL && mlreg_session_resolve(at->session, at->ref, NULL, op_quiet(), &a, NULL) == 0 &&
         mlreg_artifact_count(a, MLREG_PART_CHILD) == 0)
         status = fail_plainly("leave --variant out to take it as it is", "%s is no index: it has no variant \"%s\"", at->shown, c->variant);
     mlreg_artifact_free(a);

@@ -108,6 +108,10 @@ int  move_image(cli *c, const char *verb, const spot *from, const char *folder);
 void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
 void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
 
+/* For calls that take no time to speak of, unless a server or a helper for credentials hangs: then Ctrl-C cancels them, and what they
+ * started ends with them. NULL where there is no memory for it. */
+mlreg_op *op_quiet(void);
+void op_done(void);
 /* Progress of a long call; Ctrl-C cancels it. */
 typedef struct job {
     mlreg_op *op;

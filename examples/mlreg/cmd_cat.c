@@ -76,7 +76,7 @@ static int open_and_write(mlreg_artifact *a, size_t layer, const mlreg_stream_op
 {
     mlreg_stream *s = NULL;
     mlreg_error *err = NULL;
-    int status = mlreg_stream_open(a, layer, o, NULL, &s, &err) < 0 ? fail(err, NULL, "read %s", name) : write_out(s, name);
+    int status = mlreg_stream_open(a, layer, o, op_quiet(), &s, &err) < 0 ? fail(err, NULL, "read %s", name) : write_out(s, name);
 
     mlreg_stream_free(s);
     return status;
@@ -99,7 +99,7 @@ int cmd_cat(cli *c)
         status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
     if (status == EXIT_OK)
         status = choice_open(c, false, &at, &ch);
-    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, NULL, &a, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, op_quiet(), &a, &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "read %s", at.shown);
     if (status == EXIT_OK && (status = find_layer(a, at.shown, c->words[1], &layer)) == EXIT_OK) {
         cut_range(mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_LAYER, layer)), &o);

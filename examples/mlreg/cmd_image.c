@@ -32,7 +32,7 @@ static int part_open(cli *c, const char *text, part *p)
 
     if (status == EXIT_OK)
         status = choice_open(c, true, &p->at, &ch);
-    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, NULL, &p->artifact, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, op_quiet(), &p->artifact, &err) < 0)
         status = fail(err, spot_hint(&p->at, err, hint), "read %s", text);
     choice_close(&ch);
     return status;

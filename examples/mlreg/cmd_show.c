@@ -111,7 +111,7 @@ int cmd_tags(cli *c)
     mlreg_error *err = NULL;
     int status = spot_open(c, c->words[0], 0, &at);
 
-    if (status == EXIT_OK && mlreg_session_tags(at.session, at.repository, NULL, &tags, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_tags(at.session, at.repository, op_quiet(), &tags, &err) < 0)
         status = fail(err, at.stored && mlreg_error_code(err) == MLREG_ENOTFOUND ? LS_HINT : NULL, "list the tags of %s", at.shown);
     if (status == EXIT_OK)
         print_tags(c, tags);

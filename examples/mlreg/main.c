@@ -156,6 +156,7 @@ int main(int argc, char **argv)
         usage(stdout);
     else if (status == EXIT_OK)
         status = cmd->run(&c);
+    op_done();
     errno = 0;
     return status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)) ? fail_stdout(errno) : status;
 }
