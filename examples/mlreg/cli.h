@@ -122,7 +122,8 @@ typedef struct job {
     bool live;                                             /* one line that changes; else a line now and then */
 } job;
 int  job_begin(job *j, const cli *c, const char *verb);
-void job_end(job *j);                                      /* clears the live line; the counts stay as they are */
+void clear_live_line(void);                                /* before another line on stderr */
+void job_end(job *j);                                      /* clears it; the counts stay as they are */
 void job_free(job *j);
 void say_stats(const job *j);                              /* to stderr, for --stats */
 void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j);

@@ -44,6 +44,17 @@ static void say_left(const job *j, const mlreg_stats *s)
         fprintf(stderr, ", %llu:%02llu min left", seconds / 60, seconds % 60);
 }
 
+static bool drawn;                     /* the live line stands there */
+
+void clear_live_line(void)
+{
+    if (!drawn)
+        return;
+    fprintf(stderr, "\r\033[K");
+    fflush(stderr);
+    drawn = false;
+}
+
 static void say(const job *j, const mlreg_stats *s)
 {
     char done[32], total[32], rate[32];
@@ -53,6 +64,7 @@ static void say(const job *j, const mlreg_stats *s)
     say_left(j, s);
     fprintf(stderr, "%s", j->live ? "" : "\n");
     fflush(stderr);
+    drawn = j->live;
 }
 
 static int on_progress(mlreg_op *op, void *user)
@@ -121,10 +133,7 @@ void job_end(job *j)
 {
     MLREG_INIT(j->stats);
     (void)mlreg_op_stats(j->op, &j->stats, NULL);
-    if (j->live && j->shown_ms > 0) {
-        fprintf(stderr, "\r\033[K");
-        fflush(stderr);
-    }
+    clear_live_line();
 }
 
 void job_free(job *j)

@@ -195,3 +195,12 @@ class Killed(Case):
         self.assertEqual(shown[-1], "")
         self.assertRegex(shown[len(shown) // 2], r"^pull: \d+ k?B of 600 kB, \d of \d files, \d+ kB/s, \d+ s left$")
         self.assertLess(max(map(len, shown)), 80)
+
+    def test_progress__gives_way_to_other_lines(self):
+        """What is logged meanwhile stands on a line of its own, and the live line is drawn again below it."""
+        where = self.slow(size=60_000, do="answer", delay_ms=1500)
+        status, said = self.converse(shlex.join(self.command("pull", where, "-v")) + " >/dev/null")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"\r\033\[Kpull: .*")
+        self.assertRegex(said, rf"\r\033\[Kmlreg: GET \S*{self.big}: 200\r\n")
+        self.assertNotRegex(said, r"[^\nK]mlreg: ")
