@@ -1,8 +1,11 @@
 """The command line's own grammar: commands, options, names, exit statuses, what goes to which stream."""
 import json
+import os
+import pathlib
 import re
 import shlex
 import subprocess
+import time
 import unittest
 
 from bed.house import PROGRAM, ROOT
@@ -258,6 +261,20 @@ class Streams(Case):
             _, said = self.on_terminal("inspect", "A:v1", **env)
             self.assertNotIn("\033", said)
             self.assertIn("mlreg: error: ", said)
+
+    def test_streams__that_are_closed_are_given_to_nothing_else(self):
+        """Else the next file or connection has their number, and what is logged is written there."""
+        process = subprocess.Popen(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *self.command("serve", "--listen", "127.0.0.1:0")], env=self.env)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.terminate)
+        folder, deadline = pathlib.Path(f"/proc/{process.pid}/fd"), time.monotonic() + 60
+        while "socket:" not in subprocess.run(["ls", "-l", folder], capture_output=True, text=True).stdout and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual([os.readlink(folder / str(i)) for i in range(3)], ["/"] * 3)
+        done = subprocess.run(["sh", "-c", '"$0" version >&-', PROGRAM], capture_output=True, text=True, env=self.env)
+        self.assertEqual((done.returncode, done.stderr), (FAILED, "mlreg: error: cannot write to stdout: Bad file descriptor\n"))
+        done = subprocess.run(["sh", "-c", '"$0" version 2>&-', PROGRAM], capture_output=True, text=True, env=self.env)
+        self.assertEqual(done.returncode, OK)
 
     def test_streams__the_live_line_is_for_terminals_and_leaves_nothing(self):
         folder = self.model(weights=4_000_000)
