@@ -167,6 +167,29 @@ static void test_rootfs__modes_and_times_are_the_image_s_but_for_set_uid(void **
     chmod(bed_at(f->out, "closed"), 0755);
 }
 
+static void test_rootfs__of_a_folder_with_two_names_the_last_word_counts(void **state)
+{
+    static const char *const names[][2] = { { "usr/lib/d/", "lib/d/" }, { "lib/d/", "usr/lib/d/" } };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 2; k++) {
+        image i = { 0 };
+        mlr_buf *t = layer(&i);
+
+        folder(t, "usr/lib/");
+        entry(t, '2', "lib", "usr/lib", 0777);
+        entry(t, '5', names[k][0], NULL, 0700);
+        file(t, "usr/lib/d/f", "x");
+        bed_tar_end(t);
+        t = layer(&i);
+        entry(t, '5', names[k][1], NULL, 0751);
+        bed_tar_end(t);
+        bed_assert_rc(unpack(f, &i, &err), 0);
+        assert_int_equal(stat_of(bed_at(f->out, "usr/lib/d")).st_mode & 07777, 0751);
+        bed_dir_remove(strdup(f->out));
+    }
+}
+
 /* ---- a part ---- */
 
 static void test_rootfs__takes_only_what_lies_at_a_path(void **state)
@@ -604,6 +627,7 @@ int main(void)
         TEST(opaque_folders_lose_only_what_lies_below),
         TEST(a_name_changes_its_type_from_layer_to_layer),
         TEST(modes_and_times_are_the_image_s_but_for_set_uid),
+        TEST(of_a_folder_with_two_names_the_last_word_counts),
         TEST(takes_only_what_lies_at_a_path),
         TEST(takes_one_file_and_says_what_is_not_there),
         TEST(nothing_leads_out_of_the_folder),
