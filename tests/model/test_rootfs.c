@@ -118,6 +118,41 @@ static void test_rootfs__opaque_folders_lose_only_what_lies_below(void **state)
     }
 }
 
+static int count_lists(mlr_fs_call call, const char *name, void *user)
+{
+    *(int *)user += call == MLR_FS_LIST && strstr(name, ".wh.") != NULL;
+    return 0;
+}
+
+/* Else a layer that says so a million times of a large folder of its own takes days. */
+static void test_rootfs__what_was_removed_is_not_looked_for_again(void **state)
+{
+    static const char *const marks[] = { "data/.wh..wh..opq", ".wh.data" };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 2; k++) {
+        int lists[2] = { 0, 0 };
+
+        for (int often = 0; often < 2; often++) {
+            image i = { 0 };
+            mlr_buf *t = layer(&i);
+
+            folder(t, "data/");
+            file(t, "data/own", "own");
+            for (int n = 0; n < (often ? 10 : 1); n++)
+                file(t, marks[k], "");
+            bed_tar_end(t);
+            mlr_fs_use(count_lists, &lists[often]);
+            bed_assert_rc(unpack(f, &i, &err), 0);
+            mlr_fs_use(NULL, NULL);
+            bed_assert_file(bed_at(f->out, "data/own"), "own");
+            bed_dir_remove(strdup(f->out));
+        }
+        assert_true(lists[0] > 0);
+        assert_int_equal(lists[1], lists[0]);
+    }
+}
+
 static void test_rootfs__a_name_changes_its_type_from_layer_to_layer(void **state)
 {
     fixture *f = *state;
@@ -625,6 +660,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(lays_layers_over_each_other_in_every_packing),
         TEST(opaque_folders_lose_only_what_lies_below),
+        TEST(what_was_removed_is_not_looked_for_again),
         TEST(a_name_changes_its_type_from_layer_to_layer),
         TEST(modes_and_times_are_the_image_s_but_for_set_uid),
         TEST(of_a_folder_with_two_names_the_last_word_counts),
