@@ -12,14 +12,19 @@
 
 int mlr_rootfs_note_add(mlr_rootfs_notes *s, const char *path, uint64_t inode, const mlr_inside_marks *marks, mlreg_error **err)
 {
-    char *copy = mlr_strdup(path);
+    const size_t bytes = strlen(path) + 1;
+    char *copy;
 
+    if (bytes > MLR_ROOTFS_NOTES_MAX_BYTES - s->bytes)
+        return mlr_error_set(err, MLREG_ELIMIT, "the image has over %zu MiB of names of folders", MLR_ROOTFS_NOTES_MAX_BYTES >> 20);
+    copy = mlr_strdup(path);
     if (copy == NULL || mlr_grow(&s->items, &s->cap, s->n, sizeof *s->items) < 0) {
         mlr_free(copy);
         return mlr_error_nomem(err);
     }
     s->items[s->n] = (mlr_rootfs_note){ copy, inode, s->n, *marks };
     s->n++;
+    s->bytes += bytes;
     return 0;
 }
 

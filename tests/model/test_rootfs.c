@@ -10,6 +10,7 @@
 
 #include "bed/fs_fault.h"
 #include "image_bed.h"
+#include "model/rootfs_parts.h"
 
 static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err)
 {
@@ -384,6 +385,23 @@ static void test_rootfs__leaves_devices_out(void **state)
     assert_int_equal(bed_count_files(f->out), 1);
 }
 
+/* A few megabytes may make two million folders whose names have 4,096 bytes each. */
+static void test_rootfs__refuses_folders_whose_names_are_too_much_together(void **state)
+{
+    const mlr_inside_marks marks = { 0 };
+    mlr_rootfs_notes notes = { 0 };
+    char path[MLR_BENEATH_PATH_MAX_BYTES];
+    int rc = 0;
+
+    (void)state;
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    for (uint64_t i = 0; i < 70000 && rc == 0; i++)
+        rc = mlr_rootfs_note_add(&notes, path, i, &marks, NULL);
+    assert_int_equal(rc, MLREG_ELIMIT);
+    mlr_rootfs_notes_done(&notes);
+}
+
 /* C1 */
 static void test_rootfs__refuses_bombs(void **state)
 {
@@ -670,6 +688,7 @@ int main(void)
         TEST(refuses_names_and_links_that_lead_elsewhere),
         TEST(refuses_links_without_end_and_files_as_folders),
         TEST(refuses_depth_without_end),
+        TEST(refuses_folders_whose_names_are_too_much_together),
         TEST(leaves_devices_out),
         TEST(refuses_bombs),
         TEST(checks_what_layers_unpack_to),
