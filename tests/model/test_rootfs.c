@@ -11,6 +11,7 @@
 #include "bed/fs_fault.h"
 #include "image_bed.h"
 #include "model/rootfs_parts.h"
+#include "place/absent.h"
 
 static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err)
 {
@@ -584,6 +585,54 @@ static void test_rootfs__is_of_images_only(void **state)
     refused(f, &odd, MLREG_ENOTSUP, "no image");
 }
 
+/* ---- from elsewhere ---- */
+
+#define FOREIGN "application/vnd.oci.image.layer.nondistributable.v1.tar"
+
+static mlr_manifest *put_foreign(fixture *f, mlr_place *p, mlr_place *elsewhere, const char *location)
+{
+    image i = { 0 };
+    mlr_absent where = { (char *)location, (char *)REPO, NULL };
+    mlr_blob config, b;
+    mlr_buf json = MLR_BUF_INIT(4096);
+    mlr_place *memory = f->place;
+    mlr_manifest *m;
+
+    file(layer(&i), "etc/a", "a1");
+    bed_tar_end(&i.tars[0]);
+    f->place = p;
+    config = put_config(f, &i);
+    f->place = memory;
+    b = bed_blob(REPO, i.tars[0].data, i.tars[0].len);
+    bed_assert_rc(bed_try_put(elsewhere, &b, i.tars[0].data, i.tars[0].len, &err), 0);
+    bed_assert_rc(mlr_absent_note(p, &b, &where, &err), 0);
+    mlr_buf_printf(&json, NULL, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"config\":{\"mediaType\":\"" MLR_TYPE_IMAGE_CONFIG
+        "\",\"digest\":\"%s\",\"size\":%llu},\"layers\":[{\"mediaType\":\"" FOREIGN "\",\"digest\":\"%s\",\"size\":%llu,\"urls\":[\"https://192.0.2.1/x\"]}]}",
+        config.digest.text, (unsigned long long)config.bytes, b.digest.text, (unsigned long long)b.bytes);
+    m = bed_parse(json.data);
+    mlr_buf_done(&json);
+    done(&i);
+    return m;
+}
+
+/* A place on this machine gives bytes that are verified already, but it closes before they are read. */
+static void test_rootfs__a_foreign_layer_may_lie_in_another_store(void **state)
+{
+    const mlr_rootfs how = { .foreign = true };
+    fixture *f = *state;
+    char *dir = bed_dir_new(), *other = strdup(bed_at(dir, "other"));
+    mlr_place *store = bed_open(bed_at(dir, "store"), MLREG_OPEN_CREATE, f->rt), *elsewhere = bed_open(other, MLREG_OPEN_CREATE, f->rt);
+    mlr_manifest *m = put_foreign(f, store, elsewhere, other);
+
+    bed_assert_rc(mlr_rootfs_unpack(store, REPO, m, f->out, &how, NULL, &err), 0);
+    bed_assert_file(bed_at(f->out, "etc/a"), "a1");
+    mlr_manifest_free(m);
+    mlr_place_close(store);
+    mlr_place_close(elsewhere);
+    free(other);
+    bed_dir_remove(dir);
+}
+
 /* ---- the folder ---- */
 
 static void test_rootfs__takes_an_empty_folder_and_refuses_a_full_one(void **state)
@@ -693,6 +742,7 @@ int main(void)
         TEST(refuses_bombs),
         TEST(checks_what_layers_unpack_to),
         TEST(is_of_images_only),
+        TEST(a_foreign_layer_may_lie_in_another_store),
         TEST(takes_an_empty_folder_and_refuses_a_full_one),
         TEST(refuses_what_is_no_folder),
         TEST(removes_what_a_dead_process_left_and_nothing_else),
