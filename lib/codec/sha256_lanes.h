@@ -73,10 +73,8 @@ INLINE void fold_row(vec s[8], const uint8_t *const data[LANES], size_t at)
     memcpy(before, s, sizeof before);
     for (int i = 0; i < 16; i += 4)
         load_words(w + i, data, at + 4 * (size_t)i);
-    for (int i = 0; i < ROUNDS - 16; i += 8)
-        eight_rounds(s, w + i, k + i, true);
-    for (int i = ROUNDS - 16; i < ROUNDS; i += 8)
-        eight_rounds(s, w + i, k + i, false);
+    for (int i = 0; i < ROUNDS; i += 8)
+        eight_rounds(s, w + i, k + i, i < ROUNDS - 16);
     for (int i = 0; i < 8; i++)
         s[i] = ADD(s[i], before[i]);
 }
