@@ -489,7 +489,7 @@ MLREG_API int mlreg_image_unpack(mlreg_artifact *a, const char *dir, const mlreg
  * The name is the path, and the descriptor that of the layer that holds the file, with the path as its title and the
  * annotations "io.github.libmlreg.image.bytes" and, where it is known, "io.github.libmlreg.image.format". A plain layer
  * that names its one file, as mlreg_builder_add_tree with MLREG_LAYER_EACH makes them, is looked at by range and not
- * verified; every other layer is read to its end, from a registry too. Names that are not UTF-8 are left out.
+ * verified; every other layer is read to its end, from a registry too. Names that are not UTF-8 and hard links are left out.
  *
  * @param path  "/models", or a pattern as in mlreg_checkout_options; NULL: models
  * @return 0; ENOTSUP (no image; an index); EINVAL (a name with ".."); ELIMIT (over 100,000 files); ENOTFOUND; EAUTH;
@@ -686,7 +686,7 @@ typedef struct mlreg_variant_options {
 } mlreg_variant_options;
 /** Begin an index with what another one has, which is then changed: entries, annotations and members that are not known
  * here are kept byte for byte. To be called before anything is added, and once; to put it under the same tag again,
- * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index). Since 0.1. */
+ * commit with its digest as expect_digest. Codes: ESTATE; EINVAL (no index); ELIMIT (over 1,000 entries). Since 0.1. */
 MLREG_API int mlreg_builder_add_children_of(mlreg_builder *b, mlreg_artifact *index, mlreg_error **err);
 /** Add an artifact, image or index as an entry of an index. At commit it is copied, or mounted, to where the index goes.
  * Entries that need nothing stand first, so that who knows platforms alone takes one of those. Codes: ESTATE (no

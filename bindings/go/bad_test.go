@@ -152,11 +152,12 @@ func TestZeroHandlesFail(t *testing.T) {
 }
 
 func TestNilContextsFail(t *testing.T) {
+	var none context.Context
 	s, a, st, b := handles(t)
-	for name, err := range everyCall(nil, s, a, st, b) {
+	for name, err := range everyCall(none, s, a, st, b) {
 		t.Run(name, func(t *testing.T) { fails(t, err, ErrInvalid) })
 	}
-	_, err := Open(nil, "memory:", nil)
+	_, err := Open(none, "memory:", nil)
 	fails(t, err, ErrInvalid)
 }
 
@@ -365,7 +366,7 @@ func forget(t *testing.T) {
 func TestAForgottenHandleIsFreedByTheCollector(t *testing.T) {
 	freed := make(chan struct{})
 	func() {
-		type owner struct{ padding [64]byte }
+		type owner [64]byte
 		newHandle(&owner{}, "thing", unsafe.Pointer(nil), func(unsafe.Pointer) { close(freed) })
 	}()
 	for deadline := time.After(5 * time.Second); ; {

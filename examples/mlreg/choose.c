@@ -25,7 +25,21 @@ static char *read_file(const char *path)
     return NULL;
 }
 
-int choice_open(const cli *c, bool by_default, choice *out)
+/* What is no index is taken as it is by whoever wishes for something; but a name means one variant and no other. What keeps it from being
+ * read is said by whoever comes to read it. */
+static int check_name(const cli *c, const spot *at)
+{
+    mlreg_artifact *a = NULL;
+    int status = EXIT_OK;
+
+    if (c->variant != NULL && mlreg_session_resolve(at->session, at->ref, NULL, NULL, &a, NULL) == 0 &&
+        mlreg_artifact_count(a, MLREG_PART_CHILD) == 0)
+        status = fail_plainly("leave --variant out to take it as it is", "%s is no index: it has no variant \"%s\"", at->shown, c->variant);
+    mlreg_artifact_free(a);
+    return status;
+}
+
+int choice_open(const cli *c, bool by_default, const spot *at, choice *out)
 {
     mlreg_resolve_options *o = &out->options;
 
@@ -43,7 +57,7 @@ int choice_open(const cli *c, bool by_default, choice *out)
     o->host = out->host;
     out->any = out->any || (by_default && !c->all_variants);
     o->flags = out->any ? MLREG_RESOLVE_VARIANT : 0;
-    return EXIT_OK;
+    return check_name(c, at);
 }
 
 void choice_close(choice *ch)

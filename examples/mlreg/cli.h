@@ -59,9 +59,10 @@ typedef struct spot {
     char shown[NAME_BYTES];                                /* for people: as it was written */
     bool remote;                                           /* a registry: tags move only when asked */
     bool stored;                                           /* the store of this program */
-} spot;
+} spot;                                                    /* session NULL: it is not there yet, and spot_make makes it */
 enum {
     SPOT_WRITE     = 1 << 0,   /* made if it is not there */
+    SPOT_LATER     = 1 << 7,   /* the same, but only by spot_make: once what goes there is known to be had */
     SPOT_NEEDS_ONE = 1 << 1,   /* a tag or a digest */
     SPOT_NEEDS_TAG = 1 << 2,   /* a digest will not do: it is not known yet */
     SPOT_REGISTRY  = 1 << 3,   /* nothing else will do */
@@ -70,10 +71,12 @@ enum {
     SPOT_CLOSED    = 1 << 6    /* taken apart alone, not opened */
 };
 int  spot_open(cli *c, const char *text, unsigned how, spot *out);     /* EXIT_*, said on stderr; close it whatever came */
+int  spot_make(cli *c, spot *s);                           /* EXIT_*, said on stderr */
 void spot_take_tag(spot *to, const spot *from);            /* where `to` has neither tag nor digest it takes from's */
 /* What to do if what failed is that the name is not there; else NULL. */
 const char *spot_hint(const spot *s, const mlreg_error *err, char room[HINT_BYTES]);
 void spot_close(spot *s);
+bool is_folder(const char *path);
 char *store_path(const cli *c);                             /* free it; NULL: there is no place for one */
 int  store_open(cli *c, bool write, mlreg_session **out);
 
@@ -83,15 +86,15 @@ typedef struct choice {
     bool any;                                              /* one is; else an index is taken whole */
     char *host;                                            /* another machine's description, read from a file */
 } choice;
-/* `by_default`: where no option says so either. Close it whatever came. */
-int  choice_open(const cli *c, bool by_default, choice *out);
+/* For what `at` names. `by_default`: where no option says so either. Close it whatever came. */
+int  choice_open(const cli *c, bool by_default, const spot *at, choice *out);
 void choice_close(choice *ch);
 const char *variant_note(const mlreg_descriptor *d, const char *key);
 void print_variants(const mlreg_list *l, bool explain);   /* as mlreg_session_variants lists them */
 void json_variants(const mlreg_list *l);
 
-/* The three ways of moving; each says what came of it. */
-int  move_copy(cli *c, const char *verb, const spot *from, const spot *to);
+/* The three ways of moving, of move.c and land.c; each says what came of it. */
+int  move_copy(cli *c, const char *verb, const spot *from, spot *to);
 int  move_build(cli *c, const char *verb, const char *folder, const spot *to, bool silent);
 typedef struct making {
     int32_t kind;                                          /* MLREG_BUILD_* */
@@ -118,6 +121,7 @@ int  job_begin(job *j, const cli *c, const char *verb);
 void job_end(job *j);                                      /* clears the live line; the counts stay as they are */
 void job_free(job *j);
 void say_stats(const job *j);                              /* to stderr, for --stats */
+void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j);
 
 /* Says an error as a good compiler does (what, where, what to do), frees it, gives the exit status. A hint given here takes the place of
  * the library's. `format` ends the sentence "cannot …". */
@@ -125,10 +129,8 @@ int  fail(mlreg_error *err, const char *hint, const char *format, ...) __attribu
 int  fail_usage(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int  fail_plainly(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* to stderr, unless -q */
-bool plain_terminal(void);                                 /* stderr takes neither colours nor a changing line */
 
 /* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
-void write_text(FILE *to, const char *text);
 void print_text(const char *text);                         /* to stdout; NULL: "-" */
 void json_string(const char *text);                        /* NULL: null */
 void json_field(const char *name, const char *value, bool first);

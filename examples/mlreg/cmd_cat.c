@@ -97,7 +97,7 @@ int cmd_cat(cli *c)
     if ((status = parse_range(c->range, &o)) == EXIT_OK)
         status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
     if (status == EXIT_OK)
-        status = choice_open(c, false, &ch);
+        status = choice_open(c, false, &at, &ch);
     if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, NULL, &a, &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "read %s", at.shown);
     if (status == EXIT_OK && (status = find_layer(a, at.shown, c->words[1], &layer)) == EXIT_OK) {

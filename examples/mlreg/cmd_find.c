@@ -52,7 +52,7 @@ static int find(cli *c, const spot *at, mlreg_list **out)
     mlreg_artifact *a = NULL;
     mlreg_error *err = NULL;
     char hint[HINT_BYTES];
-    int rc, status = choice_open(c, true, &ch);
+    int rc, status = choice_open(c, true, at, &ch);
 
     if (status == EXIT_OK && (status = job_begin(&j, c, "find")) == EXIT_OK) {
         if ((rc = mlreg_session_resolve(at->session, at->ref, &ch.options, j.op, &a, &err)) == 0)

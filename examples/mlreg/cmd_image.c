@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #define MODELS "/models"
 #define LARGE_BYTES (1u << 20)      /* what nobody calls small any more */
@@ -23,13 +22,6 @@ static void split(const char *text, const char *otherwise, pair *out)
     out->path = colon != NULL ? colon + 1 : otherwise;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* Of an index what fits the image's platform. */
 static int part_open(cli *c, const char *text, part *p)
 {
@@ -39,7 +31,7 @@ static int part_open(cli *c, const char *text, part *p)
     int status = spot_open(c, text, SPOT_NEEDS_ONE, &p->at);
 
     if (status == EXIT_OK)
-        status = choice_open(c, true, &ch);
+        status = choice_open(c, true, &p->at, &ch);
     if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, NULL, &p->artifact, &err) < 0)
         status = fail(err, spot_hint(&p->at, err, hint), "read %s", text);
     choice_close(&ch);

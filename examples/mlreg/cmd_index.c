@@ -64,6 +64,7 @@ static int read_entry(const char *text, entry *e)
     return status;
 }
 
+/* b NULL: only whether it is to be had. */
 static int add_one(cli *c, mlreg_builder *b, const char *text)
 {
     entry e = { 0 };
@@ -74,7 +75,7 @@ static int add_one(cli *c, mlreg_builder *b, const char *text)
     int status = read_entry(text, &e);
 
     if (status == EXIT_OK && (status = spot_open(c, e.ref, SPOT_NEEDS_ONE, &from)) == EXIT_OK &&
-        (mlreg_session_resolve(from.session, from.ref, NULL, NULL, &a, &err) < 0 || mlreg_builder_add_child(b, a, &e.options, &err) < 0))
+        (mlreg_session_resolve(from.session, from.ref, NULL, NULL, &a, &err) < 0 || (b != NULL && mlreg_builder_add_child(b, a, &e.options, &err) < 0)))
         status = fail(err, a == NULL ? spot_hint(&from, err, hint) : NULL, "add %s", e.ref);
     mlreg_artifact_free(a);
     spot_close(&from);
@@ -135,7 +136,9 @@ static int create(cli *c)
 
     if (c->n_tags != 1 || c->n_words < 2)
         return fail_usage("mlreg index create -t REF cpu=REF cuda=REF", "an index needs one name and at least one variant");
-    if ((status = spot_open(c, c->tags[0], SPOT_WRITE | SPOT_NEEDS_TAG, &to)) == EXIT_OK && mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0)
+    if ((status = spot_open(c, c->tags[0], SPOT_LATER | SPOT_NEEDS_TAG, &to)) == EXIT_OK && to.session == NULL && (status = add_all(c, NULL, 1)) == EXIT_OK)
+        status = spot_make(c, &to);
+    if (status == EXIT_OK && mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0)
         status = fail(err, NULL, "begin an index in %s", to.shown);
     if (status == EXIT_OK && (status = add_all(c, b, 1)) == EXIT_OK)
         status = commit(c, b, &to, NULL);

@@ -72,13 +72,6 @@ int cmd_build(cli *c)
 
 /* ---- push and pull ---- */
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* What a folder or an artifact may be called, but is neither. */
 static int fail_source(const char *text)
 {
@@ -91,7 +84,7 @@ static int check_unchanged(const cli *c)
     return c->n_annotations == 0 ? EXIT_OK : fail_usage("annotate it where it is made: `mlreg build`", "--annotation goes with a folder: an artifact stays as it is");
 }
 
-static int push_stored(cli *c, const char *name, const spot *to)
+static int push_stored(cli *c, const char *name, spot *to)
 {
     spot from = { 0 };
     int status = check_unchanged(c);
@@ -105,7 +98,7 @@ static int push_stored(cli *c, const char *name, const spot *to)
 }
 
 /* Kept in the store under a name of its own on the way. */
-static int push_built(cli *c, const char *folder, const char *name, const spot *to)
+static int push_built(cli *c, const char *folder, const char *name, spot *to)
 {
     spot kept;
     int status = spot_open(c, name, SPOT_WRITE | SPOT_NEEDS_TAG | SPOT_STORED, &kept);
@@ -147,7 +140,7 @@ int cmd_pull(cli *c)
         status = move_files(c, "pull", &from, c->output);
     else if (status == EXIT_OK && c->n_include + c->n_exclude > 0)
         status = fail_usage("give -o DIR as well", "--include and --exclude choose files, and the store keeps whole artifacts");
-    else if (status == EXIT_OK && (status = spot_open(c, c->words[0], SPOT_WRITE | SPOT_STORED, &to)) == EXIT_OK)
+    else if (status == EXIT_OK && (status = spot_open(c, c->words[0], SPOT_LATER | SPOT_STORED, &to)) == EXIT_OK)
         status = move_copy(c, "pull", &from, &to);
     spot_close(&from);
     spot_close(&to);
@@ -179,7 +172,7 @@ int cmd_copy(cli *c)
     if (status == EXIT_OK && (status = spot_open(c, c->words[0], SPOT_FOLDER | SPOT_NEEDS_ONE, &from)) == EXIT_OK && builds && strncmp(c->words[1], "dir:", 4) != 0)
         status = check_folder(from.folder);
     if (status == EXIT_OK)
-        status = spot_open(c, c->words[1], SPOT_WRITE | SPOT_FOLDER | (builds ? SPOT_NEEDS_TAG : 0), &to);
+        status = spot_open(c, c->words[1], (builds ? SPOT_WRITE | SPOT_NEEDS_TAG : SPOT_LATER) | SPOT_FOLDER, &to);
     if (status == EXIT_OK)
         status = copy_spots(c, &from, &to);
     spot_close(&from);

@@ -68,7 +68,7 @@ static const char *const option_help[][2] = {
     { "--referrers", "take along what refers to the artifact: signatures, scans" },
     { "--foreign", "also fetch layers that are not to be distributed, from their own addresses" },
     { "--annotation KEY=VALUE", "annotate the manifest that is built; may be repeated" },
-    { "--include GLOB", "only files that match; may be repeated" },
+    { "--include GLOB", "only files that match (none is an error); may be repeated" },
     { "--exclude GLOB", "not the files that match; may be repeated" },
     { "--variant NAME", "of an index, the variant of this name" },
     { "--platform OS/ARCH", "as for a machine of this platform (or os/arch/variant); of an image in the making: what it is for" },

@@ -1,4 +1,4 @@
-/* move.c - the three ways of moving an artifact: copied from place to place, built from a folder, written into a folder. */
+/* move.c - two ways of moving an artifact: copied from place to place, and built. */
 #include "cli.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static const char *past(const char *verb)
     return verb;
 }
 
-static void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j)
+void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j)
 {
     const mlreg_stats *s = &j->stats;
     uint64_t moved = s->bytes_done - s->bytes_reused;
@@ -67,7 +67,20 @@ static const char *hint_of(const mlreg_error *err, const spot *from, char room[H
     return mlreg_error_code(err) == MLREG_EEXISTS ? MOVES_HINT : spot_hint(from, err, room);
 }
 
-int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
+/* Nothing is made for what cannot be had. To ask for that costs the first copy to a new place two requests. */
+static int make_place(cli *c, const spot *from, const choice *ch, job *j, spot *to)
+{
+    mlreg_artifact *a = NULL;
+    mlreg_error *err = NULL;
+    char hint[HINT_BYTES];
+
+    if (to->session == NULL && mlreg_session_resolve(from->session, from->ref, &ch->options, j->op, &a, &err) < 0)
+        return fail(err, hint_of(err, from, hint), "%s %s", j->verb, from->shown);
+    mlreg_artifact_free(a);
+    return spot_make(c, to);
+}
+
+int move_copy(cli *c, const char *verb, const spot *from, spot *to)
 {
     mlreg_copy_options o;
     mlreg_artifact *a = NULL;
@@ -75,17 +88,19 @@ int move_copy(cli *c, const char *verb, const spot *from, const spot *to)
     char before[80], hint[HINT_BYTES];
     choice ch;
     job j;
-    int rc, status = choice_open(c, false, &ch);
+    int rc, status = choice_open(c, false, from, &ch);
 
     MLREG_INIT(o);
     o.flags = (!to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0) | (c->referrers ? MLREG_COPY_REFERRERS : 0) | (c->all_variants ? MLREG_COPY_ALL_VARIANTS : 0) |
         (c->foreign ? MLREG_COPY_FOREIGN : 0);
     o.variant = ch.any ? &ch.options : NULL;
-    digest_now(to, before);
-    if (status != EXIT_OK || job_begin(&j, c, verb) != EXIT_OK) {
+    if (status == EXIT_OK && (status = job_begin(&j, c, verb)) == EXIT_OK && (status = make_place(c, from, &ch, &j, to)) != EXIT_OK)
+        job_free(&j);
+    if (status != EXIT_OK) {
         choice_close(&ch);
-        return status != EXIT_OK ? status : EXIT_FAILED;
+        return status;
     }
+    digest_now(to, before);
     rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, j.op, &a, &err);
     job_end(&j);
     choice_close(&ch);
@@ -181,97 +196,4 @@ int move_build(cli *c, const char *verb, const char *folder, const spot *to, boo
     const making m = { MLREG_BUILD_ARTIFACT, fill_tree, (void *)folder, folder };
 
     return move_made(c, verb, &m, to, silent);
-}
-
-/* ---- into a folder ---- */
-
-/* What is done with an artifact that was resolved: its files, or its file system, go into a folder. */
-typedef int (*landing_fn)(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err);
-
-static int check_out(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
-{
-    mlreg_checkout_options o;
-
-    MLREG_INIT(o);
-    o.include = c->include;
-    o.n_include = c->n_include;
-    o.exclude = c->exclude;
-    o.n_exclude = c->n_exclude;
-    return mlreg_checkout(a, folder, &o, op, err);
-}
-
-/* Of the one layer whose digest begins so; where there is none, or more than one, as it was written: nobody has that. */
-static const char *whole_digest(const mlreg_artifact *a, const char *text)
-{
-    const char *found = NULL;
-
-    for (size_t i = 0; i < mlreg_artifact_count(a, MLREG_PART_LAYER); i++) {
-        const char *digest = mlreg_descriptor_digest(mlreg_artifact_at(a, MLREG_PART_LAYER, i));
-        const char *hex = strchr(digest, ':');
-
-        if (strncmp(digest, text, strlen(text)) != 0 && (hex == NULL || strncmp(hex + 1, text, strlen(text)) != 0))
-            continue;
-        if (found != NULL && strcmp(found, digest) != 0)
-            return text;
-        found = digest;
-    }
-    return found != NULL ? found : text;
-}
-
-static int unpack(const cli *c, mlreg_artifact *a, const char *folder, mlreg_op *op, mlreg_error **err)
-{
-    mlreg_image_unpack_options o;
-
-    const char *layers[MAX_WORDS];
-
-    for (size_t i = 0; i < c->n_layers; i++)
-        layers[i] = whole_digest(a, c->layers[i]);
-    MLREG_INIT(o);
-    o.path = c->path;
-    o.layers = layers;
-    o.n_layers = c->n_layers;
-    o.flags = c->foreign ? MLREG_UNPACK_FOREIGN : 0;
-    return mlreg_image_unpack(a, folder, &o, op, err);
-}
-
-static int land(cli *c, const char *verb, const spot *from, const char *folder, landing_fn into)
-{
-    mlreg_artifact *a = NULL;
-    mlreg_error *err = NULL;
-    char hint[HINT_BYTES];
-    choice ch;
-    job j;
-    int rc, status = EXIT_OK;
-
-    if (c->all_variants)
-        return fail_usage("leave it out: the one that fits this machine is taken", "a folder takes one variant's files");
-    if (c->foreign && into != unpack)
-        return fail_usage("bring it into the store first: mlreg pull REF --foreign", "a folder takes files from layers that are there");
-    if ((status = choice_open(c, true, &ch)) != EXIT_OK)
-        return status;
-    if (job_begin(&j, c, verb) != EXIT_OK) {
-        choice_close(&ch);
-        return EXIT_FAILED;
-    }
-    if ((rc = mlreg_session_resolve(from->session, from->ref, &ch.options, j.op, &a, &err)) == 0)
-        rc = into(c, a, folder, j.op, &err);
-    job_end(&j);
-    choice_close(&ch);
-    if (rc == 0)
-        print_moved(c, verb, from->shown, "", a, &j);
-    else
-        fail(err, a == NULL ? spot_hint(from, err, hint) : NULL, "%s %s", verb, from->shown);
-    job_free(&j);
-    mlreg_artifact_free(a);
-    return rc == 0 ? EXIT_OK : EXIT_FAILED;
-}
-
-int move_files(cli *c, const char *verb, const spot *from, const char *folder)
-{
-    return land(c, verb, from, folder, check_out);
-}
-
-int move_image(cli *c, const char *verb, const spot *from, const char *folder)
-{
-    return land(c, verb, from, folder, unpack);
 }

@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-/* Control characters, of both ranges, and stray bytes become '?'. */
-void write_text(FILE *to, const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-
-    while (*s != '\0') {
-        size_t n = utf8_length((const char *)s);
-
-        if (n == 0 || *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0))
-            putc('?', to);
-        else
-            fwrite(s, 1, n, to);
-        s += n > 0 ? n : 1;
-    }
-}
-
 void print_text(const char *text)
 {
     write_text(stdout, text != NULL ? text : "-");

@@ -2,41 +2,10 @@
 #include "cli.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define TEXT_BYTES  4096   /* a longer sentence is cut */
 #define NOTFOUND_HINT "what names it is there, but it is not: have it pushed again"
 #define DIGEST_HINT "nothing of it was kept; try again, then have it pushed again; in a store `mlreg fsck` looks for more"
-
-bool plain_terminal(void)
-{
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-    return isatty(STDERR_FILENO) == 0 || (no_color != NULL && no_color[0] != '\0') || term == NULL || strcmp(term, "dumb") == 0;
-}
-
-static void say_head(void)
-{
-    fflush(stdout);                    /* what was printed so far stands before the reason why it ends */
-    fprintf(stderr, plain_terminal() ? "mlreg: error: " : "mlreg: \033[1;31merror:\033[0m ");
-}
-
-/* `text` may hold what was written on the command line, by whatever program wrote that. */
-static void say_text(const char *text)
-{
-    write_text(stderr, text);
-    fprintf(stderr, "\n");
-}
-
-static void say_line(const char *what, const char *text)
-{
-    if (text == NULL || text[0] == '\0')
-        return;
-    fprintf(stderr, plain_terminal() ? "  %s: " : "  \033[1m%s:\033[0m ", what);
-    say_text(text);
-}
 
 /* The subject and the place are said only where the first line does not name them. */
 static const char *unless_said(const char *where, const char *doing, const char *message)
@@ -91,34 +60,21 @@ static const char *usual_hint(const mlreg_error *err)
 int fail(mlreg_error *err, const char *hint, const char *format, ...)
 {
     const char *message = mlreg_error_message(err);
-    char doing[TEXT_BYTES], ours[TEXT_BYTES];
+    char doing[COMPLAINT_BYTES], text[2 * COMPLAINT_BYTES], ours[COMPLAINT_BYTES];
     va_list args;
 
     va_start(args, format);
     vsnprintf(doing, sizeof doing, format, args);
     va_end(args);
-    say_head();
-    fprintf(stderr, "cannot ");
-    write_text(stderr, doing);
-    fprintf(stderr, ": ");
-    say_text(message);
-    say_line("what", unless_said(mlreg_error_subject(err), doing, message));
-    say_line("where", unless_said(mlreg_error_place(err), doing, message));
+    snprintf(text, sizeof text, "cannot %s: %s", doing, message);
+    complain_first(text);
+    complain_line("what", unless_said(mlreg_error_subject(err), doing, message));
+    complain_line("where", unless_said(mlreg_error_place(err), doing, message));
     if (hint == NULL)
         hint = in_our_words(mlreg_error_hint(err), ours, sizeof ours);
-    say_line("hint", hint != NULL ? hint : usual_hint(err));
+    complain_line("hint", hint != NULL ? hint : usual_hint(err));
     mlreg_error_free(err);
     return EXIT_FAILED;
-}
-
-static void say_plainly(const char *hint, const char *format, va_list args)
-{
-    char text[TEXT_BYTES];
-
-    vsnprintf(text, sizeof text, format, args);
-    say_head();
-    say_text(text);
-    say_line("hint", hint);
 }
 
 int fail_usage(const char *hint, const char *format, ...)
@@ -126,7 +82,7 @@ int fail_usage(const char *hint, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say_plainly(hint, format, args);
+    complain_args(hint, format, args);
     va_end(args);
     return EXIT_USAGE;
 }
@@ -136,14 +92,14 @@ int fail_plainly(const char *hint, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say_plainly(hint, format, args);
+    complain_args(hint, format, args);
     va_end(args);
     return EXIT_FAILED;
 }
 
 void note(const cli *c, const char *format, ...)
 {
-    char text[TEXT_BYTES];
+    char text[COMPLAINT_BYTES];
     va_list args;
 
     if (c->quiet)
@@ -151,5 +107,6 @@ void note(const cli *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    say_text(text);
+    write_text(stderr, text);
+    fprintf(stderr, "\n");
 }

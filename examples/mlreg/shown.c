@@ -43,3 +43,18 @@ size_t utf8_length(const char *text)
         return 0;                      /* overlong, a surrogate, past the last code point */
     return n;
 }
+
+size_t shown_length(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    return *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0) ? 0 : utf8_length(text);
+}
+
+void write_text(FILE *to, const char *text)
+{
+    for (size_t n; *text != '\0'; text += n > 0 ? n : 1) {
+        n = shown_length(text);
+        fwrite(n > 0 ? text : "?", 1, n > 0 ? n : 1, to);
+    }
+}

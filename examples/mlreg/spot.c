@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FOLDER "dir:"
 #define STORED "store:"
@@ -84,6 +85,13 @@ static int open_there(cli *c, bool write, spot *out)
 
 /* ---- what is written ---- */
 
+bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* "store:ghcr.io/team/llama:v1" is what a pull left; "store:v1" is tag v1 of a repository called store. */
 static bool is_stored(const char *text)
 {
@@ -142,6 +150,29 @@ static void take_repository(spot *s)
     snprintf(s->repository, sizeof s->repository, "%.*s%s", (int)host, s->ref, mlreg_name_repository(s->name));
 }
 
+static int open_it(cli *c, bool write, spot *s)
+{
+    return s->stored ? store_open(c, write, &s->session) : open_there(c, write, s);
+}
+
+/* Opens it if it is; what else keeps it from being opened is said by whoever tries again. */
+static bool is_absent(const cli *c, spot *s)
+{
+    char *path = s->stored ? store_path(c) : NULL;
+    const char *location = s->stored ? path : mlreg_name_location(s->name);
+    mlreg_error *err = NULL;
+    bool is = location != NULL && open_place(c, location, false, &s->session, &err) == MLREG_ENOTFOUND;
+
+    mlreg_error_free(err);
+    free(path);
+    return is;
+}
+
+int spot_make(cli *c, spot *s)
+{
+    return s->session != NULL ? EXIT_OK : open_it(c, true, s);
+}
+
 int spot_open(cli *c, const char *text, unsigned how, spot *out)
 {
     bool prefix = is_stored(text);
@@ -162,7 +193,9 @@ int spot_open(cli *c, const char *text, unsigned how, spot *out)
     take_repository(out);
     if ((status = check_name(out, how)) != EXIT_OK || (how & SPOT_CLOSED) != 0)
         return status;
-    return out->stored ? store_open(c, (how & SPOT_WRITE) != 0, &out->session) : open_there(c, (how & SPOT_WRITE) != 0, out);
+    if ((how & SPOT_LATER) != 0)
+        return is_absent(c, out) ? EXIT_OK : spot_make(c, out);
+    return open_it(c, (how & SPOT_WRITE) != 0, out);
 }
 
 /* How long the tag and the digest are that end what was written. */

@@ -1,5 +1,6 @@
 /* access.c - who may do what: names with bcrypt hashes, tokens with a scope, nobody at all on loopback. */
 #include "serve.h"
+#include "../mlreg/shown.h"
 
 #include <crypt.h>
 #include <errno.h>

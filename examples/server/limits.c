@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define SLOTS 4096                    /* addresses that share a slot share its rate */
+#define SLOTS      4096               /* addresses that share a slot share its rate */
+#define LOOK_BYTES (4 << 20)          /* of bodies, at most, before the disk is looked at again */
 
 struct rates {
     pthread_mutex_t lock;             /* guards the rest */
@@ -66,20 +67,35 @@ static void answer_disk_full(request *r)
     answer_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, "UNKNOWN", "this registry's disk is full", NULL);
 }
 
-static bool is_disk_full(const server *s, uint64_t more)
+/* Above what is to stay free; negative, where not even that is. */
+static int64_t spare_bytes(const server *s)
 {
-    uint64_t least = s->options->min_free_bytes;
     struct statvfs st;
+    uint64_t left;
 
-    if (least == 0 || statvfs(s->options->store, &st) != 0)
-        return false;
-    return more > UINT64_MAX / 2 || (uint64_t)st.f_bavail * st.f_frsize < least + more;
+    if (statvfs(s->options->store, &st) != 0)
+        return INT64_MAX;
+    left = (uint64_t)st.f_bavail * st.f_frsize;
+    return (left < INT64_MAX ? (int64_t)left : INT64_MAX) - (int64_t)s->options->min_free_bytes;
 }
 
-/* Streams do not say how long they are, and others fill the disk meanwhile. */
-bool limits_room(request *r)
+static bool is_disk_full(int64_t spare, uint64_t more)
 {
-    if (is_disk_full(r->s, 0))
+    return spare < 0 || more > (uint64_t)spare;
+}
+
+/* Streams do not say how long they are, and others fill the disk meanwhile. Where it is another machine's, to look at it is a question to
+ * that: so all bodies together first bring some of what was seen to be free. */
+bool limits_room(request *r, size_t more)
+{
+    atomic_llong *unlooked = &r->s->unlooked_bytes;
+    int64_t spare, piece = (int64_t)more;
+
+    if (r->s->options->min_free_bytes == 0 || atomic_fetch_sub(unlooked, piece) >= piece)
+        return true;
+    spare = spare_bytes(r->s);
+    atomic_store(unlooked, (spare < LOOK_BYTES ? spare : LOOK_BYTES) - piece);
+    if (is_disk_full(spare, more))
         answer_disk_full(r);
     return r->status == 0;
 }
@@ -95,7 +111,7 @@ bool limits_check(request *r)
         answer_error(r, MHD_HTTP_TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "too many requests from your address", later);
     else if (o->max_bytes != 0 && bytes > o->max_bytes)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
-    else if (r->route->body != NULL && is_disk_full(r->s, bytes))
+    else if (o->min_free_bytes != 0 && r->route->body != NULL && is_disk_full(spare_bytes(r->s), bytes))
         answer_disk_full(r);
     return r->status == 0;
 }

@@ -30,17 +30,6 @@ static void say(text *t)
     text_done(t);
 }
 
-void complain(const char *hint, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "mlreg: error: ");
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, hint != NULL ? "\n  hint: %s\n" : "\n", hint);
-}
-
 void log_line(const server *s, const char *level, const char *format, ...)
 {
     text t = { NULL, 0, 0, false };

@@ -98,7 +98,7 @@ static enum MHD_Result take(request *r, const char *data, size_t len)
     r->bytes_in += len;
     if (r->status == 0 && most != 0 && r->bytes_in > most)
         answer_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "the request is larger than this registry allows", NULL);
-    if (r->status == 0 && r->route->body != NULL && limits_room(r))
+    if (r->status == 0 && r->route->body != NULL && limits_room(r, len))
         r->route->body(r, data, len);
     r->unwanted += r->status != 0 ? len : 0;
     return r->unwanted <= DRAIN_MAX_BYTES ? MHD_YES : MHD_NO;

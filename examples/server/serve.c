@@ -1,5 +1,6 @@
 /* serve.c - the server: opens, listens, and ends when it is told to. */
 #include "serve.h"
+#include "../mlreg/shown.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -31,6 +31,7 @@ typedef struct server {
     holds *holds;
     struct rates *rates;
     metrics metrics;
+    atomic_llong unlooked_bytes;        /* that bodies may bring before the disk is looked at again */
     atomic_bool stopping;
 } server;
 
@@ -133,7 +134,7 @@ void access_close(access_rules *a);
 bool access_check(request *r);          /* else it has answered */
 bool access_may(const request *r, const char *repo, int needs);
 bool limits_check(request *r);          /* size, rate and disk; else it has answered */
-bool limits_room(request *r);           /* while a body comes; else it has answered */
+bool limits_room(request *r, size_t more);   /* for the next bytes of a body; else it has answered */
 struct rates *rates_new(void);
 void rates_free(struct rates *rates);
 holds *holds_new(void);
@@ -148,8 +149,6 @@ bool upstream_answers_manifest(request *r);
 /* Of a blob that was not in the store: waits, if it is on its way. True: look again; then *seen, which begins at 0, is to be given back. */
 bool upstream_brings_blob(request *r, uint64_t *seen);
 uint64_t now_ms(void);
-/* Why it does not begin to serve, and what to do (NULL: that says it), as every command of the program does. */
-void complain(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_line(const server *s, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void log_request(const request *r);
 #endif

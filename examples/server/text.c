@@ -55,14 +55,6 @@ void text_printf(text *t, const char *format, ...)
     t->len += (size_t)n;
 }
 
-/* The length of the character that begins here, if it is whole, UTF-8 and none of the controls (C1) that steer a terminal; else 0. */
-static size_t character(const char *s)
-{
-    size_t n = utf8_length(s);
-
-    return n == 2 && (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0 ? 0 : n;
-}
-
 void text_json(text *t, const char *s)
 {
     if (s == NULL) {
@@ -71,13 +63,13 @@ void text_json(text *t, const char *s)
     }
     text_put(t, "\"");
     while (*s != '\0') {
-        size_t n = character(s);
-        if (n == 0)
+        size_t n = shown_length(s);
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            text_printf(t, "\\u%04x", (unsigned)*s);
+        else if (n == 0)
             text_put(t, "\\ufffd");
         else if (*s == '"' || *s == '\\')
             text_printf(t, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            text_printf(t, "\\u%04x", (unsigned)*s);
         else
             text_add(t, s, n);
         s += n > 0 ? n : 1;
@@ -88,9 +80,8 @@ void text_json(text *t, const char *s)
 void text_line(text *t, const char *s)
 {
     while (*s != '\0') {
-        size_t n = character(s);
-        bool plain = n > 0 && (unsigned char)*s >= 0x20 && *s != 0x7f;
-        text_add(t, plain ? s : "?", plain ? n : 1);
+        size_t n = shown_length(s);
+        text_add(t, n > 0 ? s : "?", n > 0 ? n : 1);
         s += n > 0 ? n : 1;
     }
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #define IN_BYTES         (256u << 10)             /* asked of the reader at once */
+#define SKIPPED_MAX      64                       /* frames before the first with data; pzstd writes one */
 #define RATIO_FROM_BYTES ((uint64_t)64 << 20)     /* less than this is no bomb, however small it was */
 
 struct mlr_plain {
@@ -57,19 +58,38 @@ static la_ssize_t fill(struct archive *from, void *user, const void **out)
     return (la_ssize_t)n;
 }
 
-/* By its first bytes, which no other filter gets a look at. NULL: it is not packed. */
+/* Behind the frames that zstd skips (RFC 8878 §3.1.2), and what stands there: its first bytes, how many of them, or a code. */
+static int64_t first_bytes(mlr_plain *p, uint64_t *at, uint8_t head[8], mlreg_error **err)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < SKIPPED_MAX; i++) {
+        n = mlr_reader_read_at(p->reader, *at, head, 8, p->op, err);
+        if (n < 8 || (head[0] & 0xf0) != 0x50 || memcmp(head + 1, "\x2a\x4d\x18", 3) != 0)
+            return n;
+        *at += 8 + ((uint64_t)head[4] | (uint64_t)head[5] << 8 | (uint64_t)head[6] << 16 | (uint64_t)head[7] << 24);
+    }
+    return n;
+}
+
+/* By its first bytes, which no other filter gets a look at. NULL: it is not packed. libarchive knows no frames to be skipped
+ * before the first that is not. */
 static int find_packing(mlr_plain *p, const char **out, mlreg_error **err)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-    uint8_t              magic[4];
-    int64_t              n = mlr_reader_read_at(p->reader, 0, magic, sizeof magic, p->op, err);
+    uint8_t              head[8] = {0};
+    uint64_t             at = 0;
+    int64_t              n = first_bytes(p, &at, head, err);
 
     if (n < 0)
         return (int)n;
-    if (n >= 2 && memcmp(magic, gzip, sizeof gzip) == 0)
+    *out = NULL;
+    if (n >= 2 && at == 0 && memcmp(head, gzip, sizeof gzip) == 0)
         *out = "gzip";
-    else
-        *out = n == 4 && memcmp(magic, zstd, sizeof zstd) == 0 ? "zstd" : NULL;
+    if (n >= 4 && memcmp(head, zstd, sizeof zstd) == 0) {
+        *out = "zstd";
+        p->taken = at;
+    }
     return 0;
 }
 

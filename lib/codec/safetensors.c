@@ -171,9 +171,10 @@ int mlr_safetensors_read(mlr_reader *r, mlr_op *op, mlr_tensors **out, mlreg_err
         goto out;
     h.data_at = LENGTH_BYTES + text.len;
     h.data_bytes = r->bytes - h.data_at;
-    if ((rc = mlr_json_each(&rules, text.data, text.len, r->name, read_member, &h, err)) < 0 ||
-        (rc = mlr_tensors_finish(h.tensors, err)) < 0 ||
-        (rc = check_cover(&h, err)) < 0)
+    if ((rc = mlr_json_each(&rules, text.data, text.len, r->name, read_member, &h, err)) < 0)
+        goto out;
+    mlr_tensors_finish(h.tensors);
+    if ((rc = check_cover(&h, err)) < 0)
         goto out;
     *out = h.tensors;
     h.tensors = NULL;

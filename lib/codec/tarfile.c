@@ -16,12 +16,20 @@ struct look {
     uint64_t at;                   /* of the next header */
     uint64_t piece_at, piece_bytes;
     uint64_t pax_size;             /* of the next member, as pax has it; MLREG_NONE: it says nothing */
+    bool has_holes;                /* of the next member, only a map and what lies between its holes are here */
     uint8_t piece[PIECE_BYTES];
 };
 
 static int no_file(const struct look *k, mlreg_error **err)
 {
     int rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is no plain tar of one file", k->reader->name);
+
+    return mlr_error_hint(err, rc, "check the artifact out, or unpack the image, and read the file there");
+}
+
+static int has_holes(const struct look *k, mlreg_error **err)
+{
+    int rc = mlr_error_set(err, MLREG_ENOTSUP, "%s is a tar that leaves out the holes of its file", k->reader->name);
 
     return mlr_error_hint(err, rc, "check the artifact out, or unpack the image, and read the file there");
 }
@@ -71,17 +79,37 @@ static bool sound(const uint8_t *h)
     return number(digits, (size_t)(h + 156 - digits), 8, &want) && want == sum && memcmp(h + 257, "ustar", 5) == 0;
 }
 
-/* Octal, or the last eight bytes of a binary number. */
+/* Octal, or behind a bit a binary number, of which eleven bytes are here. */
 static bool size_of(const uint8_t *h, uint64_t *out)
 {
     uint64_t n = 0;
 
     if (h[124] != 0x80)
         return number(h + 124, 12, 8, out);
-    for (size_t i = 128; i < 136; i++)
+    for (size_t i = 125; i < 136; i++) {
+        if (n >= UINT64_C(1) << 54)
+            return false;
         n = n << 8 | h[i];
+    }
     *out = n;
-    return n < UINT64_C(1) << 62;
+    return true;
+}
+
+static bool begins(const uint8_t *text, size_t len, const char *with)
+{
+    return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
+}
+
+/* "key=value", without the length before it and the line's end. */
+static bool take_record(struct look *k, const uint8_t *text, size_t len)
+{
+    k->has_holes = k->has_holes || begins(text, len, "GNU.sparse.");
+    if (!begins(text, len, "size="))
+        return true;
+    for (size_t i = 5; i < len; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    return number(text + 5, len - 5, 10, &k->pax_size);
 }
 
 /* What cannot be read is no size that may be passed over. */
@@ -89,13 +117,13 @@ static bool take_records(struct look *k, const uint8_t *text, size_t len)
 {
     while (len > 0) {
         uint64_t whole;
-        size_t digits = 0;
+        size_t key = 0;
 
-        if (!number(text, len, 10, &whole) || whole > len || whole == 0)
+        if (!number(text, len, 10, &whole) || whole > len)
             return false;
-        while (digits < len && text[digits] != ' ')
-            digits++;
-        if (whole > digits + 6 && memcmp(text + digits, " size=", 6) == 0 && !number(text + digits + 6, (size_t)whole - digits - 6, 10, &k->pax_size))
+        while (key < whole && text[key++] != ' ')
+            continue;
+        if (key >= whole || text[whole - 1] != '\n' || !take_record(k, text + key, (size_t)whole - key - 1))
             return false;
         text += whole;
         len -= (size_t)whole;
@@ -138,6 +166,17 @@ static int check_end(struct look *k, uint64_t end, mlreg_error **err)
     return memcmp(h, zeros, sizeof zeros) == 0 ? 0 : no_file(k, err);
 }
 
+/* The file whose header is at `at`, `size` long unless pax says otherwise: 1. */
+static int take_file(struct look *k, uint64_t size, uint64_t *offset, uint64_t *bytes, mlreg_error **err)
+{
+    int rc;
+
+    *offset = k->at + MLR_TAR_BLOCK_BYTES;
+    *bytes = k->pax_size != MLREG_NONE ? k->pax_size : size;
+    rc = *bytes > k->reader->bytes ? no_file(k, err) : check_end(k, *offset + *bytes + mlr_tarhead_fill(*bytes), err);
+    return rc < 0 ? rc : 1;
+}
+
 /* 1: the file was found; 0: look on. */
 static int take_header(struct look *k, uint64_t *offset, uint64_t *bytes, mlreg_error **err)
 {
@@ -150,18 +189,19 @@ static int take_header(struct look *k, uint64_t *offset, uint64_t *bytes, mlreg_
         return rc;
     if (!sound(h) || !size_of(h, &size))
         return no_file(k, err);
-    type = (char)h[156];
-    if (type == '0' || type == '\0') {
-        *offset = k->at + MLR_TAR_BLOCK_BYTES;
-        *bytes = k->pax_size != MLREG_NONE ? k->pax_size : size;
-        rc = *bytes > k->reader->bytes ? no_file(k, err) : check_end(k, *offset + *bytes + mlr_tarhead_fill(*bytes), err);
-        return rc < 0 ? rc : 1;
-    }
+    type = h[156] != '\0' ? (char)h[156] : '0';
+    if (type == 'S' || (type == '0' && k->has_holes))
+        return has_holes(k, err);
+    if (type == '0')
+        return take_file(k, size, offset, bytes, err);
     if (strchr("5xgLK", type) == NULL)
         return no_file(k, err);
-    k->pax_size = type == '5' ? MLREG_NONE : k->pax_size;
+    if (type == '5') {
+        k->pax_size = MLREG_NONE;
+        k->has_holes = false;
+        size = 0;
+    }
     rc = type == 'x' ? take_pax(k, size, err) : 0;
-    size = type == '5' ? 0 : size;
     if (size > k->reader->bytes)
         return no_file(k, err);
     k->at += MLR_TAR_BLOCK_BYTES + size + mlr_tarhead_fill(size);

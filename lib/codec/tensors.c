@@ -95,14 +95,12 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const pair *)a)->key, ((const pair *)b)->key);
 }
 
-int mlr_tensors_finish(mlr_tensors *t, mlreg_error **err)
+void mlr_tensors_finish(mlr_tensors *t)
 {
-    (void)err;
     if (t->n > 1)
         qsort(t->items, t->n, sizeof *t->items, by_place);
     if (t->n_metadata > 1)
         qsort(t->metadata, t->n_metadata, sizeof *t->metadata, by_key);
-    return 0;
 }
 
 static int by_name(const void *a, const void *b)

@@ -23,7 +23,7 @@ int mlr_tensors_add(mlr_tensors *t, const mlr_tensor *x, mlreg_error **err);   /
 int mlr_tensors_add_metadata(mlr_tensors *t, const char *key, const char *value, mlreg_error **err);
 mlr_tensor *mlr_tensors_edit(mlr_tensors *t, size_t i);                   /* its place, before others see the list */
 bool mlr_tensor_elements(const mlr_tensor *x, uint64_t *out);             /* false: more than 2^64 - 1 */
-int mlr_tensors_finish(mlr_tensors *t, mlreg_error **err);                /* sorts by place */
+void mlr_tensors_finish(mlr_tensors *t);                                  /* sorts by place */
 /* After finish: 0, or EPROTO with the name that two tensors or two metadata keys of `file` share. */
 int mlr_tensors_check_names(const mlr_tensors *t, const char *file, mlreg_error **err);
 #endif

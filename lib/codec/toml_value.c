@@ -64,17 +64,47 @@ static int read_inline(mlr_toml *t, mlr_toml_item *out, mlreg_error **err)
     return mlr_toml_accept(t, "}") ? 0 : mlr_toml_fault(t, "an inline table without its end", err);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static void skip_word(mlr_toml *t)
+{
+    while (t->at < t->end && (mlr_toml_is_bare(*t->at) || *t->at == '+' || *t->at == '.' || *t->at == ':'))
+        t->at++;
+}
+
+static bool is_word(const char *from, const char *end, const char *word)
+{
+    return (size_t)(end - from) == strlen(word) && memcmp(from, word, strlen(word)) == 0;
+}
+
+/* 1979-05-27: a time may stand behind it, with a blank between them. */
+static bool is_date(const char *from, const char *end)
+{
+    static const char like[] = "0000-00-00";
+    bool fits = (size_t)(end - from) == sizeof like - 1;
+
+    for (size_t i = 0; fits && i < sizeof like - 1; i++)
+        fits = like[i] == '0' ? is_digit(from[i]) : from[i] == like[i];
+    return fits;
+}
+
 static int read_word(mlr_toml *t, mlr_toml_item *out, mlreg_error **err)
 {
     const char *from = t->at;
 
-    while (t->at < t->end && (mlr_toml_is_bare(*t->at) || *t->at == '+' || *t->at == '.' || *t->at == ':'))
+    skip_word(t);
+    if (is_date(from, t->at) && t->end - t->at >= 2 && t->at[0] == ' ' && is_digit(t->at[1])) {
         t->at++;
-    if (t->at - from == 4 && memcmp(from, "true", 4) == 0)
+        skip_word(t);
+    }
+    if (is_word(from, t->at, "true"))
         out->kind = MLR_TOML_TRUE;
-    else if (t->at - from == 5 && memcmp(from, "false", 5) == 0)
+    else if (is_word(from, t->at, "false"))
         out->kind = MLR_TOML_FALSE;
-    else if (t->at > from && strchr("0123456789+-", *from) != NULL)
+    else if ((t->at > from && strchr("0123456789+-", *from) != NULL) || is_word(from, t->at, "inf") || is_word(from, t->at, "nan"))
         out->kind = MLR_TOML_OTHER;
     else
         return mlr_toml_fault(t, "no value: a string stands in quotes, and yes and no are 'true' and 'false'", err);

@@ -10,6 +10,7 @@
 #define NOTHING     UINT32_MAX
 #define FIRST_SLOTS 1024u                      /* a power of two, as every later size */
 #define LINKS_MAX   40u                        /* on the way to one name */
+#define LINK_MAX    4095u                      /* a longer one no system makes */
 #define TEXT_MAX    ((size_t)256 << 20)
 
 enum { GONE = MLR_MEMBER_OTHER + 1, IMPLIED }; /* more kinds: removed; a folder that no layer names, but for what is in it */
@@ -135,13 +136,14 @@ static int step(mlr_below *b, uint32_t *at, const char *name, size_t len, bool m
         return rc;
     if (*at == NOTHING || is_folder(&b->nodes[*at]))
         return 0;
-    if (b->nodes[*at].kind != MLR_MEMBER_SYMLINK || (*links)-- <= 1) {
+    if (b->nodes[*at].kind != MLR_MEMBER_SYMLINK || *links == 0) {
         if (making)
             be(b, &b->nodes[*at], IMPLIED);
         else
             *at = NOTHING;
         return 0;
     }
+    --*links;
     link = b->text.data + b->nodes[*at].link;
     return follow(b, link[0] == '/' ? ROOT : parent, link, strlen(link), making, links, at, err);
 }
@@ -186,6 +188,7 @@ static int lay(mlr_below *b, const mlr_listing_at *e, mlreg_error **err)
 {
     const char *slash = strrchr(e->name.text, '/'), *last = slash != NULL ? slash + 1 : e->name.text;
     const bool removes = strncmp(last, MLR_WHITEOUT, MLR_WHITEOUT_LEN) == 0;
+    const bool is_link = e->kind == MLR_MEMBER_SYMLINK && strlen(e->link) <= LINK_MAX;
     unsigned links = LINKS_MAX;
     uint32_t dir, n, link = 0;
     int rc = follow(b, ROOT, e->name.text, (size_t)(last - e->name.text), !removes, &links, &dir, err);
@@ -197,14 +200,14 @@ static int lay(mlr_below *b, const mlr_listing_at *e, mlreg_error **err)
         return 0;
     }
     if ((rc = make(b, dir, last, strlen(last), &n, err)) < 0 ||
-        (e->kind == MLR_MEMBER_SYMLINK && (rc = keep_text(b, e->link, strlen(e->link), &link, err)) < 0))
+        (is_link && (rc = keep_text(b, e->link, strlen(e->link), &link, err)) < 0))
         return rc;
-    be(b, &b->nodes[n], e->kind);
+    be(b, &b->nodes[n], e->kind != MLR_MEMBER_SYMLINK || is_link ? (unsigned)e->kind : MLR_MEMBER_OTHER);
     b->nodes[n].link = link;
     return 0;
 }
 
-int mlr_below_lay(mlr_below *b, const mlr_listing *l, mlreg_error **err)
+int mlr_below_lay(mlr_below *b, const mlr_listing *l, mlr_op *op, mlreg_error **err)
 {
     mlr_listing_at at = { 0 };
     int rc = 0;
@@ -215,8 +218,9 @@ int mlr_below_lay(mlr_below *b, const mlr_listing *l, mlreg_error **err)
         b->partial = true;
         return 0;
     }
-    while (rc == 0 && mlr_listing_next(l, &at) == 1)
-        rc = lay(b, &at, err);
+    while ((rc = mlr_op_check(op, err)) == 0 && mlr_listing_next(l, &at) == 1)
+        if ((rc = lay(b, &at, err)) < 0)
+            return rc;
     return rc;
 }
 

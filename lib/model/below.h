@@ -6,8 +6,8 @@
 typedef struct mlr_below mlr_below;
 int  mlr_below_new(mlr_below **out, mlreg_error **err);
 void mlr_below_free(mlr_below *b);             /* NULL is fine */
-/* One more layer over those that were laid. Behind one that is not known nothing is known any more of what lies below it. */
-int  mlr_below_lay(mlr_below *b, const mlr_listing *l, mlreg_error **err);
+/* One more layer over those that were laid. Behind one that is not known nothing is known any more of what lies below it. After a failure `b` is of no more use. */
+int  mlr_below_lay(mlr_below *b, const mlr_listing *l, mlr_op *op, mlreg_error **err);
 
 typedef enum mlr_below_says {
     MLR_BELOW_FREE,                            /* nothing speaks against it, as far as is known */

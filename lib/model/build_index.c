@@ -46,14 +46,17 @@ static int check_kind(const mlr_build *b, mlreg_error **err)
 
 /* ---- what is added and taken away ---- */
 
+static int check_room(size_t n, mlreg_error **err)
+{
+    return n > MAX_CHILDREN ? mlr_error_set(err, MLREG_ELIMIT, "an index of over %d entries", MAX_CHILDREN) : 0;
+}
+
 /* Takes `c` over, on failure too. */
 static int keep(struct mlr_build_index *x, mlr_build_child *c, mlreg_error **err)
 {
-    int rc = 0;
+    int rc = check_room(x->n + 1, err);
 
-    if (x->n >= MAX_CHILDREN)
-        rc = mlr_error_set(err, MLREG_ELIMIT, "an index of over %d entries", MAX_CHILDREN);
-    else if (mlr_grow(&x->children, &x->cap, x->n, sizeof *x->children) < 0)
+    if (rc == 0 && mlr_grow(&x->children, &x->cap, x->n, sizeof *x->children) < 0)
         rc = mlr_error_nomem(err);
     if (rc < 0)
         child_done(c);
@@ -105,7 +108,8 @@ int mlr_build_add_children_of(mlr_build *b, mlr_place *from, const char *repo, c
         return mlr_error_set(err, MLREG_EINVAL, "%s is no index", m->self.digest.text);
     if (b->index->base != NULL || b->index->n > 0)
         return mlr_error_set(err, MLREG_ESTATE, "an index begins with another one before anything is added to it, and with one only");
-    rc = keep_base(b, m, err);
+    if ((rc = check_room(m->n_children, err)) == 0)
+        rc = keep_base(b, m, err);
     for (size_t i = 0; i < m->n_children && rc == 0; i++)
         rc = keep_entry(b, from, repo, &m->children[i], err);
     return rc;

@@ -124,13 +124,13 @@ static int read_all(struct looking *k, mlr_op *op, mlreg_error **err)
 }
 
 /* A base that is too large to be looked at is not looked at. */
-static int lay_all(struct looking *k, mlreg_error **err)
+static int lay_all(struct looking *k, mlr_op *op, mlreg_error **err)
 {
     mlreg_error *why = NULL;
     int rc = mlr_below_new(&k->of->below, &why);
 
     for (size_t i = 0; i < k->n_base && rc == 0; i++)
-        rc = mlr_below_lay(k->of->below, &k->held[i].listing, &why);
+        rc = mlr_below_lay(k->of->below, &k->held[i].listing, op, &why);
     if (rc == MLREG_ELIMIT) {
         mlr_below_free(k->of->below);
         k->of->below = NULL;
@@ -151,7 +151,7 @@ int mlr_build_check_base(mlr_build *b, mlr_op *op, mlreg_error **err)
     if (k.held == NULL)
         return mlr_error_nomem(err);
     if (n_base > 0 && b->n > 0 && (rc = read_all(&k, op, err)) == 0)
-        rc = lay_all(&k, err);
+        rc = lay_all(&k, op, err);
     for (size_t i = 0; i < b->n && rc == 0 && b->below != NULL; i++)
         rc = check_new(&b->layers[i], &k.held[n_base + i].listing, err);
     for (size_t i = 0; i < k.n; i++)

@@ -13,6 +13,13 @@ void mlr_reuse_done(mlr_reuse *r)
     *r = (mlr_reuse){ 0 };
 }
 
+void mlr_reuses_free(mlr_reuse *all, size_t n)
+{
+    for (size_t i = 0; all != NULL && i < n; i++)
+        mlr_reuse_done(&all[i]);
+    mlr_free(all);
+}
+
 int mlr_image_new(mlr_image **out, mlreg_error **err)
 {
     return (*out = mlr_alloc(sizeof **out)) == NULL ? mlr_error_nomem(err) : 0;
@@ -38,9 +45,7 @@ void mlr_image_free(mlr_image *i)
     texts_done(&i->ports);
     texts_done(&i->entrypoint);
     texts_done(&i->cmd);
-    for (size_t k = 0; k < i->n_layers; k++)
-        mlr_reuse_done(&i->layers[k]);
-    mlr_free(i->layers);
+    mlr_reuses_free(i->layers, i->n_layers);
     mlr_json_free(i->base);
     mlr_free(i);
 }

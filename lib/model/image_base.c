@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+#define REBUILD "whoever built the image must build it again"
+
 /* ---- types ---- */
 
 static const struct { const char *type, *as; } types[] = {
@@ -40,7 +42,7 @@ static int lies(mlreg_error **err, const char *how)
 {
     int rc = mlr_error_set(err, MLREG_EPROTO, "the image's config lies about its layers: %s", how);
 
-    return mlr_error_hint(err, rc, "whoever built the image must build it again");
+    return mlr_error_hint(err, rc, REBUILD);
 }
 
 /* rootfs.diff_ids: one sound digest for each layer. */
@@ -60,6 +62,26 @@ static int check_diff_ids(const mlr_json *config, size_t n_layers, mlreg_error *
     return 0;
 }
 
+/* What is walked member by member must have members. */
+static int check_shape(const mlr_json *config, mlreg_error **err)
+{
+    const mlr_json *run = mlr_json_get(config, "config");
+    const struct { const char *name; const mlr_json *value; } objects[] = {
+        { "config", run }, { "config.Labels", mlr_json_get(run, "Labels") }, { "config.ExposedPorts", mlr_json_get(run, "ExposedPorts") },
+    };
+
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        const mlr_json_type type = mlr_json_type_of(objects[i].value);
+        int rc;
+
+        if (type == MLR_JSON_MISSING || type == MLR_JSON_NULL || type == MLR_JSON_OBJECT)
+            continue;
+        rc = mlr_error_set(err, MLREG_EPROTO, "the image's config is malformed: \"%s\" is no object", objects[i].name);
+        return mlr_error_hint(err, rc, REBUILD);
+    }
+    return 0;
+}
+
 static int read_config(const char *text, size_t len, size_t n_layers, mlr_json **out, mlreg_error **err)
 {
     mlr_json *j = NULL;
@@ -68,7 +90,7 @@ static int read_config(const char *text, size_t len, size_t n_layers, mlr_json *
 
     if (rc == 0 && (mlr_json_string(mlr_json_get(j, "os")) == NULL || mlr_json_string(mlr_json_get(j, "architecture")) == NULL))
         rc = mlr_error_set(err, MLREG_EPROTO, "the image's config does not say for which os and architecture it is");
-    if (rc == 0)
+    if (rc == 0 && (rc = check_shape(j, err)) == 0)
         rc = check_diff_ids(j, n_layers, err);
     if (rc == 0)
         *out = j;
@@ -136,21 +158,39 @@ static int take_layer(mlr_place *from, const char *repo, const mlr_descriptor *d
     return rc;
 }
 
+static int take_layers(mlr_place *from, const char *repo, const mlr_manifest *m, mlr_reuse **out, mlreg_error **err)
+{
+    mlr_reuse *all = mlr_alloc_array(m->n_layers, sizeof *all);
+    int rc = all == NULL ? mlr_error_nomem(err) : 0;
+
+    for (size_t i = 0; i < m->n_layers && rc == 0; i++)
+        rc = take_layer(from, repo, &m->layers[i], &all[i], err);
+    if (rc == 0)
+        *out = all;
+    else
+        mlr_reuses_free(all, m->n_layers);
+    return rc;
+}
+
 int mlr_image_set_base(mlr_image *i, mlr_place *from, const char *repo, const mlr_manifest *m, const char *config, size_t len, mlreg_error **err)
 {
+    mlr_json *base = NULL;
+    mlr_reuse *layers = NULL;
     int rc;
 
     if (i->base != NULL)
         return mlr_error_set(err, MLREG_ESTATE, "the image has a base already");
-    if ((rc = check_manifest(m, err)) < 0 || (rc = read_config(config, len, m->n_layers, &i->base, err)) < 0)
+    if ((rc = check_manifest(m, err)) < 0 || (rc = read_config(config, len, m->n_layers, &base, err)) < 0)
         return rc;
-    if ((i->layers = mlr_alloc_array(m->n_layers, sizeof *i->layers)) == NULL)
-        return mlr_error_nomem(err);
-    i->n_layers = m->n_layers;
-    for (size_t k = 0; k < m->n_layers && rc == 0; k++)
-        rc = take_layer(from, repo, &m->layers[k], &i->layers[k], err);
+    if ((rc = take_layers(from, repo, m, &layers, err)) < 0) {
+        mlr_json_free(base);
+        return rc;
+    }
+    i->base = base;
     i->base_digest = m->self.digest;
-    return rc;
+    i->layers = layers;
+    i->n_layers = m->n_layers;
+    return 0;
 }
 
 size_t mlr_image_n_base(const mlr_image *i)

@@ -12,5 +12,6 @@ struct mlr_image {
     mlr_digest base_digest;
     mlr_reuse *layers; size_t n_layers;   /* the base's */
 };
+void mlr_reuses_free(mlr_reuse *all, size_t n);
 bool mlr_image_sets(const mlr_texts *t, const char *key, size_t len);   /* "key=…" is one of them */
 #endif

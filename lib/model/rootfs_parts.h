@@ -17,6 +17,7 @@ typedef struct mlr_rootfs_name { char text[MLR_BENEATH_PATH_MAX_BYTES + 1]; } ml
 /* A name as a layer or a person writes it: "/" in front, "." and doubled "/" fall away; ".." is EINVAL. */
 int  mlr_rootfs_clean(const char *written, mlr_rootfs_name *out, mlreg_error **err);
 bool mlr_rootfs_is_below(const char *name, const char *path);       /* or is it itself */
+int  mlr_rootfs_order(const char *a, const char *b);                /* as strcmp, but that a path stands right before all that lies below it */
 
 /* ---- rootfs_notes.c: what is kept in mind meanwhile ---- */
 

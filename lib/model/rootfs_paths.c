@@ -43,3 +43,15 @@ bool mlr_rootfs_is_below(const char *name, const char *path)
 
     return len == 0 || (strncmp(name, path, len) == 0 && (name[len] == '\0' || name[len] == '/'));
 }
+
+static int rank(unsigned char c)
+{
+    return c == '\0' ? 0 : c == '/' ? 1 : c + 1;
+}
+
+int mlr_rootfs_order(const char *a, const char *b)
+{
+    while (*a == *b && *a != '\0')
+        a++, b++;
+    return rank((unsigned char)*a) - rank((unsigned char)*b);
+}

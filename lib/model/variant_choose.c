@@ -6,6 +6,7 @@
 #include "model/variant.h"
 
 #define MAX_DEPTH       8            /* of indexes within indexes */
+#define MAX_LOOKED_INTO 1000         /* indexes and others, in all: a registry may let them branch without end */
 #define LIST_MAX_BYTES  3000
 #define LIST_MAX        16           /* variants that an error lists */
 
@@ -100,12 +101,12 @@ static int absent(const mlr_variant *v, int rc, mlreg_error **why, mlreg_error *
 
 /* ---- choosing ---- */
 
-typedef struct chooser { const mlr_whereabouts *where; mlr_digestmap *path; mlr_op *op; } chooser;
+typedef struct chooser { const mlr_whereabouts *where; mlr_digestmap *path; mlr_op *op; unsigned looked_into; } chooser;
 
-static int choose(const chooser *c, const mlr_manifest *index, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err);
+static int choose(chooser *c, const mlr_manifest *index, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err);
 
 /* What is within an index is one of its own variants; the name that was asked for has been looked at outside. */
-static int take_inner(const chooser *c, const mlr_variant *v, const mlr_manifest *m, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
+static int take_inner(chooser *c, const mlr_variant *v, const mlr_manifest *m, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
 {
     mlr_wish inner = *w;
 
@@ -114,11 +115,15 @@ static int take_inner(const chooser *c, const mlr_variant *v, const mlr_manifest
     return choose(c, m, &inner, depth + 1, out, err);
 }
 
-static int take(const chooser *c, const mlr_variant *v, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
+static int take(chooser *c, const mlr_variant *v, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
 {
     mlr_manifest *m = NULL;
     mlreg_error *why = NULL;
-    int rc = mlr_variant_manifest(c->where, &v->entry->digest, c->op, &m, &why);
+    int rc;
+
+    if (c->looked_into++ >= MAX_LOOKED_INTO)
+        return mlr_error_set(err, MLREG_ELIMIT, "none of the first %d entries of its nested indexes fits", MAX_LOOKED_INTO);
+    rc = mlr_variant_manifest(c->where, &v->entry->digest, c->op, &m, &why);
 
     if (rc < 0)
         return absent(v, rc, &why, err);
@@ -146,7 +151,7 @@ static bool is_eligible(const mlr_candidate *c)
     return mlr_manifest_type_known(c->variant.entry->media_type) && (c->fits || may_hold(c));
 }
 
-static int choose(const chooser *c, const mlr_manifest *index, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
+static int choose(chooser *c, const mlr_manifest *index, const mlr_wish *w, unsigned depth, mlr_manifest **out, mlreg_error **err)
 {
     mlr_candidate *all = NULL;
     mlreg_error *why = NULL;
@@ -185,7 +190,7 @@ int mlr_variant_manifest(const mlr_whereabouts *where, const mlr_digest *d, mlr_
 
 int mlr_variant_of_index(const mlr_whereabouts *where, const mlr_manifest *index, const mlr_wish *w, mlr_op *op, mlr_digestmap *path, mlr_manifest **chosen, mlreg_error **err)
 {
-    const chooser c = { where, path, op };
+    chooser c = { where, path, op, 0 };
 
     return mlr_error_at(err, choose(&c, index, w, 0, chosen, err), where->place->name);
 }

@@ -23,6 +23,25 @@ void mlr_token_done(mlr_token *t)
 
 /* ---- the server ---- */
 
+/* "https://auth.docker.io/token", for messages; NULL: out of memory. */
+static char *shown(const mlr_url *u)
+{
+    char *text = mlr_url_text(u), *cut = text != NULL ? mlr_url_shown(text) : NULL;
+
+    mlr_free(text);
+    return cut;
+}
+
+static int without_tls(const char *host, const mlr_url *u, mlreg_error **err)
+{
+    char *server = shown(u);
+    int   rc = server == NULL ? mlr_error_nomem(err)
+                              : mlr_error_set(err, MLREG_EDENIED, "%s names a token server without TLS: %s", host, server);
+
+    mlr_free(server);
+    return rc;
+}
+
 int mlr_token_realm(const mlr_url *registry, const char *host, const char *realm, mlr_url *out, mlreg_error **err)
 {
     mlreg_error *e = NULL;
@@ -34,7 +53,7 @@ int mlr_token_realm(const mlr_url *registry, const char *host, const char *realm
     else if (rc < 0)
         mlr_error_move(err, &e);
     else if (strcmp(url.scheme, "https") != 0 && strcmp(registry->scheme, "https") == 0)
-        rc = mlr_error_set(err, MLREG_EDENIED, "%s names a token server without TLS: http://%s", host, url.host);
+        rc = without_tls(host, &url, err);
     else
         *out = url;
     mlr_error_done(e);
@@ -46,15 +65,6 @@ int mlr_token_realm(const mlr_url *registry, const char *host, const char *realm
 static bool has_text(const char *text)
 {
     return text != NULL && text[0] != '\0';
-}
-
-/* "https://auth.docker.io/token", for messages; NULL: out of memory. */
-static char *shown(const mlr_url *u)
-{
-    char *text = mlr_url_text(u), *cut = text != NULL ? mlr_url_shown(text) : NULL;
-
-    mlr_free(text);
-    return cut;
 }
 
 /* ---- its answer ---- */
@@ -253,12 +263,15 @@ static int post(const mlr_token_ask *ask, mlr_op *op, mlr_token_answer *out, mlr
 static int check_secrecy(const mlr_token_ask *ask, mlreg_error **err)
 {
     const mlr_url *realm = ask->realm;
+    char          *authority;
     int            rc;
 
     if (ask->creds->kind == MLR_CREDS_NONE || strcmp(realm->scheme, "https") == 0 || mlr_url_is_loopback(realm))
         return 0;
+    authority = mlr_url_authority(realm);
     rc = mlr_error_set(err, MLREG_EDENIED, "the credentials for %s would go over plain http to %s", ask->host,
-        realm->host);
+        authority != NULL ? authority : realm->host);
+    mlr_free(authority);
     return mlr_error_hint(err, rc, "have %s ask for tokens over https, or log out of it", ask->host);
 }
 

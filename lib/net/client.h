@@ -35,7 +35,7 @@ int  mlr_client_begin(mlr_client *c, const mlr_call *call, mlr_op *op, mlr_excha
  * wanted. */
 int  mlr_client_fetch(mlr_client *c, const mlr_call *call, mlr_op *op, int *status, mlr_buf *body, mlr_exchange **out,
         mlreg_error **err);
-/* The error that an unwelcome answer stands for: 401 EAUTH, 403 EDENIED, 404 ENOTFOUND, 405 and 501 ENOTSUP, 413
+/* The error that an unwelcome answer stands for: 401 EAUTH, 403 and 407 EDENIED, 404 ENOTFOUND, 405 and 501 ENOTSUP, 413
  * ELIMIT, 408/429/5xx and the code TOOMANYREQUESTS ENET, other EPROTO; message, registry code and hint from the body
  * (JSON of the specification, else its first line if it is plain text), which is settled, so cut at 64 KiB. Never 0. */
 int  mlr_client_refused(mlr_client *c, mlr_exchange *x, const char *what, mlr_op *op, mlreg_error **err);

@@ -103,7 +103,8 @@ static int code_of(const struct refusal *r)
         return MLREG_ENOTSUP;
     switch (r->status) {
     case 401: return MLREG_EAUTH;
-    case 403: return MLREG_EDENIED;
+    case 403:
+    case 407: return MLREG_EDENIED;
     case 404: return MLREG_ENOTFOUND;
     case 405:
     case 501: return MLREG_ENOTSUP;
@@ -141,6 +142,8 @@ static int hint(mlr_client *c, const mlr_exchange *x, const struct refusal *r, i
 {
     if (is_rate_limit(r))
         return hint_rate(c, x, rc, err);
+    if (r->status == 407)
+        return mlr_error_hint(err, rc, "a proxy wants a name and a password, which stand in its URL in the environment: http_proxy=http://NAME:PASSWORD@PROXY");
     if (r->is_ours && (rc == MLREG_EAUTH || rc == MLREG_EDENIED))
         return mlr_auth_hint(c->auth, rc, err);
     if (r->status == 413)

@@ -114,29 +114,34 @@ static bool is_redirect(const mlr_call *call, int status)
 /* What travelled encrypted must not go on in the clear. */
 static int check_downgrade(const char *from_scheme, const char *from_host, const mlr_url *to, mlreg_error **err)
 {
+    char *authority;
+    int   rc;
+
     if (strcmp(from_scheme, "https") != 0 || strcmp(to->scheme, "https") == 0)
         return 0;
-    return mlr_error_set(err, MLREG_EDENIED, "%s leads from https to plain http at %s, which is not followed",
-                         from_host, to->host);
+    authority = mlr_url_authority(to);
+    rc = mlr_error_set(err, MLREG_EDENIED, "%s leads from https to plain http at %s, which is not followed", from_host,
+                       authority != NULL ? authority : to->host);
+    mlr_free(authority);
+    return rc;
 }
 
 /* Moves `at` to where the answer says; that is the server's text, so its faults are the server's. */
 static int next_hop(const mlr_exchange *x, mlr_url *at, mlreg_error **err)
 {
-    const char  *location = mlr_exchange_header(x, "Location", 0);
+    const char  *location = mlr_exchange_header(x, "Location", 0), *host = mlr_exchange_host(x);
     mlreg_error *why = NULL;
     mlr_url      next = {NULL, NULL, 0, NULL};
     int          rc;
 
     if (location == NULL)
-        return mlr_error_set(err, MLREG_EPROTO, "%s answered %d without saying where to", at->host,
-                             mlr_exchange_status(x));
+        return mlr_error_set(err, MLREG_EPROTO, "%s answered %d without saying where to", host, mlr_exchange_status(x));
     if ((rc = mlr_url_resolve(at, location, &next, &why)) == MLREG_EINVAL)
-        rc = mlr_error_set(err, MLREG_EPROTO, "%s redirects to nowhere: %s", at->host, why->message);
+        rc = mlr_error_set(err, MLREG_EPROTO, "%s redirects to nowhere: %s", host, why->message);
     else
         mlr_error_move(err, &why);
     mlr_error_done(why);
-    if (rc == 0 && (rc = check_downgrade(at->scheme, at->host, &next, err)) == 0) {
+    if (rc == 0 && (rc = check_downgrade(at->scheme, host, &next, err)) == 0) {
         mlr_url_done(at);
         *at = next;
         return 0;
@@ -149,7 +154,7 @@ static int follow(mlr_exchange *x, int hops, mlr_url *at, mlr_op *op, mlreg_erro
 {
     mlr_exchange_settle(x, op);        /* a short text comes with it; behind it the connection is as good as new */
     if (hops == MAX_HOPS)
-        return mlr_error_set(err, MLREG_EPROTO, "%s redirects for the %dth time", at->host, MAX_HOPS + 1);
+        return mlr_error_set(err, MLREG_EPROTO, "%s redirects for the %dth time", mlr_exchange_host(x), MAX_HOPS + 1);
     return next_hop(x, at, err);
 }
 

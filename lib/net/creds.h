@@ -29,7 +29,7 @@ struct mlreg_auth { mlr_creds creds; int set; };
  * told in `looked`. No HOME: the files that hang on it are passed over. */
 int mlr_creds_find(const char *host, const char *repo, const char *scope, mlreg_auth_fn fn, void *user, mlr_op *op,
         mlr_creds *out, mlreg_error **err);
-/* login and logout: into the helper that config.json names for the host, else into its auths, everything else in the file kept byte for byte, mode 0600. */
+/* login and logout: into the helper that config.json names for the host, else into its auths, everything else in the file kept byte for byte, its owner too, mode 0600. */
 int mlr_creds_store(const char *host, const char *name, const char *secret, mlr_op *op, char **where, mlreg_error **err);
 int mlr_creds_erase(const char *host, mlr_op *op, char **where, mlreg_error **err);    /* ENOTFOUND if there was nothing */
 #endif

@@ -166,15 +166,32 @@ static int set(const mlr_creds_config *c, const mlr_json *entry, mlr_creds_kind 
     return rc < 0 ? rc : 1;
 }
 
+/* As docker reads it: without the line breaks in the text. Nothing, where it is no base64. */
+static int decode(const char *auth, mlr_buf *pair, mlreg_error **err)
+{
+    mlr_buf text = MLR_BUF_INIT(strlen(auth));
+    int     rc = mlr_buf_reserve(&text, strlen(auth), err);      /* at once: what grows leaves copies behind */
+
+    for (size_t n; rc == 0 && *auth != '\0'; auth += n) {
+        auth += strspn(auth, "\r\n");
+        n = strcspn(auth, "\r\n");
+        rc = mlr_buf_add(&text, auth, n, err);
+    }
+    if (rc == 0 && (rc = mlr_buf_reserve(pair, text.len, err)) == 0 && mlr_base64_decode(text.data, text.len, pair, NULL) < 0)
+        mlr_buf_clear(pair);
+    mlr_buf_wipe(&text);
+    return rc;
+}
+
 /* "auth": base64 of name:secret, split at the first colon. */
 static int from_auth(const mlr_creds_config *c, const mlr_json *entry, const char *auth, mlr_creds *out,
     mlreg_error **err)
 {
     mlr_buf pair = MLR_BUF_INIT(PAIR_MAX_BYTES);
     char   *colon = NULL;
-    int     rc = mlr_buf_reserve(&pair, strlen(auth), err);      /* at once: what grows leaves copies behind */
+    int     rc = decode(auth, &pair, err);
 
-    if (rc == 0 && mlr_base64_decode(auth, strlen(auth), &pair, NULL) == 0 && strlen(pair.data) == pair.len)
+    if (rc == 0 && pair.len > 0 && strlen(pair.data) == pair.len)
         colon = strchr(pair.data, ':');
     if (rc == 0 && colon == NULL)
         rc = malformed(c, "auth", mlr_json_key(entry), "not the base64 of NAME:SECRET", err);
@@ -225,8 +242,9 @@ int mlr_creds_config_find(const mlr_creds_config *c, const char *host, const cha
 bool mlr_creds_config_tells_paths(const mlr_creds_config *c, const char *host)
 {
     const mlr_json *auths = mlr_json_get(c->root, "auths");
+    const bool      may_tell = c->has_paths && mlr_json_type_of(auths) == MLR_JSON_OBJECT;
 
-    for (const mlr_json *m = c->has_paths ? mlr_json_first(auths) : NULL; m != NULL; m = mlr_json_next(m))
+    for (const mlr_json *m = may_tell ? mlr_json_first(auths) : NULL; m != NULL; m = mlr_json_next(m))
         if (mlr_creds_key_is_below(mlr_json_key(m), host))
             return true;
     return false;

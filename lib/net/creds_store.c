@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -22,6 +23,7 @@ typedef struct rewriting {
     char    *path;                      /* as people know it */
     char    *target;                    /* where links lead from there: this file is replaced, and the links stay */
     char    *dir;                       /* of the target */
+    struct stat was;                    /* the target's, where it was there */
     mlr_lock lock;
     mlr_buf  text;
 } rewriting;
@@ -77,23 +79,38 @@ static int find_target(rewriting *r, const char *path, mlreg_error **err)
 /* Locks and reads. 1, or 0 where there is no file yet. */
 static int begin(rewriting *r, const char *path, mlr_op *op, mlreg_error **err)
 {
-    struct stat st;
-    int         rc;
+    int rc;
 
     *r = (rewriting){.lock = MLR_LOCK_INIT, .text = MLR_BUF_INIT(MLR_CREDS_CONFIG_MAX_BYTES)};
     if ((rc = find_target(r, path, err)) < 0 || (rc = mlr_fs_mkdirs(r->dir, 0700, err)) < 0 ||
         (rc = mlr_lock_take(&r->lock, r->dir, true, LOCK_WAIT_MS, op, err)) < 0 ||
-        (rc = is_there(r->target, &st, err)) <= 0 || (rc = check_writable(r, &st, err)) < 0 ||
+        (rc = is_there(r->target, &r->was, err)) <= 0 || (rc = check_writable(r, &r->was, err)) < 0 ||
         (rc = mlr_fs_read_file(r->target, &r->text, err)) < 0)
         return rc;
     return 1;
 }
 
+/* Under sudo -E it is somebody else's file, and docker leaves it to him as well. */
+static void keep_owner(const rewriting *r, int fd)
+{
+    bool is_ours = r->was.st_nlink == 0 || (r->was.st_uid == geteuid() && r->was.st_gid == getegid());
+
+    if (!is_ours && fchown(fd, r->was.st_uid, r->was.st_gid) < 0)
+        return;                                        /* who may write it need not be able to give it away */
+}
+
 static int commit(rewriting *r, mlreg_error **err)
 {
-    int rc = mlr_lock_check(&r->lock, err);
+    mlr_temp t = MLR_TEMP_INIT;
+    int      rc;
 
-    return rc < 0 ? rc : mlr_fs_write_file(r->target, r->text.data, r->text.len, 0600, err);
+    if ((rc = mlr_lock_check(&r->lock, err)) == 0 && (rc = mlr_temp_open(&t, r->dir, 0600, err)) == 0 &&
+        (rc = mlr_fs_write_at(t.fd, 0, r->text.data, r->text.len, r->target, err)) == 0) {
+        keep_owner(r, t.fd);
+        rc = mlr_temp_publish(&t, r->target, true, err);
+    }
+    mlr_temp_done(&t);
+    return rc;
 }
 
 static int end(rewriting *r, int rc, mlreg_error **err)

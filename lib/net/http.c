@@ -33,6 +33,7 @@ static bool may_be_repeated(const char *method)     /* RFC 9110 §9.2.2 */
 static int exchange_new(mlr_http *h, const mlr_request *r, const mlr_url *url, mlr_exchange **out, mlreg_error **err)
 {
     mlr_exchange *x = mlr_alloc(sizeof *x);
+    int           rc = 0;
 
     if (x == NULL)
         return mlr_error_nomem(err);
@@ -46,10 +47,13 @@ static int exchange_new(mlr_http *h, const mlr_request *r, const mlr_url *url, m
     x->commit = r->commit;
     x->stored_bytes = r->stored_bytes;
     x->spill.max = MLR_HTTP_SETTLE_BYTES + CURL_MAX_WRITE_SIZE;
-    if ((x->host = mlr_url_authority(url)) == NULL) {
+    if ((x->host = mlr_url_authority(url)) == NULL)
+        rc = mlr_error_nomem(err);
+    if (rc < 0 || (rc = mlr_http_proxy_name(url, &x->proxy, err)) < 0) {
         mlr_exchange_free(x);
-        return mlr_error_nomem(err);
+        return rc;
     }
+    x->gate.proxy_port = mlr_http_proxy_port_here(x->proxy);
     *out = x;
     return 0;
 }
@@ -87,7 +91,7 @@ static int ask(mlr_exchange *x, const mlr_request *r, const mlr_url *url, bool f
     if ((x->easy = curl_easy_init()) == NULL)
         return mlr_error_nomem(err);
     if ((rc = mlr_http_set_callbacks(x, fresh, err)) < 0 ||
-        (rc = mlr_http_setup(x->http, x->easy, r, url, &x->sent_headers, err)) < 0)
+        (rc = mlr_http_setup(x->http, x->easy, r, url, x->proxy, &x->sent_headers, err)) < 0)
         return rc;
     if (curl_multi_add_handle(x->line->multi, x->easy) != CURLM_OK)
         return mlr_error_nomem(err);
@@ -143,6 +147,10 @@ int mlr_http_begin(mlr_http *h, const mlr_request *r, mlr_op *op, mlr_exchange *
 
     if ((rc = check_request(r, &url, err)) < 0 || (rc = exchange_new(h, r, &url, &x, err)) < 0)
         goto out;
+    if (x->proxy != NULL && mlr_http_is_forbidden(&x->gate, url.host)) {
+        rc = mlr_http_forbidden(x, err);
+        goto out;
+    }
     if ((origin = origin_of(&url)) == NULL) {
         rc = mlr_error_nomem(err);
         goto out;
@@ -297,5 +305,6 @@ void mlr_exchange_free(mlr_exchange *x)
     mlr_buf_done(&x->spill);
     mlr_error_done(x->cause);
     mlr_free(x->host);
+    mlr_free(x->proxy);
     mlr_free(x);
 }

@@ -29,7 +29,7 @@ typedef struct mlr_request {
     bool foreign;                              /* a server named this URL, of another origin than the user did: no client
                                                 * certificate goes there; EDENIED if it leads to this machine or its
                                                 * link (127.0.0.0/8, 169.254.0.0/16, …), unless what the user named
-                                                * is there too */
+                                                * is there too, or his proxy is what is there */
 } mlr_request;
 
 /* An exchange whose answer's head has arrived. Redirects are not followed, content is not decoded (an unasked
@@ -37,7 +37,8 @@ typedef struct mlr_request {
  * environment, never for loopback. A request whose kept connection turns out dead is sent again on a fresh one, unless
  * it is a POST or PATCH of which a byte was sent. A server may answer before it has read the body; one that also
  * resets the connection at once may not be heard. One thread at a time. `r` and all in it need not outlive the call.
- * Codes: ENET (with what libcurl says and the host), ETIMEDOUT, EDENIED (untrusted certificate, forbidden address),
+ * Codes: ENET (with the host, and the proxy if one was asked), ETIMEDOUT, EDENIED (untrusted certificate, forbidden
+ * address, a proxy that says 403 or 407),
  * EPROTO (no HTTP; a head of more than 256 headers or 64 KiB), EIO (CA file or client certificate unusable),
  * ECANCELLED, EINVAL, ENOMEM, and what the source fails with. */
 typedef struct mlr_exchange mlr_exchange;

@@ -8,6 +8,7 @@
 
 #define READ_BYTES_PER_MS 100000            /* of a slow disk, or of a hash without help from the processor */
 #define READ_MAX_MS 80000                   /* so that a stalling server is still given up within two minutes */
+#define TOO_LARGE 100                       /* CURLE_TOO_LARGE, which headers know since 8.6 */
 #define SLICE_MS 50                         /* of waiting, between looks at cancel, progress and errands */
 
 /* One mlr_http_turn of libcurl's, without waiting. */
@@ -73,7 +74,9 @@ static void look_for_life(mlr_exchange *x)
 
 static int stalled(const mlr_exchange *x, uint64_t limit_ms, mlreg_error **err)
 {
-    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s %s for %.3g s", x->host,
+    bool is_proxied = mlr_http_is_proxied(x->easy, x->proxy, x->text);
+
+    return mlr_error_set(err, MLREG_ETIMEDOUT, "%s%s%s %s for %.3g s", x->host, is_proxied ? " by way of the proxy " : "", is_proxied ? x->proxy : "",
                          x->sent_bytes < x->total_bytes ? "took nothing"
                          : x->head_done                 ? "stopped in the middle of an answer and sent nothing"
                                                         : "did not answer",
@@ -108,16 +111,16 @@ static int wait_a_slice(mlr_exchange *x, mlreg_error **err)
     return 0;
 }
 
-/* libcurl calls a header line over its own limit of 100 KiB "out of memory". */
+/* Of a header line over its own limit of 100 KiB, libcurl says "out of memory" up to 8.5, then "too large". */
 static bool is_head_too_long(const mlr_exchange *x)
 {
     long request_bytes = 0;
 
     curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    return x->result == CURLE_OUT_OF_MEMORY && request_bytes > 0 && !x->head_done;
+    return (x->result == CURLE_OUT_OF_MEMORY || (int)x->result == TOO_LARGE) && request_bytes > 0 && !x->head_done;
 }
 
-static int forbidden(const mlr_exchange *x, mlreg_error **err)
+int mlr_http_forbidden(const mlr_exchange *x, mlreg_error **err)
 {
     if (x->gate.loopback_name)
         return mlr_error_set(err, MLREG_EDENIED, "%s must be this machine, and is said to be at %s", x->host,
@@ -142,10 +145,10 @@ static int verdict(mlr_exchange *x, mlreg_error **err)
         return 0;                           /* what it did not want, it does not get */
     }
     if (x->gate.refused && x->result == CURLE_COULDNT_CONNECT)
-        return forbidden(x, err);
+        return mlr_http_forbidden(x, err);
     if (is_head_too_long(x))
         return mlr_headers_over_limit(err);
-    return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, err);
+    return mlr_http_error(x->http, x->easy, x->result, x->text, x->host, mlr_http_is_proxied(x->easy, x->proxy, x->text) ? x->proxy : NULL, err);
 }
 
 static mlr_counter spent_on(const mlr_exchange *x)

@@ -19,30 +19,66 @@ void mlr_headers_begin(mlr_headers *h)
     h->text.max = 2 * MLR_HEADERS_MAX_BYTES;       /* what seen_bytes allows, and a zero for each short line */
     mlr_buf_clear(&h->text);
     h->n = 0;
+    h->is_open = false;
+}
+
+/* The value between `from` and `end`, without the blanks around it, and the zero that ends it. */
+static int add_value(mlr_headers *h, const char *from, const char *end, mlreg_error **err)
+{
+    int rc;
+
+    while (from < end && strchr(VALUE_BLANKS, *from) != NULL)
+        from++;
+    while (end > from && strchr(VALUE_BLANKS, end[-1]) != NULL)
+        end--;
+    if ((rc = mlr_buf_add(&h->text, from, (size_t)(end - from), err)) == 0)
+        rc = mlr_buf_add(&h->text, "", 1, err);
+    return rc;
+}
+
+/* A line that begins with a blank goes on with the value before it (RFC 9112 §5.2), if that is one of a header. */
+static int add_folded(mlr_headers *h, const char *line, size_t len, mlreg_error **err)
+{
+    int rc = 0;
+
+    if (!h->is_open)
+        return 0;
+    if (memchr(line, '\0', len) != NULL) {
+        h->text.len = h->at[--h->n];
+        h->is_open = false;
+        return 0;
+    }
+    while (len > 0 && strchr(VALUE_BLANKS, *line) != NULL) {
+        line++;
+        len--;
+    }
+    if (len == 0)
+        return 0;
+    h->text.len--;                                 /* the zero that ended it */
+    if (h->text.data[h->text.len - 1] != '\0')
+        rc = mlr_buf_add(&h->text, " ", 1, err);
+    return rc < 0 ? rc : add_value(h, line, line + len, err);
 }
 
 /* Lines that are no "name: value", such as the status line, are passed over: nobody asks for them. */
 int mlr_headers_add(mlr_headers *h, const char *line, size_t len, mlreg_error **err)
 {
-    const char *colon = memchr(line, ':', len), *value, *end = line + len;
+    const char *colon = memchr(line, ':', len);
     size_t      at = h->text.len;
     int         rc;
 
     h->seen_bytes += len;
     if (h->seen_bytes > MLR_HEADERS_MAX_BYTES)
         return mlr_headers_over_limit(err);
-    if (colon == NULL || colon == line || line[0] == ' ' || line[0] == '\t' || memchr(line, '\0', len) != NULL)
+    if (len > 0 && (line[0] == ' ' || line[0] == '\t'))
+        return add_folded(h, line, len, err);
+    h->is_open = colon != NULL && colon != line && memchr(line, '\0', len) == NULL;
+    if (!h->is_open)
         return 0;
     if (h->n == MLR_HEADERS_MAX)
         return mlr_headers_over_limit(err);
-    for (value = colon + 1; value < end && strchr(VALUE_BLANKS, *value) != NULL; value++)
-        ;
-    while (end > value && strchr(VALUE_BLANKS, end[-1]) != NULL)
-        end--;
-    if ((rc = mlr_buf_add(&h->text, line, (size_t)(colon - line), err)) < 0 ||
-        (rc = mlr_buf_add(&h->text, "", 1, err)) < 0 ||
-        (rc = mlr_buf_add(&h->text, value, (size_t)(end - value), err)) < 0 ||
-        (rc = mlr_buf_add(&h->text, "", 1, err)) < 0)
+    if ((rc = mlr_buf_add(&h->text, line, (size_t)(colon - line), err)) < 0 || (rc = mlr_buf_add(&h->text, "", 1, err)) < 0 ||
+        (rc = add_value(h, colon + 1, line + len, err)) < 0)
         return rc;
     h->at[h->n++] = (uint32_t)at;
     return 0;

@@ -43,6 +43,7 @@ typedef struct mlr_headers {
     mlr_buf  text;                   /* "name\0value\0" after each other */
     uint32_t at[MLR_HEADERS_MAX];    /* where each begins */
     size_t   n;
+    bool     is_open;                /* the last line was a header's, and the next may go on with it */
     size_t   seen_bytes;             /* of all heads of the exchange, interim ones included */
 } mlr_headers;
 void mlr_headers_begin(mlr_headers *h);      /* a new head replaces the last */
@@ -63,7 +64,7 @@ int  mlr_headers_check_sent(const mlr_header *headers, size_t n, mlreg_error **e
             rc = curl_easy_setopt(easy, option, value);                                                               \
     } while (0)
 /* The options that do not depend on the exchange's own callbacks. *headers is the caller's (curl_slist_free_all). */
-int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, struct curl_slist **headers,
+int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, const char *proxy, struct curl_slist **headers,
                    mlreg_error **err);
 
 /* ---- http_socket.c ---- */
@@ -73,16 +74,27 @@ typedef struct mlr_http_gate {
     mlr_http_line *line;
     bool      foreign;               /* see mlr_request */
     bool      loopback_name;         /* the URL's host means this machine, whatever a resolver says */
+    unsigned  proxy_port;            /* of the user's proxy, if that is on this machine; 0: it is not */
     bool      refused;
     char      address[64];           /* that was refused */
 } mlr_http_gate;
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address);
 int mlr_http_close_socket(void *line, curl_socket_t s);
+/* The same question of the address that a proxy would be asked for, if the URL names one. */
+bool mlr_http_is_forbidden(mlr_http_gate *g, const char *host);
 int mlr_http_unsent(const mlr_http_line *l);   /* bytes that the peer has not acknowledged yet; -1: unknown */
 
+/* ---- http_proxy.c ---- */
+/* What the environment names for `url`, "proxy.example:3128", without scheme and credentials (mlr_free); NULL: nothing. Whether
+ * libcurl takes it is also for no_proxy to say. */
+int  mlr_http_proxy_name(const mlr_url *url, char **out, mlreg_error **err);
+unsigned mlr_http_proxy_port_here(const char *proxy);   /* of a proxy on this machine; 0: it is elsewhere, or NULL */
+/* Whether `easy`, which failed with `text`, went by way of it. */
+bool mlr_http_is_proxied(CURL *easy, const char *proxy, const char *text);
+
 /* ---- http_error.c ---- */
-/* `text` is libcurl's error buffer, `host` goes into the message. */
-int mlr_http_error(const mlr_http *h, CURL *easy, CURLcode code, const char *text, const char *host, mlreg_error **err);
+/* `text` is libcurl's error buffer; `host`, and a proxy that was asked for it (or NULL), go into the message. */
+int mlr_http_error(const mlr_http *h, CURL *easy, CURLcode code, const char *text, const char *host, const char *proxy, mlreg_error **err);
 
 /* ---- the exchange ---- */
 /* What happens to the bytes of the answer: they wait, go to the caller, are kept until he asks, or are dropped. */
@@ -95,6 +107,7 @@ struct mlr_exchange {
     struct curl_slist *sent_headers;
     mlr_http_gate gate;
     char *host;
+    char *proxy;                            /* that the environment names for it, or NULL */
     mlr_headers headers;
     int  status;                            /* of the last head, interim ones included */
     bool head_done, is_connected;
@@ -135,6 +148,7 @@ int  mlr_http_no_answer(const mlr_exchange *x, mlreg_error **err);
 /* ---- http_drive.c ---- */
 /* Lets libcurl work until `enough` says so or the transfer is over; a negative code says how it failed. */
 int  mlr_http_drive(mlr_exchange *x, bool (*enough)(const mlr_exchange *), mlr_op *op, mlreg_error **err);
+int  mlr_http_forbidden(const mlr_exchange *x, mlreg_error **err);   /* EDENIED, after the gate refused */
 /* One turn of libcurl's, without waiting. */
 int  mlr_http_turn(mlr_exchange *x, mlreg_error **err);
 void mlr_http_resume(mlr_exchange *x);      /* after a pause, in the mode that is set now */

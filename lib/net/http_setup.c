@@ -106,14 +106,22 @@ static CURLcode set_headers(CURL *easy, const mlr_request *r, struct curl_slist 
     return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *list);
 }
 
-int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, struct curl_slist **headers,
+/* From 8.20 on libcurl writes %2f as %2F, and a Location is its server's to understand. What a proxy is asked in the clear begins
+ * with the scheme and is left to libcurl. */
+static CURLcode set_target(CURL *easy, const mlr_url *url, const char *proxy)
+{
+    return proxy != NULL && strcmp(url->scheme, "http") == 0 ? CURLE_OK : curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, url->target);
+}
+
+int mlr_http_setup(const mlr_http *h, CURL *easy, const mlr_request *r, const mlr_url *url, const char *proxy, struct curl_slist **headers,
                    mlreg_error **err)
 {
     char    *text = mlr_url_text(url);
     CURLcode rc = CURLE_OUT_OF_MEMORY;
 
     if (text != NULL && (rc = set_manners(h, easy)) == CURLE_OK && (rc = set_tls(h, easy, r->foreign)) == CURLE_OK &&
-        (rc = set_method(easy, r)) == CURLE_OK && (rc = set_headers(easy, r, headers)) == CURLE_OK) {
+        (rc = set_method(easy, r)) == CURLE_OK && (rc = set_headers(easy, r, headers)) == CURLE_OK &&
+        (rc = set_target(easy, url, proxy)) == CURLE_OK) {
         MLR_HTTP_SET(CURLOPT_URL, text);
         if (mlr_url_is_loopback(url))
             MLR_HTTP_SET(CURLOPT_PROXY, "");          /* no proxy, whatever the environment says */

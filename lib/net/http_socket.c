@@ -32,6 +32,12 @@ static uint32_t last_v4(const struct in6_addr *a)
     return ntohl(v4);
 }
 
+static unsigned port_of(const struct curl_sockaddr *a)
+{
+    return ntohs(a->family == AF_INET ? ((const struct sockaddr_in *)(const void *)&a->addr)->sin_port
+                                      : ((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_port);
+}
+
 static const struct in_addr *in4(const struct curl_sockaddr *a)
 {
     return &((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr;
@@ -75,8 +81,14 @@ static curl_socket_t refuse(mlr_http_gate *g, const struct curl_sockaddr *a)
     return CURL_SOCKET_BAD;
 }
 
+/* Who names a proxy on this machine wants strangers to be asked by it, not what else listens here. */
+static bool is_own_proxy(const mlr_http_gate *g, const struct curl_sockaddr *a)
+{
+    return g->proxy_port != 0 && is_loopback(a) && port_of(a) == g->proxy_port;
+}
+
 /* THREATS D3: a server must not send us to services that trust whoever speaks from this machine, unless the user's own
- * registry (or proxy) is there too. And a loopback name, to which credentials may go in the clear, must end there. */
+ * registry is there too. And a loopback name, to which credentials may go in the clear, must end there. */
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address)
 {
     mlr_http_gate *g = gate;
@@ -84,12 +96,39 @@ curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl
     (void)purpose;
     if (g->loopback_name && !is_loopback(address))
         return refuse(g, address);
-    if (is_near(address)) {
+    if (is_near(address) && !is_own_proxy(g, address)) {
         if (g->foreign && !atomic_load(&g->http->is_near))
             return refuse(g, address);
         atomic_store(&g->http->is_near, true);
     }
     return g->line->socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* inet_aton knows an address in all the spellings that resolvers know. */
+static bool read_address(const char *host, struct curl_sockaddr *a)
+{
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&a->addr;
+    struct sockaddr_in  *v4 = (struct sockaddr_in *)(void *)&a->addr;
+
+    a->family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
+    return a->family == AF_INET6 ? inet_pton(AF_INET6, host, &v6->sin6_addr) == 1 : inet_aton(host, &v4->sin_addr) == 1;
+}
+
+bool mlr_http_is_forbidden(mlr_http_gate *g, const char *host)
+{
+    union {
+        struct curl_sockaddr address;
+        char                 room[sizeof(struct curl_sockaddr) + sizeof(struct sockaddr_in6)];
+    } u = {{0}};
+
+    if (!read_address(host, &u.address) || !is_near(&u.address))
+        return false;
+    if (g->foreign && !atomic_load(&g->http->is_near)) {
+        (void)refuse(g, &u.address);
+        return true;
+    }
+    atomic_store(&g->http->is_near, true);
+    return false;
 }
 
 /* Belongs to the line, for a socket outlives the exchange that opened it. */

@@ -25,13 +25,16 @@ static bool is_boundary(char c, bool in_host)
     return c == '\0' || c == '/' || (!in_host && (c == ':' || c == '@'));
 }
 
-/* "*.example.com": how much of `name` is a host below it, or 0. */
+/* "*.example.com", or what more may stand behind it: how much of `name` ends there, or 0. The '*' is of the host. */
 static size_t match_subdomain(const char *prefix, const char *name)
 {
-    const char *suffix = prefix + 1;
-    size_t      len = strlen(suffix), host = strcspn(name, ":/");
+    const char *suffix = prefix + 1, *host_end = name + strcspn(name, ":/");
+    size_t      len = strlen(suffix);
 
-    return host > len && strncmp(name + host - len, suffix, len) == 0 ? host : 0;
+    for (const char *at = strstr(name + 1, suffix); at != NULL && at < host_end; at = strstr(at + 1, suffix))
+        if (is_boundary(at[len], false))
+            return (size_t)(at - name) + len;
+    return 0;
 }
 
 /* How much of "host/repo:tag" the prefix stands for, or 0. */
@@ -44,12 +47,15 @@ static size_t match(const char *prefix, const char *name)
     return strncmp(name, prefix, len) == 0 && is_boundary(name[len], strchr(prefix, '/') == NULL) ? len : 0;
 }
 
-/* The longest prefix counts, as it is written; of equals the one without a '*'. */
-static bool is_closer(const char *prefix, const char *than)
+/* The longest prefix counts, as it is written; of equals the one without a '*', else the last file's first. */
+static bool is_closer(const mlr_mirrors_entry *e, const mlr_mirrors_entry *than)
 {
-    size_t a = strlen(prefix), b = strlen(than);
+    size_t a = strlen(e->prefix), b = strlen(than->prefix);
+    bool   is_wild = e->prefix[0] == '*', was_wild = than->prefix[0] == '*';
 
-    return a > b || (a == b && than[0] == '*');
+    if (a != b)
+        return a > b;
+    return is_wild != was_wild ? was_wild : e->file_at > than->file_at;
 }
 
 static const mlr_mirrors_entry *find(const mlr_mirrors *m, const char *name, size_t *matched)
@@ -60,7 +66,7 @@ static const mlr_mirrors_entry *find(const mlr_mirrors *m, const char *name, siz
         const mlr_mirrors_entry *e = &m->items[i];
         size_t                   n = match(e->prefix, name);
 
-        if (n > 0 && (best == NULL || is_closer(e->prefix, best->prefix))) {
+        if (n > 0 && (best == NULL || is_closer(e, best))) {
             best = e;
             *matched = n;
         }
@@ -71,11 +77,11 @@ static const mlr_mirrors_entry *find(const mlr_mirrors *m, const char *name, siz
 /* ---- what it names ---- */
 
 /* The rule of mlreg_name_parse: this machine is spoken to by http, all others by https. */
-static int url_of(const char *host, size_t len, char **out, bool *is_here, mlreg_error **err)
+static int url_of(const char *host, size_t len, char **out, bool *is_here)
 {
     char   *text = mlr_asprintf("https://%.*s", (int)len, host);
     mlr_url u = {NULL, NULL, 0, NULL};
-    int     rc = text != NULL ? mlr_url_parse(text, &u, err) : mlr_error_nomem(err);
+    int     rc = text != NULL ? mlr_url_parse(text, &u, NULL) : MLREG_ENOMEM;
 
     *is_here = rc == 0 && mlr_url_is_loopback(&u);
     mlr_url_done(&u);
@@ -84,7 +90,7 @@ static int url_of(const char *host, size_t len, char **out, bool *is_here, mlreg
         text = mlr_asprintf("http://%.*s", (int)len, host);
     }
     *out = text;
-    return rc == 0 && text == NULL ? mlr_error_nomem(err) : rc;
+    return rc == 0 && text == NULL ? MLREG_ENOMEM : rc;
 }
 
 /* `url` is taken over; NULL: the registry itself. */
@@ -104,6 +110,11 @@ static int add(mlr_sources *s, char *url, const char *repo, bool plain_http, mlr
     return 0;
 }
 
+static int no_repository(const mlr_mirrors_entry *e, const char *name, mlreg_error **err)
+{
+    return mlr_error_set(err, MLREG_EPROTO, "%s, line %u: the [[registry]] that begins here makes a repository of %s", e->file, e->line, name);
+}
+
 /* An insecure place is asked by https first, then by http. */
 static int add_place(mlr_sources *s, const mlr_mirrors_entry *e, const char *name, bool insecure, mlreg_error **err)
 {
@@ -112,12 +123,11 @@ static int add_place(mlr_sources *s, const mlr_mirrors_entry *e, const char *nam
     bool   is_here;
     int    rc;
 
-    if (name[host] == '\0' || name[host + 1] == '\0')
-        return mlr_error_set(err, MLREG_EPROTO, "%s, line %u: the [[registry]] that begins here makes a repository of %s",
-                             e->file, e->line, name);
-    if ((rc = url_of(name, host, &url, &is_here, err)) < 0) {
+    if (name[host] == '\0' || name[host + 1] == '\0' || strchr(name + host, ':') != NULL)
+        return no_repository(e, name, err);
+    if ((rc = url_of(name, host, &url, &is_here)) < 0) {
         mlr_free(url);
-        return rc;
+        return rc == MLREG_ENOMEM ? mlr_error_nomem(err) : no_repository(e, name, err);
     }
     if ((rc = add(s, url, name + host + 1, false, err)) < 0 || !insecure || is_here)
         return rc;

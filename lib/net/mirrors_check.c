@@ -1,6 +1,7 @@
 /* net/mirrors_check.c - whether an entry of registries.conf says something that can be done. */
 #include "net/mirrors_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -74,6 +75,8 @@ int mlr_mirrors_check(mlr_mirrors_entry *e, mlreg_error **err)
     int rc;
 
     trim(e->prefix);
+    if (e->prefix != NULL && strstr(e->prefix, "://") != NULL)
+        return fault(e, "has, with a scheme, the prefix", e->prefix, err);
     if (!is_set(e->location)) {
         if (!is_set(e->prefix))
             return fault(e, "has neither a prefix nor a location", NULL, err);
@@ -92,6 +95,48 @@ int mlr_mirrors_check(mlr_mirrors_entry *e, mlreg_error **err)
     if (strchr(is_wildcard(e->prefix) ? e->prefix + 1 : e->prefix, '*') != NULL)
         return fault(e, "has a prefix with a '*' that is not at its beginning:", e->prefix, err);
     return check_mirrors(e, err);
+}
+
+/* ---- all of a file ---- */
+
+static const char *place_of(const mlr_mirrors_entry *e)
+{
+    return e->location != NULL ? e->location : e->prefix;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const mlr_mirrors_entry *x = *(const mlr_mirrors_entry *const *)a, *y = *(const mlr_mirrors_entry *const *)b;
+    int                      order = strcmp(place_of(x), place_of(y));
+
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static int check_pair(const mlr_mirrors_entry *first, const mlr_mirrors_entry *e, mlreg_error **err)
+{
+    bool        about_block = e->blocked != first->blocked, is_so = about_block ? e->blocked : e->insecure;
+    const char *what = about_block ? "blocked" : "insecure";
+
+    if (!about_block && e->insecure == first->insecure)
+        return 0;
+    return mlr_error_set(err, MLREG_EPROTO, "%s, line %u: the [[registry]] that begins here is %s%s, the one of line %u for '%s' is%s", e->file, e->line,
+                         is_so ? "" : "not ", what, first->line, place_of(e), is_so ? " not" : "");
+}
+
+int mlr_mirrors_check_file(const mlr_mirrors_entry *items, size_t n, mlreg_error **err)
+{
+    const mlr_mirrors_entry **sorted = mlr_alloc_array(n, sizeof *sorted);
+    int                       rc = sorted != NULL ? 0 : mlr_error_nomem(err);
+
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        sorted[i] = &items[i];
+    if (rc == 0 && n > 1)
+        qsort(sorted, n, sizeof *sorted, by_place);
+    for (size_t i = 1; rc == 0 && i < n; i++)
+        if (strcmp(place_of(sorted[i - 1]), place_of(sorted[i])) == 0)
+            rc = check_pair(sorted[i - 1], sorted[i], err);
+    mlr_free(sorted);
+    return rc;
 }
 
 void mlr_mirrors_entry_done(mlr_mirrors_entry *e)

@@ -12,6 +12,7 @@ enum { SEEN_PREFIX = 1, SEEN_LOCATION = 2, SEEN_INSECURE = 4, SEEN_BLOCKED = 8, 
 typedef struct reading {
     mlr_mirrors *to;
     const char *file;
+    size_t file_at;                    /* how many entries there were before */
     mlr_mirrors_entry entry;           /* the [[registry]] that is being read; file NULL: none */
     mlr_mirror *mirror;                /* of it, or NULL: its own pairs are read */
     bool is_elsewhere;                 /* in a table of something else */
@@ -88,6 +89,8 @@ static int take_for_entry(reading *r, const mlr_toml_item *i, mlreg_error **err)
         return take_truth(r, i, SEEN_BLOCKED, &e->blocked, err);
     if (strcmp(i->key, "mirror-by-digest-only") == 0)
         return take_truth(r, i, SEEN_BY_DIGEST, &r->by_digest, err);
+    if (strcmp(i->key, "pull-from-mirror") == 0)
+        return fault(r, i->line, "'pull-from-mirror' is said of a mirror, in its [[registry.mirror]]", err);
     if (strncmp(i->key, "mirror", 6) == 0 && (i->key[6] == '\0' || i->key[6] == '.'))
         return fault(r, i->line, "a mirror is written as a table of its own, [[registry.mirror]]", err);
     return 0;
@@ -111,17 +114,10 @@ static int check_elsewhere(const reading *r, const mlr_toml_item *i, mlreg_error
 static int keep(reading *r, mlreg_error **err)
 {
     mlr_mirrors *m = r->to;
-    size_t       i = 0;
 
-    while (i < m->n && strcmp(m->items[i].prefix, r->entry.prefix) != 0)
-        i++;
-    if (i == m->n && mlr_grow(&m->items, &m->cap, m->n, sizeof *m->items) < 0)
+    if (mlr_grow(&m->items, &m->cap, m->n, sizeof *m->items) < 0)
         return mlr_error_nomem(err);
-    if (i < m->n)
-        mlr_mirrors_entry_done(&m->items[i]);
-    else
-        m->n++;
-    m->items[i] = r->entry;
+    m->items[m->n++] = r->entry;
     r->entry = (mlr_mirrors_entry){0};
     return 0;
 }
@@ -146,6 +142,7 @@ static int begin_entry(reading *r, unsigned line, mlreg_error **err)
     if (rc < 0)
         return rc;
     r->entry.line = line;
+    r->entry.file_at = r->file_at;
     r->entry.file = mlr_strdup(r->file);
     r->mirror = NULL;
     r->seen = 0;
@@ -189,15 +186,15 @@ static int take(reading *r, const mlr_toml_item *i, mlreg_error **err)
 
 int mlr_mirrors_read(mlr_mirrors *m, const char *file, const char *text, size_t len, mlreg_error **err)
 {
-    reading       r = {.to = m, .file = file};
+    reading       r = {.to = m, .file = file, .file_at = m->n};
     mlr_toml      t;
     mlr_toml_item item;
     int           rc = mlr_toml_begin(&t, file, text, len, err);
 
     while (rc == 0 && (rc = mlr_toml_next(&t, &item, err)) == 1)
         rc = take(&r, &item, err);
-    if (rc == 0)
-        rc = end_entry(&r, err);
+    if (rc == 0 && (rc = end_entry(&r, err)) == 0 && m->n > r.file_at)
+        rc = mlr_mirrors_check_file(m->items + r.file_at, m->n - r.file_at, err);
     mlr_mirrors_entry_done(&r.entry);
     mlr_toml_done(&t);
     return rc;

@@ -329,9 +329,10 @@ def drip(connection, request, rule):
 def early(connection, request, rule):
     """Answers before the request's body was read and ends the connection, as servers do that reject an upload: reading
     on for a moment, so that the answer arrives; "rude": true: at once, so that a reset follows the answer; "stay": true:
-    takes what else comes for more requests."""
+    takes what else comes for more requests; `body_ms` between the head and its body."""
     rule, length, pieces = connection.body(request, rule)
     connection.send(connection.head(request, rule if rule.get("stay") else {**rule, "keep": False}, length))
+    time.sleep(rule.get("body_ms", 0) / 1000)
     connection.send_body(rule, pieces)
     if rule.get("stay"):
         return

@@ -5,7 +5,8 @@ import pathlib
 import shutil
 import subprocess
 
-from bed.house import PROGRAM
+from bed.house import PROGRAM, run
+from cli.oci import Artifact, digest, layer, write_layout
 from cli.program import FAILED, USAGE, Case
 
 JSON_KEYS = ["reference", "digest", "was", "bytes", "bytes_moved", "bytes_reused", "elapsed_ms"]
@@ -198,6 +199,30 @@ class Store(Case):
         self.mlreg("copy", "m:v1", "dir:rest", "--exclude", "*.safetensors")
         self.assertEqual(set(self.snapshot(self.work / "rest")), {"config.json", "tokenizer/vocab.txt", "README.md"})
         self.fails("copy", "m:v1", "n:v1", "--include", "*", says="--include", hint="dir:DIR", status=USAGE)
+
+    def test_store__patterns_that_leave_no_file_are_an_error(self):
+        """A script goes on with nothing otherwise. And no folder is left, where there was none."""
+        self.built("m:v1")
+        for words, says in ((["--include", "*.gguf"], 'no file of m:v1 matches --include "\\*.gguf"'), (["--exclude", "**"], "leave no file of m:v1"),
+                            (["--include", "*.bin", "--include", "*.onnx"], "leave no file of m:v1")):
+            with self.subTest(words):
+                self.fails("copy", "m:v1", "dir:out", *words, says=says, hint="mlreg inspect m:v1")
+                self.assertFalse((self.work / "out").exists())
+                self.assertEqual(self.fails("copy", "m:v1", "dir:" + str(self.work), *words, "--json", says=says).stdout, "")
+
+    def test_store__patterns_look_into_archives(self):
+        tree = self.work / "tree"
+        tree.mkdir()
+        (tree / "a.txt").write_text("a")
+        run("tar", "-cf", "a.tar", "-C", tree, ".", cwd=self.work)
+        data = (self.work / "a.tar").read_bytes()
+        artifact = Artifact(layers=[layer(data, media_type="application/vnd.oci.image.layer.v1.tar")])
+        artifact.blobs[digest(data)] = data
+        write_layout(self.work / "layout", v1=artifact)
+        self.mlreg("copy", "oci:layout:v1", "dir:out", "--include", "a.*")
+        self.assertEqual(set(self.snapshot(self.work / "out")), {"a.txt"})
+        self.fails("copy", "oci:layout:v1", "dir:other", "--include", "b.*", says="no file of oci:layout:v1 matches")
+        self.assertFalse((self.work / "other").exists())
 
     def test_store__files_that_are_right_stay_untouched(self):
         folder, _ = self.built("m:v1")

@@ -111,6 +111,17 @@ class Store(Bed):
         self.assertEqual(self.json("tags", "m"), ["arm", "cpu", "cuda", "v1"])
         self.assertSound(self.store)
 
+    def test_variants__by_name_are_of_an_index_alone(self):
+        """Who wants one by its name and got whatever is there would run the wrong one."""
+        self.model_of("cpu")
+        for words in (["copy", "m:cpu", "dir:out"], ["copy", "m:cpu", "n:v1"], ["copy", "m:cpu", "oci:layout:v1"], ["cat", "m:cpu", "model.bin"], ["variants", "m:cpu"],
+                      ["image", "find", "m:cpu"], ["image", "unpack", "m:cpu", "out"]):
+            with self.subTest(words):
+                self.fails(*words, "--variant", "cuda", says='m:cpu is no index: it has no variant "cuda"$', hint="leave --variant out")
+        self.assertFalse((self.work / "out").exists() or (self.work / "layout").exists())
+        self.assertEqual(self.json("tags", "m"), ["cpu"])
+        self.assertEqual(self.files_for("m:cpu", "pc", "--accelerator", "none", "--precision", "bf16"), "for cpu\n")
+
     def test_variants__the_fit_is_chosen_and_explained(self):
         self.index()
         self.assertEqual(self.files_for("m:v1", "pc"), "for cpu\n")
@@ -214,6 +225,7 @@ class OnRegistries:
         self.create()
         said = self.mlreg("variants", self.ref, "--host", "gpu.json", "-v").stderr
         self.assertEqual(len(re.findall(r"GET \S*/manifests/", said)), 1, said)
+        self.mlreg("build", "model-cpu", "-t", "other:v1", "--store", "second")
         out = self.mlreg("pull", self.ref, "--one-variant", "--host", "gpu.json", "-v", "--store", "second")
         manifests = re.findall(r"(?:GET|HEAD) \S*/manifests/", out.stderr)
         self.assertEqual(len(manifests), 2, out.stderr)

@@ -186,6 +186,16 @@ class Untouched(Case):
         self.fails("tag", "a:v1", "oci:layout:v1", says="not in one place", hint="copy", status=USAGE)
         self.assertFalse((self.work / "layout").exists())
 
+    def test_untouched__no_place_is_made_for_what_cannot_be_had(self):
+        none = self.evil([]).host + "/x:v1"
+        for words in (["pull", "127.0.0.1:9/x:v1"], ["pull", none], ["copy", none, "m:v1"], ["copy", none, "oci:layout:v1"],
+                      ["index", "create", "-t", "m:v1", f"cpu={none}"], ["index", "create", "-t", "oci:layout:v1", f"cpu={none}"],
+                      ["image", "build", "--base", none, "-t", "m:v1"], ["pull", none, "-o", "out"], ["copy", none, "dir:out"], ["image", "unpack", none, "out"]):
+            with self.subTest(words):
+                self.fails(*words, says="cannot connect to 127.0.0.1:9|answered 404")
+                self.assertEqual((self.files(self.home), sorted(p.name for p in self.work.iterdir())), ({self.home / "sentinel"}, ["sentinel"]))
+                self.assertFalse(self.store.exists())
+
     def test_untouched__what_is_copied_is_not_annotated(self):
         """To say nothing would be to lose what was said."""
         self.built("a:v1")

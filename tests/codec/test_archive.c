@@ -43,6 +43,53 @@ static void test_archive__gives_members_through_every_filter(void **state)
     mlr_buf_done(&tar);
 }
 
+/* pzstd writes one before each frame, with how long that is; RFC 8878 §3.1.2. */
+static void test_archive__skippable_frames_of_zstd_are_skipped(void **state)
+{
+    static const char skippable[] = "\x50\x2a\x4d\x18\x04\0\0\0size", empty[] = "\x5f\x2a\x4d\x18\0\0\0";
+    mlr_buf       tar = BED_TAR_INIT, packed = BED_TAR_INIT;
+    struct opened o;
+
+    (void)state;
+    bed_tar_file(&tar, "a", "hello", 5);
+    bed_tar_file(&tar, "b", "x", 1);
+    bed_tar_end(&tar);
+    bed_tar_bytes(&packed, skippable, 12);
+    bed_tar_bytes(&packed, empty, 8);
+    bed_compress(&packed, "zstd", tar.data, 1024);
+    bed_tar_bytes(&packed, skippable, 12);
+    bed_compress(&packed, "zstd", tar.data + 1024, tar.len - 1024);
+    bed_tar_bytes(&packed, skippable, 12);
+    assert_int_equal(open_bytes(&o, &packed, NULL, NULL), 0);
+    assert_file(&o, "a", "hello");
+    assert_file(&o, "b", "x");
+    assert_end(&o);
+    done(&o);
+    mlr_buf_done(&packed);
+    mlr_buf_done(&tar);
+}
+
+/* Nothing but what is skipped: no tar, and no endless way to find that out. */
+static void test_archive__skippable_frames_alone_are_no_archive(void **state)
+{
+    static const char *const heads[] = { "\x50\x2a\x4d\x18\xff\xff\xff\xff", "\x50\x2a\x4d\x18\0\0\0\0" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        mlr_buf       packed = BED_TAR_INIT;
+        struct opened o;
+        int           rc;
+
+        for (int n = 0; n < 1000; n++)
+            bed_tar_bytes(&packed, heads[i], 8);
+        if ((rc = open_bytes(&o, &packed, NULL, NULL)) == 0)
+            rc = mlr_archive_next(o.archive, &o.member, &o.err);
+        assert_int_equal(rc, MLREG_EPROTO);
+        done(&o);
+        mlr_buf_done(&packed);
+    }
+}
+
 static void test_archive__cuts_dot_slash_and_the_last_slash(void **state)
 {
     static const struct { const char *written, *name; } names[] = {
@@ -458,6 +505,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_archive__gives_members_through_every_filter),
+        cmocka_unit_test(test_archive__skippable_frames_of_zstd_are_skipped),
+        cmocka_unit_test(test_archive__skippable_frames_alone_are_no_archive),
         cmocka_unit_test(test_archive__cuts_dot_slash_and_the_last_slash),
         cmocka_unit_test(test_archive__devices_and_pipes_are_other),
         cmocka_unit_test(test_archive__pax_records_overrule_the_header),

@@ -36,7 +36,7 @@ static void test_tensors__stand_in_file_order(void **state)
     add(t, "b", 10, 30);
     add(t, "empty", 10, 10);
     add(t, "a", 0, 10);
-    assert_int_equal(mlr_tensors_finish(t, NULL), 0);
+    mlr_tensors_finish(t);
     assert_int_equal(mlr_tensors_count(t), 4);
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(mlr_tensors_at(t, i)->name, order[i]);
@@ -79,12 +79,12 @@ static void test_tensors__metadata_is_found_by_key(void **state)
     mlr_tensors *t = list();
 
     (void)state;
-    assert_int_equal(mlr_tensors_finish(t, NULL), 0);
+    mlr_tensors_finish(t);
     assert_null(mlr_tensors_metadata(t, "a"));
     assert_int_equal(mlr_tensors_add_metadata(t, "z", "26", NULL), 0);
     assert_int_equal(mlr_tensors_add_metadata(t, "array", NULL, NULL), 0);
     assert_int_equal(mlr_tensors_add_metadata(t, "a", "", NULL), 0);
-    assert_int_equal(mlr_tensors_finish(t, NULL), 0);
+    mlr_tensors_finish(t);
     assert_string_equal(mlr_tensors_metadata(t, "z"), "26");
     assert_string_equal(mlr_tensors_metadata(t, "a"), "");
     assert_null(mlr_tensors_metadata(t, "array"));
@@ -101,10 +101,10 @@ static void test_tensors__a_name_is_there_once(void **state)
     add(t, "b", 0, 1);
     add(t, "a", 1, 2);
     assert_int_equal(mlr_tensors_add_metadata(t, "k", NULL, NULL), 0);
-    assert_int_equal(mlr_tensors_finish(t, NULL), 0);
+    mlr_tensors_finish(t);
     assert_int_equal(mlr_tensors_check_names(t, "f", NULL), 0);
     assert_int_equal(mlr_tensors_add_metadata(t, "k", "v", NULL), 0);
-    assert_int_equal(mlr_tensors_finish(t, NULL), 0);
+    mlr_tensors_finish(t);
     assert_int_equal(mlr_tensors_check_names(t, "f", NULL), MLREG_EPROTO);
     add(t, "b", 2, 3);
     assert_int_equal(mlr_tensors_check_names(t, "f", &err), MLREG_EPROTO);

@@ -60,6 +60,14 @@ static void test_toml__reads_over_arrays_and_inline_tables_of_any_shape(void **s
                  "1||a|array||3\n6||z|inline||0\n7||y|array||0\n");
 }
 
+static void test_toml__reads_over_numbers_and_times_of_any_shape(void **state)
+{
+    (void)state;
+    assert_tells("a = inf\nb = -inf\nc = [nan, +nan]\nd = 1979-05-27 07:32:00Z # a blank for the T\ne = [1979-05-27 07:32:00.5, 1979-05-27 ]\n"
+                 "f = 07:32:00\ng = 0xdead_beef\nh = 6.6e-34\n",
+                 "1||a|other||0\n2||b|other||0\n3||c|array||2\n4||d|other||0\n5||e|array||2\n6||f|other||0\n7||g|other||0\n8||h|other||0\n");
+}
+
 static void test_toml__reads_names_in_quotes_and_in_parts(void **state)
 {
     (void)state;
@@ -82,6 +90,10 @@ static void test_toml__says_what_is_wrong_in_which_line(void **state)
         {"a = ", "f, line 1: no value"},
         {"a = yes", "f, line 1: no value"},
         {"a = tru", "f, line 1: no value"},
+        {"a = infinite", "f, line 1: no value"},
+        {"a = 12 7", "f, line 1: something follows"},
+        {"a = 1979-05-27 x", "f, line 1: something follows"},
+        {"a = 1979-05-277 1", "f, line 1: something follows"},
         {"\na = \"x", "f, line 2: a string without its end"},
         {"a = 'x\n'", "f, line 1: a string without its end"},
         {"a = \"\"\"x\"\"\"", "f, line 1: a string over several lines"},
@@ -179,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_toml__tells_tables_and_pairs_with_their_lines),
         cmocka_unit_test(test_toml__reads_over_arrays_and_inline_tables_of_any_shape),
+        cmocka_unit_test(test_toml__reads_over_numbers_and_times_of_any_shape),
         cmocka_unit_test(test_toml__reads_names_in_quotes_and_in_parts),
         cmocka_unit_test(test_toml__reads_escapes_in_double_quotes_only),
         cmocka_unit_test(test_toml__says_what_is_wrong_in_which_line),

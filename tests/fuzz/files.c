@@ -161,7 +161,7 @@ static void below(const uint8_t *data, size_t len)
 
     FUZZ_HOLDS(mlr_below_new(&b, NULL) == 0 && mlr_buf_add(&l.bytes, data, len, NULL) == 0);
     for (int i = 0; i < 2; i++)
-        FUZZ_HOLDS(mlr_below_lay(b, &l, NULL) == 0);
+        FUZZ_HOLDS(mlr_below_lay(b, &l, NULL, NULL) == 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int kind = MLR_MEMBER_FILE; kind <= MLR_MEMBER_OTHER; kind++)
             if (mlr_below_look(b, names[i], (mlr_member_kind)kind, &found) >= MLR_BELOW_LINK)

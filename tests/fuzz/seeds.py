@@ -45,6 +45,23 @@ def tar(mode):
     return out.getvalue()
 
 
+def lone(pax, binary=False):
+    """A tar of one file; `binary`: its size as GNU tar writes one of 8 GiB and more."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as t:
+        for name, kind, data in (("models", tarfile.DIRTYPE, b""), ("models/a.bin", tarfile.REGTYPE, b"weights")):
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.pax_headers = kind, len(data), pax if data else {}
+            t.addfile(info, io.BytesIO(data))
+    whole = bytearray(out.getvalue())
+    if binary:
+        at = whole.index(b"weights") - 512
+        whole[at + 124:at + 136] = b"\x80" + (7).to_bytes(11, "big")
+        whole[at + 148:at + 156] = b" " * 8
+        whole[at + 148:at + 156] = b"%06o\0 " % sum(whole[at:at + 512])
+    return bytes(whole)
+
+
 def manifest():
     return text({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.x", "config": DESCRIPTOR, "layers": [DESCRIPTOR],
                  "subject": {**DESCRIPTOR, "mediaType": MANIFEST}, "annotations": {"org.cncf.model.name": "x"}})
@@ -94,13 +111,15 @@ SEEDS = {
     "host": [text(HOST)],
     "challenge": [b'Bearer realm="https://t.example/token",service="r",scope="repository:x:pull,push", Basic realm="a\\"b"', b"Negotiate abc==, basic REALM=x"],
     "token": [b'{"token":"abc","expires_in":300,"issued_at":"2026-01-01T00:00:00Z","refresh_token":"r"}', b'{"access_token":"x"}'],
+    "headers": [b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\nWWW-Authenticate: Bearer realm="r",\r\n\tservice="s"\r\nLocation: /v2/x/\r\n y\r\n\r\n'],
     "toml": [TOML], "mirrors": [TOML],
     "base64": [b"aGVsbG8gd29ybGQ=", b"-_8", b""],
     "glob": [b"**/*.safetensors\na/b/model.safetensors", b"*a*a*a*a*a*b\naaaaaaaaaaaaaaaaaaaaaaaaaaaa", b"?/[x]\na/b"],
     "frontmatter": [LINES],
     "gguf": [gguf()], "safetensors": [safetensors()],
     "facts": [b"\0" + text({"model_type": "llama", "torch_dtype": "bfloat16", "architectures": ["X"]}), b"\1" + LINES, b"\2" + safetensors(), b"\3" + gguf()],
-    "archive": [tar("w"), tar("w:gz")], "tarfile": [tar("w")],
+    "archive": [tar("w"), tar("w:gz")],
+    "tarfile": [tar("w"), lone({"size": "7", "comment": "x"}), lone({"GNU.sparse.major": "1", "GNU.sparse.realsize": "9"}), lone({}, binary=True)],
     "journal": [bytes(1024)],
     "below": [listing(), listing()[::-1]],
     "creds": [text(AUTHS), text(AUTHS) + b" "],

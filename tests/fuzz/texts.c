@@ -14,6 +14,7 @@
 #include "model/variant.h"
 #include "net/auth.h"
 #include "net/auth_token.h"
+#include "net/http_parts.h"
 #include "net/mirrors.h"
 #include "net/mirrors_parts.h"
 #include "net/url.h"
@@ -266,6 +267,38 @@ static void base64(const uint8_t *data, size_t len)
     mlr_buf_done(&again);
 }
 
+/* The head of an answer, line by line, each in room of its own length. */
+static void headers(const uint8_t *data, size_t len)
+{
+    mlr_headers h = { 0 };
+    uint64_t    n;
+
+    mlr_headers_begin(&h);
+    for (const uint8_t *at = data, *end = data + len; at < end;) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t         bytes = newline != NULL ? (size_t)(newline - at) + 1 : (size_t)(end - at);
+        char          *line = malloc(bytes);
+        mlreg_error   *err = NULL;
+        int            rc;
+
+        FUZZ_HOLDS(line != NULL);
+        memcpy(line, at, bytes);
+        rc = mlr_headers_add(&h, line, bytes, &err);
+        free(line);
+        done_with(err, rc);
+        if (rc < 0)
+            break;
+        at += bytes;
+    }
+    for (size_t i = 0; i < h.n; i++) {
+        const char *name = h.text.data + h.at[i], *value = mlr_headers_get(&h, name, 0);
+
+        FUZZ_HOLDS(value != NULL && strpbrk(value, "\r\n") != value && strlen(name) + strlen(value) < h.text.len);
+    }
+    (void)mlr_headers_length(&h, &n);
+    mlr_headers_done(&h);
+}
+
 /* A pattern, and behind the first line a path. */
 static void glob(const uint8_t *data, size_t len)
 {
@@ -291,5 +324,5 @@ static void frontmatter(const uint8_t *data, size_t len)
 const fuzz_target fuzz_texts[] = {
     { "ref", ref }, { "url", url }, { "json", json }, { "manifest", manifest }, { "index", index_json },
     { "image-config", image_config }, { "host", host }, { "challenge", challenge }, { "token", token }, { "toml", toml },
-    { "mirrors", mirrors }, { "base64", base64 }, { "glob", glob }, { "frontmatter", frontmatter }, { NULL, NULL },
+    { "mirrors", mirrors }, { "headers", headers }, { "base64", base64 }, { "glob", glob }, { "frontmatter", frontmatter }, { NULL, NULL },
 };

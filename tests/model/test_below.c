@@ -32,7 +32,7 @@ static void lay(fixture *f, mlr_below *below, const char *entries)
         bed_assert_rc(mlr_listing_read(&l, f->place, &b, &b.digest, NULL, &err), 0);
         assert_true(l.known);
     }
-    bed_assert_rc(mlr_below_lay(below, &l, &err), 0);
+    bed_assert_rc(mlr_below_lay(below, &l, NULL, &err), 0);
     mlr_listing_done(&l);
     mlr_buf_done(&tar);
 }
@@ -140,6 +140,60 @@ static void test_below__links_lead_within_it(void **state)
     mlr_below_free(b);
 }
 
+static void test_below__links_without_end_one_after_another_end_as_well(void **state)
+{
+    mlr_below *b = BELOW(*state, "a>a b>b c>c all>a/../b/../c all/x");
+
+    assert_says(b, "all/x", FILE_, MLR_BELOW_THROUGH);
+    assert_says(b, "c/x", DIR_, MLR_BELOW_CLASH);
+    mlr_below_free(b);
+}
+
+/* A listing by hand: what a tar's header of 100 bytes has no room for. */
+static void list(mlr_buf *out, mlr_member_kind kind, const char *name, const char *link)
+{
+    const char head[3] = { (char)kind, 0, 0 };
+
+    assert_int_equal(mlr_buf_add(out, head, sizeof head, NULL), 0);
+    assert_int_equal(mlr_buf_add(out, name, strlen(name) + 1, NULL), 0);
+    if (link != NULL)
+        assert_int_equal(mlr_buf_add(out, link, strlen(link) + 1, NULL), 0);
+}
+
+static void test_below__a_link_longer_than_any_system_makes_leads_nowhere(void **state)
+{
+    mlr_listing l = { MLR_BUF_INIT(65536), true };
+    mlr_below *b = BELOW(*state, "a/");
+    char longer[4097], *longest = longer + 1;
+
+    for (size_t i = 0; i < 4096; i++)
+        longer[i] = i % 2 == 0 ? '/' : '.';
+    longer[4095] = 'a';
+    longer[4096] = '\0';
+    list(&l.bytes, MLR_MEMBER_SYMLINK, "longest", longest);
+    list(&l.bytes, MLR_MEMBER_SYMLINK, "longer", longer);
+    bed_assert_rc(mlr_below_lay(b, &l, NULL, &err), 0);
+    assert_says(b, "longest", DIR_, MLR_BELOW_LINK);
+    assert_says(b, "longer", DIR_, MLR_BELOW_CLASH);
+    mlr_listing_done(&l);
+    mlr_below_free(b);
+}
+
+static void test_below__laying_can_be_cancelled(void **state)
+{
+    mlr_listing l = { MLR_BUF_INIT(64), true };
+    mlr_below *b = BELOW(*state, "a/");
+    mlr_op *op = NULL;
+
+    list(&l.bytes, MLR_MEMBER_DIR, "b", NULL);
+    bed_assert_rc(mlr_op_begin(NULL, &op, &err), 0);
+    mlr_op_cancel(op);
+    assert_int_equal(mlr_below_lay(b, &l, op, NULL), MLREG_ECANCELLED);
+    mlr_op_end(op);
+    mlr_listing_done(&l);
+    mlr_below_free(b);
+}
+
 static void test_below__a_layer_that_is_not_known_hides_those_below(void **state)
 {
     mlr_below *b = BELOW(*state, "a/ f l>a", "?", "c/ d/x g k>b");
@@ -164,6 +218,9 @@ int main(void)
         TEST(test_below__what_a_layer_has_itself_it_does_not_remove),
         TEST(test_below__what_comes_back_comes_back_empty),
         TEST(test_below__links_lead_within_it),
+        TEST(test_below__links_without_end_one_after_another_end_as_well),
+        TEST(test_below__a_link_longer_than_any_system_makes_leads_nowhere),
+        TEST(test_below__laying_can_be_cancelled),
         TEST(test_below__a_layer_that_is_not_known_hides_those_below),
     };
 

@@ -8,6 +8,7 @@
 
 #include "bed/odd_place.h"
 #include "model/build_bed.h"
+#include "model/build_index.h"
 #include "model/modelpack.h"
 
 #define MODELPACK "application/vnd.cncf.model."
@@ -386,6 +387,37 @@ static void test_build__config_is_limited(void **state)
     free(zeros);
 }
 
+static mlr_manifest *index_of(size_t n)
+{
+    mlr_buf       json = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
+    mlr_manifest *m;
+    mlr_digest    d;
+
+    mlr_digest_of("x", 1, &d);
+    bed_assert_rc(mlr_buf_puts(&json, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_INDEX "\",\"manifests\":[", &err), 0);
+    for (size_t i = 0; i < n; i++)
+        bed_assert_rc(mlr_buf_printf(&json, &err, "%s{\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"digest\":\"%s\",\"size\":1}", i > 0 ? "," : "", d.text), 0);
+    bed_assert_rc(mlr_buf_puts(&json, "]}", &err), 0);
+    m = bed_parse(json.data);
+    mlr_buf_done(&json);
+    return m;
+}
+
+/* Before the first entry is taken: half an index could be committed. */
+static void test_build__index_with_too_many_entries_is_refused_whole(void **state)
+{
+    fixture      *f = *state;
+    mlr_manifest *many = index_of(1001), *few = index_of(1000);
+    mlr_build    *b = NULL;
+
+    bed_assert_rc(mlr_build_new(f->memory, MLREG_BUILD_INDEX, NULL, &b, &err), 0);
+    bed_assert_rc(mlr_build_add_children_of(b, f->memory, REPO, many, &err), MLREG_ELIMIT);
+    bed_assert_rc(mlr_build_add_children_of(b, f->memory, REPO, few, &err), 0);
+    mlr_build_free(b);
+    mlr_manifest_free(many);
+    mlr_manifest_free(few);
+}
+
 static void test_build__of_nothing_is_refused(void **state)
 {
     fixture      *f = *state;
@@ -443,6 +475,7 @@ int main(void)
         TEST(test_build__other_artifact_has_ocis_empty_config),
         TEST(test_build__config_alone_comes_with_ocis_empty_layer),
         TEST(test_build__config_is_limited),
+        TEST(test_build__index_with_too_many_entries_is_refused_whole),
         TEST(test_build__of_nothing_is_refused),
         TEST(test_build__malformed_weights_are_refused_in_a_modelpack_alone),
     };

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "image_bed.h"
+#include "model/modelpack.h"
 
 #define SAFETENSORS "\x13\0\0\0\0\0\0\0{\"__metadata__\":{}}"
 
@@ -71,6 +72,88 @@ static void test_find__sees_the_later_layers_over_the_earlier(void **state)
     assert_found(f, &i, "opt/**", "opt/kept@0 opt/replaced@1");
     assert_found(f, &i, "/srv/old/a", "");
     assert_found(f, &i, "/o", "");
+    done(&i);
+}
+
+static void test_find__a_name_that_a_layer_has_twice_is_one_file(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+    mlr_manifest *m;
+    mlr_list *l = NULL;
+
+    file(t, "opt/twice", "1");
+    file(t, "opt/twice", "22");
+    bed_tar_end(t);
+    assert_found(f, &i, "/", "opt/twice@0");
+    m = make(f, &i);
+    bed_assert_rc(mlr_find(&f->odd->place, REPO, m, "/", NULL, &l, &err), 0);
+    assert_string_equal(mlr_descriptor_annotation(l->items[0].descriptor, MLR_FIND_BYTES_KEY), "2");
+    mlr_list_free(l);
+    mlr_manifest_free(m);
+    done(&i);
+}
+
+static void test_find__a_whiteout_of_no_name_hides_nothing(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+
+    lower(&i);
+    file(layer(&i), ".wh.", "");
+    file(&i.tars[1], "srv/old/.wh.", "");
+    bed_tar_end(&i.tars[1]);
+    assert_found(f, &i, "/srv", "srv/old/a@0 srv/old/b/c@0");
+    done(&i);
+}
+
+static void test_find__what_a_layer_says_of_itself_is_not_told_without_end(void **state)
+{
+    static char much[1 << 20];
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_buf *t = layer(&i);
+    mlr_manifest *m;
+    mlr_list *l = NULL;
+    char name[16];
+
+    for (int n = 0; n < 300; n++) {
+        snprintf(name, sizeof name, "file-%d", n);
+        file(t, name, "1");
+    }
+    bed_tar_end(t);
+    m = make(f, &i);
+    memset(much, 'a', sizeof much - 1);
+    bed_assert_rc(mlr_descriptor_annotate(&m->layers[0], "note", much, &err), 0);
+    assert_int_equal(mlr_find(&f->odd->place, REPO, m, "/", NULL, &l, NULL), MLREG_ELIMIT);
+    assert_null(l);
+    bed_assert_rc(mlr_find(&f->odd->place, REPO, m, "/file-7", NULL, &l, &err), 0);
+    assert_int_equal(l->n, 1);
+    mlr_list_free(l);
+    mlr_manifest_free(m);
+    done(&i);
+}
+
+static void test_find__believes_no_layer_that_names_the_root_as_its_file(void **state)
+{
+    fixture *f = *state;
+    image i = { 0 };
+    mlr_manifest *m;
+    mlr_list *l = NULL;
+
+    lower(&i);
+    file(layer(&i), "opt/model", "GGUF\3\0\0\0");
+    bed_tar_end(&i.tars[1]);
+    m = make(f, &i);
+    for (const char *const *named = (const char *const[]){ "/", ".", "opt/.wh.kept", NULL }; *named != NULL; named++) {
+        bed_assert_rc(mlr_descriptor_annotate(&m->layers[1], MLR_FILEPATH_KEY, *named, &err), 0);
+        bed_assert_rc(mlr_find(&f->odd->place, REPO, m, "/opt", NULL, &l, &err), 0);
+        assert_int_equal(l->n, 4);
+        mlr_list_free(l);
+        l = NULL;
+    }
+    mlr_manifest_free(m);
     done(&i);
 }
 
@@ -150,6 +233,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_find__sees_the_later_layers_over_the_earlier),
+        TEST(test_find__a_name_that_a_layer_has_twice_is_one_file),
+        TEST(test_find__a_whiteout_of_no_name_hides_nothing),
+        TEST(test_find__what_a_layer_says_of_itself_is_not_told_without_end),
+        TEST(test_find__believes_no_layer_that_names_the_root_as_its_file),
         TEST(test_find__takes_models_by_their_content),
         TEST(test_find__says_size_and_format),
         TEST(test_find__refuses_what_is_no_image_and_paths_that_lead_out),

@@ -377,6 +377,23 @@ static void test_image__base_that_lies_or_is_none_is_refused(void **state)
     mlr_manifest_free(base);
 }
 
+/* Each was walked as an object, and its members have no names. */
+static void test_image__base_whose_config_is_malformed_is_refused(void **state)
+{
+    fixture      *f = *state;
+    mlr_manifest *base = small_image(f->memory, f->dir, "linux/amd64", "base");
+    char          text[512];
+
+#define CONFIG_WITH(run) "{\"os\":\"linux\",\"architecture\":\"amd64\",\"rootfs\":{\"diff_ids\":[\"%s\"]},\"config\":" run "}"
+    snprintf(text, sizeof text, CONFIG_WITH("[1]"), base->layers[0].digest.text);
+    assert_base_refused(f, base, text, MLREG_EPROTO, "\"config\" is no object");
+    snprintf(text, sizeof text, CONFIG_WITH("{\"Labels\":[\"a=b\"]}"), base->layers[0].digest.text);
+    assert_base_refused(f, base, text, MLREG_EPROTO, "\"config.Labels\" is no object");
+    snprintf(text, sizeof text, CONFIG_WITH("{\"ExposedPorts\":\"80\"}"), base->layers[0].digest.text);
+    assert_base_refused(f, base, text, MLREG_EPROTO, "\"config.ExposedPorts\" is no object");
+    mlr_manifest_free(base);
+}
+
 /* ---- one blob, two manifests ---- */
 
 static void test_image__model_and_its_image_share_the_blob(void **state)
@@ -447,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_image__inherits_from_its_base, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_image__base_for_another_platform_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_image__base_that_lies_or_is_none_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_image__base_whose_config_is_malformed_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_image__model_and_its_image_share_the_blob, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_image__raw_layer_is_wrapped_as_its_file_would_be, set_up, tear_down),
     };

@@ -361,6 +361,33 @@ static void test_variant__an_index_inside_itself_ends(void **state)
     bed_down(&b);
 }
 
+/* Eight levels of it would be four thousand million requests. */
+static void test_variant__indexes_that_branch_without_end_end(void **state)
+{
+    bed b = bed_up(PC);
+    mlr_manifest *arm = child(&b, "arm"), *levels[4], *m = NULL;
+    const mlr_manifest *same[16];
+    mlreg_error *err = NULL;
+
+    (void)state;
+    levels[0] = index_with(&b, (const char *const[]){ "arm64" }, (const mlr_manifest *const[]){ arm }, 1);
+    bed_tag(b.place, REPO, NULL, levels[0]);
+    for (size_t i = 1; i < 4; i++) {
+        for (size_t k = 0; k < 16; k++)
+            same[k] = levels[i - 1];
+        levels[i] = bed_index(same, 16);
+        bed_tag(b.place, REPO, i == 3 ? "v1" : NULL, levels[i]);
+    }
+    assert_int_equal(resolve(&b, &m, &err), MLREG_ELIMIT);
+    assert_non_null(strstr(err->message, "1000 entries of its nested indexes"));
+    assert_true(b.odd->manifests_read <= 1001);
+    mlr_error_done(err);
+    for (size_t i = 0; i < 4; i++)
+        mlr_manifest_free(levels[i]);
+    mlr_manifest_free(arm);
+    bed_down(&b);
+}
+
 static void test_variant__whose_manifest_is_missing_is_named(void **state)
 {
     bed b = bed_up(PC);
@@ -489,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_variant__costs_two_requests),
         cmocka_unit_test(test_variant__within_an_index_within_the_index_is_found),
         cmocka_unit_test(test_variant__an_index_inside_itself_ends),
+        cmocka_unit_test(test_variant__indexes_that_branch_without_end_end),
         cmocka_unit_test(test_variant__whose_manifest_is_missing_is_named),
         cmocka_unit_test(test_variant__where_nothing_fits_all_are_listed_with_what_is_missing),
         cmocka_unit_test(test_variant__refuses_what_no_machine_could_be_held_against),

@@ -339,11 +339,11 @@ static void test_auth_token__credentials_do_not_go_over_plain_http_to_others(voi
     http_bed_open(&b, "[]", NULL);
     ask.http = b.http;
     assert_int_equal(mlr_url_parse(b.evil.url, &registry, NULL), 0);
-    assert_int_equal(mlr_url_parse("http://192.0.2.1/token", &realm, NULL), 0);
-    assert_failed(&b, mlr_token_fetch(&ask, b.op, &t, &b.err), MLREG_EDENIED, "would go over plain http to 192.0.2.1");
+    assert_int_equal(mlr_url_parse("http://192.0.2.1:8080/token", &realm, NULL), 0);
+    assert_failed(&b, mlr_token_fetch(&ask, b.op, &t, &b.err), MLREG_EDENIED, "would go over plain http to 192.0.2.1:8080");
     http_bed_clear(&b);
     ask.creds = &identity;
-    assert_failed(&b, mlr_token_fetch(&ask, b.op, &t, &b.err), MLREG_EDENIED, "would go over plain http to 192.0.2.1");
+    assert_failed(&b, mlr_token_fetch(&ask, b.op, &t, &b.err), MLREG_EDENIED, "would go over plain http to 192.0.2.1:8080");
     mlr_url_done(&registry);
     mlr_url_done(&realm);
 }

@@ -54,7 +54,7 @@ static void test_client_refused__each_status_has_its_code(void **state)
     } cases[] = {
         {401, MLREG_EAUTH},  {403, MLREG_EDENIED}, {404, MLREG_ENOTFOUND}, {405, MLREG_ENOTSUP}, {501, MLREG_ENOTSUP}, {413, MLREG_ELIMIT},
         {408, MLREG_ENET},   {429, MLREG_ENET},    {500, MLREG_ENET},      {503, MLREG_ENET},    {507, MLREG_ENET},    {400, MLREG_EPROTO},
-        {409, MLREG_EPROTO}, {416, MLREG_EPROTO},  {200, MLREG_EPROTO},    {304, MLREG_EPROTO},  {418, MLREG_EPROTO},
+        {409, MLREG_EPROTO}, {416, MLREG_EPROTO},  {200, MLREG_EPROTO},    {304, MLREG_EPROTO},  {418, MLREG_EPROTO},  {407, MLREG_EDENIED},
     };
     char text[4096], url[16], says[32];
     int  n = snprintf(text, sizeof text, "[");
@@ -70,6 +70,15 @@ static void test_client_refused__each_status_has_its_code(void **state)
         assert_failed(&b, refused(url), cases[i].code, says);
         assert_int_equal(b.err->http_status, cases[i].status);
     }
+}
+
+/* What no registry answers. */
+static void test_client_refused__by_a_proxy_has_a_hint_for_the_proxy(void **state)
+{
+    (void)state;
+    open_client("[{'status':407,'body':'who are you?'}]");
+    assert_int_equal(refused("/"), MLREG_EDENIED);
+    assert_string_equal(b.err->hint, "a proxy wants a name and a password, which stand in its URL in the environment: http_proxy=http://NAME:PASSWORD@PROXY");
 }
 
 static void test_client_refused__tells_what_the_registry_says(void **state)
@@ -218,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_status_has_its_code),
+        TEST(by_a_proxy_has_a_hint_for_the_proxy),
         TEST(tells_what_the_registry_says),
         TEST(bodies_of_every_kind),
         TEST(nothing_reaches_a_terminal),

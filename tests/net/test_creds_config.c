@@ -87,6 +87,13 @@ static void test_creds_config__the_best_of_several_names_counts(void **state)
     assert_found("{\"auths\":{\"https://127.0.0.1:5000\":{\"auth\":\"" ANN "\"}}}", "127.0.0.1:5000", "ann", "hunter2");
 }
 
+/* `base64` without -w0 breaks its lines, and docker's decoder passes over that. */
+static void test_creds_config__auth_may_have_lines_as_docker_reads_it(void **state)
+{
+    (void)state;
+    assert_found("{\"auths\":{\"ghcr.io\":{\"auth\":\"YW5uOmh1\\nbnRlcjI=\\r\\n\"}}}", "ghcr.io", "ann", "hunter2");
+}
+
 static void test_creds_config__name_and_password_stand_in_for_auth(void **state)
 {
     (void)state;
@@ -150,6 +157,9 @@ static void test_creds_config__paths_count_in_containers_files(void **state)
     assert_false(mlr_creds_config_tells_paths(&f, "ghcr.io"));
     mlr_creds_config_close(&f);
     write_and_open(text, false, &f);
+    assert_false(mlr_creds_config_tells_paths(&f, "quay.io"));
+    mlr_creds_config_close(&f);
+    write_and_open("{\"auths\":[\"quay.io/team\"]}", true, &f);    /* its members have no names */
     assert_false(mlr_creds_config_tells_paths(&f, "quay.io"));
     mlr_creds_config_close(&f);
 }
@@ -389,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(auth_is_split_at_the_first_colon),
         TEST(the_best_of_several_names_counts),
+        TEST(auth_may_have_lines_as_docker_reads_it),
         TEST(name_and_password_stand_in_for_auth),
         TEST(tokens_come_before_passwords),
         TEST(an_empty_entry_says_nothing),

@@ -117,6 +117,28 @@ static void test_creds_store__everything_else_in_the_file_stays(void **state)
     assert_int_equal(mode_of(CONFIG), 0600);
 }
 
+/* As under sudo -E: whose file it was must be able to read it. */
+static void test_creds_store__the_file_stays_with_its_owner(void **state)
+{
+    char       *path = bed_path(bed.dir, CONFIG);
+    struct stat st;
+
+    (void)state;
+    if (geteuid() != 0) {
+        free(path);
+        skip();
+    }
+    creds_bed_write(&bed, CONFIG, OLD);
+    assert_int_equal(chown(path, 1234, 4321), 0);
+    assert_int_equal(mlr_creds_store("a.io", "ann", "hunter2", NULL, NULL, NULL), 0);
+    assert_int_equal(mlr_creds_erase("a.io", NULL, NULL, NULL), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, 1234);
+    assert_int_equal(st.st_gid, 4321);
+    assert_int_equal(st.st_mode & 07777u, 0600);
+    free(path);
+}
+
 static void test_creds_store__the_hub_is_kept_under_dockers_name(void **state)
 {
     (void)state;
@@ -386,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_first_login_makes_the_file_for_its_owner_alone),
         TEST(everything_else_in_the_file_stays),
+        TEST(the_file_stays_with_its_owner),
         TEST(the_hub_is_kept_under_dockers_name),
         TEST(a_link_stays_and_its_target_changes),
         TEST(a_read_only_file_is_left_alone),

@@ -44,11 +44,51 @@ static void test_http_headers__what_is_no_header_is_passed_over(void **state)
     (void)state;
     mlr_headers_begin(&h);
     assert_int_equal(add(&h, "A: 1\r\n", NULL), 0);
-    assert_int_equal(add(&h, " B: folded\r\n", NULL), 0);
     assert_int_equal(add(&h, ": nameless\r\n", NULL), 0);
     assert_int_equal(add(&h, "no colon\r\n", NULL), 0);
     assert_int_equal(mlr_headers_add(&h, "C: a\0b\r\n", 8, NULL), 0);
     assert_int_equal(h.n, 1);
+    mlr_headers_done(&h);
+}
+
+/* RFC 9112 §5.2; libcurl does it itself from 8.18 on. */
+static void test_http_headers__a_folded_one_is_read_whole(void **state)
+{
+    mlr_headers h = {0};
+
+    (void)state;
+    mlr_headers_begin(&h);
+    assert_int_equal(add(&h, "HTTP/1.1 200 OK\r\n", NULL), 0);
+    assert_int_equal(add(&h, " of: no header\r\n", NULL), 0);
+    assert_int_equal(add(&h, "WWW-Authenticate: Bearer realm=\"r\",\r\n", NULL), 0);
+    assert_int_equal(add(&h, "\t  service=\"s: t\",  \r\n", NULL), 0);
+    assert_int_equal(add(&h, " \r\n", NULL), 0);
+    assert_int_equal(add(&h, " scope=\"x\"\r\n", NULL), 0);
+    assert_int_equal(add(&h, "Empty:\r\n", NULL), 0);
+    assert_int_equal(add(&h, " not so\r\n", NULL), 0);
+    assert_int_equal(add(&h, "no colon\r\n", NULL), 0);
+    assert_int_equal(add(&h, " of: it\r\n", NULL), 0);
+    assert_int_equal(add(&h, "Last: 1\r\n", NULL), 0);
+    assert_string_equal(mlr_headers_get(&h, "www-authenticate", 0), "Bearer realm=\"r\", service=\"s: t\", scope=\"x\"");
+    assert_string_equal(mlr_headers_get(&h, "Empty", 0), "not so");
+    assert_string_equal(mlr_headers_get(&h, "Last", 0), "1");
+    assert_int_equal(h.n, 3);
+    mlr_headers_done(&h);
+}
+
+/* One half of a value would say something else. */
+static void test_http_headers__a_folded_one_with_a_zero_is_none(void **state)
+{
+    mlr_headers h = {0};
+
+    (void)state;
+    mlr_headers_begin(&h);
+    assert_int_equal(add(&h, "A: 1\r\n", NULL), 0);
+    assert_int_equal(add(&h, "Location: /a\r\n", NULL), 0);
+    assert_int_equal(mlr_headers_add(&h, " b\0c\r\n", 6, NULL), 0);
+    assert_int_equal(add(&h, " d\r\n", NULL), 0);
+    assert_null(mlr_headers_get(&h, "Location", 0));
+    assert_string_equal(mlr_headers_get(&h, "A", 0), "1");
     mlr_headers_done(&h);
 }
 
@@ -163,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http_headers__found_in_any_case_and_in_order),
         cmocka_unit_test(test_http_headers__what_is_no_header_is_passed_over),
+        cmocka_unit_test(test_http_headers__a_folded_one_is_read_whole),
+        cmocka_unit_test(test_http_headers__a_folded_one_with_a_zero_is_none),
         cmocka_unit_test(test_http_headers__a_new_head_replaces_the_last),
         cmocka_unit_test(test_http_headers__their_number_is_limited),
         cmocka_unit_test(test_http_headers__their_bytes_are_limited_over_all_heads),

@@ -102,7 +102,7 @@ static void test_http_tls__a_certificate_for_another_host_is_not_trusted(void **
     struct http_bed *b = open_tls(t, SCRIPT, NULL, &(mlr_http_options){.ca_file = t->cert_file});
 
     snprintf(b->evil.url, sizeof b->evil.url, "https://other.localhost:%d", b->evil.port);
-    assert_failed(b, get(b, false), MLREG_EDENIED, "not trusted");
+    assert_failed(b, get(b, false), MLREG_EDENIED, "is not trusted: it is for another name");
 }
 
 static void test_http_tls__unusable_files(void **state)

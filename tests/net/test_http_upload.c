@@ -213,11 +213,13 @@ static void test_http_upload__an_early_refusal_is_heard(void **state)
 
     http_bed_open(b, "[{\"path\": \"/polite\", \"do\": \"early\", \"status\": 401, \"body\": \"no\"},"
                      " {\"path\": \"/late\", \"do\": \"early\", \"delay_ms\": 30, \"status\": 403, \"body\": \"no\"},"
-                     " {\"path\": \"/moved\", \"do\": \"early\", \"status\": 307, \"body\": \"no\"}]", NULL);
+                     " {\"path\": \"/moved\", \"do\": \"early\", \"status\": 307, \"body\": \"no\"},"
+                     " {\"path\": \"/slow\", \"do\": \"early\", \"body_ms\": 60, \"status\": 413, \"body\": \"no\"}]", NULL);
     for (int i = 0; i < 20; i++) {
         assert_refused_early(b, "/polite", 401);
         assert_refused_early(b, "/late", 403);
         assert_refused_early(b, "/moved", 307);
+        assert_refused_early(b, "/slow", 413);
     }
 }
 

@@ -96,6 +96,48 @@ static void test_mirrors__of_all_hosts_below_one(void **state)
     assert_chosen(conf, "x.b.example.com", "r", "", "-/r");
 }
 
+/* The manual of registries.conf knows hosts alone behind a '*', containers' code takes all that may follow one. */
+static void test_mirrors__of_ports_and_namespaces_of_all_hosts_below_one(void **state)
+{
+    static const char conf[] = "[[registry]]\nprefix = '*.x.com/team'\nlocation = 'm/all'\n"
+                               "[[registry]]\nprefix = '*.x.com:5000'\n[[registry.mirror]]\nlocation = 'n'\n"
+                               "[[registry]]\nprefix = '*.x.com/team/r:v2'\nlocation = 'other/z'\n";
+
+    (void)state;
+    assert_chosen(conf, "a.x.com", "team/r", ":v1", "https://m/all/r");
+    assert_chosen(conf, "a.b.x.com", "team/r", "", "https://m/all/r");
+    assert_chosen(conf, "a.x.com.x.com", "team/r", "", "https://m/all/r");
+    assert_chosen(conf, "a.x.com", "team/r", ":v2", "https://other/z");
+    assert_chosen(conf, "a.x.com", "teams/r", "", "");
+    assert_chosen(conf, "a.x.com", "other/team", "", "");
+    assert_chosen(conf, "x.com", "team/r", "", "");
+    assert_chosen(conf, "evil.io", "a.x.com/team/r", "", "");
+    assert_chosen(conf, "a.x.com:5000", "r", "", "https://n/r -/r");
+    assert_chosen(conf, "a.x.com:50001", "r", "", "");
+    assert_chosen(conf, "a.x.com", "r", "", "");
+}
+
+static void test_mirrors__a_port_is_no_part_of_a_repository(void **state)
+{
+    static const char *const cases[][2] = {
+        {"[[registry]]\nprefix = '*.x.com'\nlocation = 'm/all'\n", "conf, line 1: the [[registry]] that begins here makes a repository of m/all:5000/r"},
+        {"[[registry]]\nprefix = '*.x.com'\nlocation = 'm:443'\n", "conf, line 1: the [[registry]] that begins here makes a repository of m:443:5000/r"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mlr_mirrors *m = read_conf(cases[i][0]);
+        mlreg_error *err = NULL;
+        mlr_sources  s;
+
+        assert_int_equal(mlr_mirrors_choose(m, "a.x.com:5000", "r", ":v1", &s, &err), MLREG_EPROTO);
+        assert_string_equal(err->message, cases[i][1]);
+        mlr_error_done(err);
+        release(m);
+    }
+    assert_chosen("[[registry]]\nprefix = '*.x.com'\nlocation = 'm'\n", "a.x.com:5000", "r", ":v1", "https://m:5000/r");
+}
+
 static void test_mirrors__pull_from_mirror_says_for_what(void **state)
 {
     static const char conf[] = "[[registry]]\nlocation = 'a'\n"
@@ -126,11 +168,31 @@ static void test_mirrors__are_spoken_to_by_http_only_where_that_is_said(void **s
                                       "http://localhost/r https://b/r http://b/r!");
 }
 
-static void test_mirrors__of_one_prefix_the_last_entry_stands(void **state)
+/* As containers' code has it: who looks after a file sees all of it, who drops one in wants to say something else. */
+static void test_mirrors__of_one_prefix_the_first_of_the_last_file_stands(void **state)
 {
+    static const char drop_in[] = "[[registry]]\nprefix = 'a'\nlocation = 'c'\n[[registry]]\nprefix = 'a'\nlocation = 'd'\n";
+    mlr_mirrors *m = read_conf("[[registry]]\nprefix = 'a/'\nlocation = 'b'\n[[registry]]\nlocation = 'a'\nblocked = true\n");
+    mlr_sources  s;
+
     (void)state;
-    assert_chosen("[[registry]]\nlocation = 'a'\nblocked = true\n[[registry]]\nprefix = 'a/'\nlocation = 'b'\n", "a", "r",
-                  "", "https://b/r");
+    assert_int_equal(mlr_mirrors_choose(m, "a", "r", "", &s, NULL), 0);
+    assert_string_equal(s.items[0].url, "https://b");
+    mlr_sources_done(&s);
+    assert_int_equal(mlr_mirrors_read(m, "drop-in", drop_in, sizeof drop_in - 1, NULL), 0);
+    assert_int_equal(mlr_mirrors_choose(m, "a", "r", "", &s, NULL), 0);
+    assert_string_equal(s.items[0].url, "https://c");
+    mlr_sources_done(&s);
+    release(m);
+}
+
+static void test_mirrors__one_file_says_one_thing_of_a_location(void **state)
+{
+    mlr_mirrors *m = read_conf("[[registry]]\nlocation = 'a'\nblocked = true\n");
+
+    (void)state;
+    assert_int_equal(mlr_mirrors_read(m, "drop-in", "[[registry]]\nlocation = 'a'\n", 28, NULL), 0);      /* another file may */
+    release(m);
 }
 
 static void test_mirrors__what_is_blocked_is_refused_with_file_and_line(void **state)
@@ -193,6 +255,12 @@ static void test_mirrors__says_what_is_wrong_in_which_line(void **state)
         {"[[registry]]\nlocation = '/a'\n", "conf, line 1: the [[registry]] that begins here has no location:"},
         {"[[registry]]\nlocation = 'a:99999'\n", "conf, line 1: the [[registry]] that begins here has no location:"},
         {"[[registry]]\nlocation = 'a'\nprefix = 'a.*.b'\n", "conf, line 1: the [[registry]] that begins here has a prefix"},
+        {"[[registry]]\nlocation = 'a'\nprefix = 'https://a'\n", "conf, line 1: the [[registry]] that begins here has, with a scheme, the prefix 'https://a'"},
+        {A "pull-from-mirror = 'digest-only'\n", "conf, line 3: 'pull-from-mirror' is said of a mirror, in its [[registry.mirror]]"},
+        {A "[[registry]]\nlocation = 'b'\n" A "blocked = true\n", "conf, line 5: the [[registry]] that begins here is blocked, the one of line 1 for 'a' is not"},
+        {A "insecure = true\n" A, "conf, line 4: the [[registry]] that begins here is not insecure, the one of line 1 for 'a' is"},
+        {"[[registry]]\nprefix = '*.a'\n[[registry]]\nprefix = '*.a'\nblocked = true\n",
+         "conf, line 3: the [[registry]] that begins here is blocked, the one of line 1 for '*.a' is not"},
         {A "[[registry.mirror]]\n", "conf, line 1: the [[registry]] that begins here has a mirror without"},
         {A "[[registry.mirror]]\nlocation = 'http://m'\n", "conf, line 1: the [[registry]] that begins here has, with"},
         {A "[[registry.mirror]]\nlocation = 'm'\npull-from-mirror = 'some'\n", "conf, line 5: 'pull-from-mirror' is"},
@@ -253,9 +321,12 @@ int main(void)
         cmocka_unit_test(test_mirrors__come_in_order_and_the_registry_last),
         cmocka_unit_test(test_mirrors__follow_the_longest_prefix),
         cmocka_unit_test(test_mirrors__of_all_hosts_below_one),
+        cmocka_unit_test(test_mirrors__of_ports_and_namespaces_of_all_hosts_below_one),
+        cmocka_unit_test(test_mirrors__a_port_is_no_part_of_a_repository),
         cmocka_unit_test(test_mirrors__pull_from_mirror_says_for_what),
         cmocka_unit_test(test_mirrors__are_spoken_to_by_http_only_where_that_is_said),
-        cmocka_unit_test(test_mirrors__of_one_prefix_the_last_entry_stands),
+        cmocka_unit_test(test_mirrors__of_one_prefix_the_first_of_the_last_file_stands),
+        cmocka_unit_test(test_mirrors__one_file_says_one_thing_of_a_location),
         cmocka_unit_test(test_mirrors__what_is_blocked_is_refused_with_file_and_line),
         cmocka_unit_test(test_mirrors__a_place_that_leaves_no_repository_is_an_error),
         cmocka_unit_test(test_mirrors__passes_over_what_concerns_others),

@@ -2,8 +2,10 @@
 import base64
 import http.client
 import json
+import os
 import pathlib
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -106,6 +108,14 @@ class Options(unittest.TestCase):
         self.refused("--htpasswd", "/nonexistent", says="cannot read /nonexistent")
         self.refused("--max-bytes", "many", says="no number")
 
+    def test_options__errors_about_them_are_said_as_every_command_says_them(self):
+        """A terminal obeys what stands in an option; and it is shown colours, unless it is asked not to."""
+        self.refused("--listen", "x\x1b[2J\nfake\x9b", says='"x?[2J?fake??"')
+        line = shlex.join([str(PROGRAM), "serve", "--store", "/nonexistent/store", "--listen", "x"])
+        for more, colours in ("", True), ("NO_COLOR=1 ", False):
+            said = run("script", "-qec", f"TERM=xterm {more}{line}", "/dev/null", check=False, stdin=subprocess.DEVNULL).stdout
+            self.assertEqual("\x1b[1;31m" in said, colours, said)
+
 
 class Elsewhere(Case):
     def test_tls__serves_by_certificate_and_key(self):
@@ -171,6 +181,59 @@ class SmallDisk(Case):
     def test_limits__of_disk_hold_for_streams_too(self):
         self.ask("POST", "/v2/x/blobs/uploads/", iter([b"x" * (1 << 20)] * 4 + [b"x" * 65536] * 8), 507, Transfer_Encoding="chunked")
         self.ask("POST", "/v2/x/blobs/uploads/", b"", 202)
+
+
+class WatchedDisk(Case):
+    """What the disk has left is asked of this, which counts that, and is full once a file says so."""
+    SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+int statvfs64(const char *path, struct statvfs64 *st)
+{
+    int (*real)(const char *, struct statvfs64 *) = (int (*)(const char *, struct statvfs64 *))dlsym(RTLD_NEXT, "statvfs64");
+    int fd = open(getenv("ASKED"), O_WRONLY | O_CREAT | O_APPEND, 0600), rc = real(path, st) + (write(fd, "x", 1) != 1);
+
+    close(fd);
+    if (access(getenv("FULL"), F_OK) == 0)
+        st->f_bavail = 0;
+    return rc;
+}
+"""
+
+    def serve(self, *options):
+        (self.folder / "shim.c").write_text(self.SHIM)
+        run("cc", "-shared", "-fPIC", "-o", self.folder / "shim.so", self.folder / "shim.c", "-ldl")
+        self.asked, self.full = self.folder / "asked", self.folder / "full"
+        return super().serve("--min-free", 1, env={**os.environ, "LD_PRELOAD": str(self.folder / "shim.so"), "ASKED": str(self.asked), "FULL": str(self.full)})
+
+    def test_limits__of_disk_are_looked_at_now_and_then(self):
+        """On a file system of the network that is a question of its own, and a piece of a body is small."""
+        self.ask("POST", "/v2/x/blobs/uploads/", iter([b"x" * (1 << 20)] * 32), 202, Transfer_Encoding="chunked")
+        self.assertIn(len(self.asked.read_bytes()), range(8, 10))
+
+    def begun(self, repo):
+        """A stream that was let in."""
+        s = socket.create_connection(("127.0.0.1", self.server.port), 60)
+        self.addCleanup(s.close)
+        s.sendall(f"POST /v2/{repo}/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n".encode())
+        self.assertIn(b"100 Continue", s.recv(65536))
+        return s
+
+    def test_limits__of_disk_stop_all_that_come_in(self):
+        one, other = self.begun("x"), self.begun("y")
+        self.ask("POST", "/v2/x/blobs/uploads/", b"x", 202)
+        self.full.touch()
+        one.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (4 << 20, b"x" * (4 << 20)))
+        self.assertIn(b" 507 ", one.recv(65536))
+        other.sendall(b"1\r\nx\r\n0\r\n\r\n")
+        self.assertIn(b" 507 ", other.recv(65536), "there is nothing left that nobody looked at")
+        self.full.unlink()
+        self.ask("POST", "/v2/x/blobs/uploads/", iter([b"x"]), 202, Transfer_Encoding="chunked")
 
 
 class Itself(Case):
