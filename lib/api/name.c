@@ -123,7 +123,7 @@ static int take_store(mlreg_name *n, const char *text, mlreg_error **err)
 
 static int take(mlreg_name *n, const char *text, mlreg_error **err)
 {
-    static const char *const schemes[] = { "https://", "http://" };
+    static const char schemes[][9] = { "https://", "http://" };
     size_t host;
 
     for (size_t i = 0; i < 2; i++)

@@ -87,9 +87,9 @@ static bool is_numbered_device(const char *s, size_t len)
 /* Windows takes NUL, nul.txt and "NUL .txt" for the device: what counts stands before the first dot, without blanks. */
 static bool is_windows_device(const char *s, size_t len)
 {
-    static const char *const names[] = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"};
-    const char              *dot = memchr(s, '.', len);
-    size_t                   stem = dot != NULL ? (size_t)(dot - s) : len;
+    static const char names[][8] = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"};
+    const char       *dot = memchr(s, '.', len);
+    size_t            stem = dot != NULL ? (size_t)(dot - s) : len;
 
     while (stem > 0 && s[stem - 1] == ' ')
         stem--;

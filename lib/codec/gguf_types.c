@@ -19,7 +19,7 @@ static const mlr_gguf_type types[] = {
 
 const mlr_gguf_type *mlr_gguf_type_of(uint32_t id)
 {
-    if (id >= sizeof types / sizeof types[0] || types[id].name == NULL)
+    if (id >= sizeof types / sizeof types[0] || types[id].name[0] == '\0')
         return NULL;
     return &types[id];
 }

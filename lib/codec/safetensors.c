@@ -11,7 +11,7 @@
 #define HEADER_MAX_BYTES 100000000             /* as the format's own reader has it */
 #define LENGTH_BYTES 8                         /* of the number in front of the header */
 
-static const struct { const char *name; uint64_t bits; } dtypes[] = {
+static const struct { char name[12]; uint32_t bits; } dtypes[] = {
     {"BOOL", 8}, {"U8", 8}, {"I8", 8}, {"U16", 16}, {"I16", 16}, {"U32", 32}, {"I32", 32}, {"U64", 64}, {"I64", 64},
     {"F16", 16}, {"BF16", 16}, {"F32", 32}, {"F64", 64}, {"C64", 64},
     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},

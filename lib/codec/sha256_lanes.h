@@ -13,6 +13,13 @@
  */
 #define BLOCK  64
 #define ROUNDS 64
+#define ROUNDS_WITH_MORE (ROUNDS - 16)      /* beside these the words of later ones are made */
+/* Code of their own for the last rounds makes clang's kernels up to a quarter faster, and gcc's larger and slower. */
+#ifdef __clang__
+#define ROUNDS_ALIKE ROUNDS_WITH_MORE
+#else
+#define ROUNDS_ALIKE ROUNDS
+#endif
 
 /* In each 16 bytes of the vectors, four streams with four words each become four words of four streams, and back. */
 INLINE void turn(vec v[4])
@@ -73,9 +80,9 @@ INLINE void fold_row(vec s[8], const uint8_t *const data[LANES], size_t at)
     memcpy(before, s, sizeof before);
     for (int i = 0; i < 16; i += 4)
         load_words(w + i, data, at + 4 * (size_t)i);
-    for (int i = 0; i < ROUNDS - 16; i += 8)
-        eight_rounds(s, w + i, k + i, true);
-    for (int i = ROUNDS - 16; i < ROUNDS; i += 8)
+    for (int i = 0; i < ROUNDS_ALIKE; i += 8)
+        eight_rounds(s, w + i, k + i, i < ROUNDS_WITH_MORE);
+    for (int i = ROUNDS_ALIKE; i < ROUNDS; i += 8)
         eight_rounds(s, w + i, k + i, false);
     for (int i = 0; i < 8; i++)
         s[i] = ADD(s[i], before[i]);

@@ -42,15 +42,19 @@ INLINE __m256i next_words(__m256i w0, __m256i w1, __m256i w2, __m256i w3)
     return _mm256_add_epi32(w, _mm256_slli_si256(small_sum1(w), 8));
 }
 
-/* `w` holds the last 16 words of both blocks; the four of this step, plus their constants, go to their place in `kw`.
- * `i` is step % 4, told apart so that `w` stays in registers. */
-INLINE void make_words(__m256i w[4], int i, pair p, int step, uint32_t *kw)
+/* `w` holds the last 16 words of both blocks, the oldest first, and moves on by the four of this step, which, plus their
+ * constants, go to their place in `kw`. */
+INLINE void make_words(__m256i w[4], pair p, int step, uint32_t *kw)
 {
     const __m128i *constants = (const __m128i *)(const void *)(mlr_sha256_constants + 4 * step);
     __m256i *out = (__m256i *)(void *)(kw + STEP_WORDS * step);
+    __m256i words = step < 4 ? load_words(p, step) : next_words(w[0], w[1], w[2], w[3]);
 
-    w[i] = step < 4 ? load_words(p, step) : next_words(w[i], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
-    _mm256_store_si256(out, _mm256_add_epi32(w[i], _mm256_broadcastsi128_si256(_mm_load_si128(constants))));
+    w[0] = w[1];
+    w[1] = w[2];
+    w[2] = w[3];
+    w[3] = words;
+    _mm256_store_si256(out, _mm256_add_epi32(words, _mm256_broadcastsi128_si256(_mm_load_si128(constants))));
 }
 
 /* Folds the block whose words begin at `kw`, and takes the steps from `step` on for the next pair. */
@@ -58,15 +62,9 @@ INLINE void fold_block(struct state *s, const uint32_t *kw, __m256i w[4], pair n
 {
     struct state before = *s;
 
-    for (const int end = step + BLOCK_STEPS; step < end; step += 4, kw += 8 * STEP_WORDS) {
-        make_words(w, 0, next, step, next_kw);
+    for (const int end = step + BLOCK_STEPS; step < end; step++, kw += 2 * STEP_WORDS) {
         eight_rounds(s, kw);
-        make_words(w, 1, next, step + 1, next_kw);
-        eight_rounds(s, kw + 2 * STEP_WORDS);
-        make_words(w, 2, next, step + 2, next_kw);
-        eight_rounds(s, kw + 4 * STEP_WORDS);
-        make_words(w, 3, next, step + 3, next_kw);
-        eight_rounds(s, kw + 6 * STEP_WORDS);
+        make_words(w, next, step, next_kw);
     }
     add_state(s, &before);
 }
@@ -74,11 +72,12 @@ INLINE void fold_block(struct state *s, const uint32_t *kw, __m256i w[4], pair n
 INLINE void fold_blocks(struct state *s, const uint8_t *data, size_t n_blocks)
 {
     uint32_t kw[2][STEPS * STEP_WORDS] __attribute__((aligned(32)));
-    __m256i w[4];
+    const __m256i none = _mm256_setzero_si256();
+    __m256i w[4] = {none, none, none, none};
     int now = 0;
 
     for (int step = 0; n_blocks > 0 && step < STEPS; step++)
-        make_words(w, step % 4, pair_at(data, n_blocks), step, kw[now]);
+        make_words(w, pair_at(data, n_blocks), step, kw[now]);
     while (n_blocks > 0) {
         size_t left = n_blocks > 2 ? n_blocks - 2 : 0;
         pair next = left > 0 ? pair_at(data + 2 * BLOCK, left) : pair_at(data, n_blocks);

@@ -16,7 +16,7 @@ static void put_entries(mlr_json_out *o, const struct mlr_build_index *x)
 /* Members of the index it began with that this one says nothing of, as they stood. */
 static void put_others(mlr_json_out *o, const mlr_build *b, const mlr_json *base, bool has_subject)
 {
-    static const char *const ours[] = { "schemaVersion", "mediaType", "manifests", "annotations" };
+    static const char ours[][14] = { "schemaVersion", "mediaType", "manifests", "annotations" };
 
     for (const mlr_json *v = mlr_json_first(base); v != NULL; v = mlr_json_next(v)) {
         const char *key = mlr_json_key(v), *raw;

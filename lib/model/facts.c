@@ -31,7 +31,7 @@ static int keep(char **field, const char *value, mlreg_error **err)
 /* Hugging Face writes SPDX's names in lower case; ModelPack wants SPDX's own. */
 static const char *spdx(const char *name)
 {
-    static const char *const names[] = { "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "CC0-1.0", "CC-BY-4.0",
+    static const char names[][19] = { "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "CC0-1.0", "CC-BY-4.0",
         "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "GPL-2.0", "GPL-3.0", "LGPL-3.0", "AGPL-3.0", "MPL-2.0", "ISC",
         "Unlicense", "WTFPL", "Zlib", "BSL-1.0", "EUPL-1.1", "AFL-3.0", "Artistic-2.0", "ECL-2.0", "EPL-2.0", "OFL-1.1" };
 
@@ -250,7 +250,7 @@ static const char *main_dtype(const mlr_facts *f)
     return NULL;
 }
 
-static const struct { const char *from, *to; } precisions[] = {
+static const struct { char from[9], to[6]; } precisions[] = {
     { "F64", "fp64" }, { "F32", "fp32" }, { "F16", "fp16" }, { "BF16", "bf16" }, { "F8_E4M3", "fp8" }, { "F8_E5M2", "fp8" },
     { "I8", "int8" }, { "U8", "int8" }, { "I16", "int16" }, { "I32", "int32" }, { "I64", "int64" }, { "BOOL", "bool" },
     { "float64", "fp64" }, { "float32", "fp32" }, { "float16", "fp16" }, { "bfloat16", "bf16" },

@@ -7,17 +7,17 @@
 
 #define CPUINFO_BYTES 16384          /* one processor's lines; the kernel would take long over all of a large machine */
 
-static const struct { const char *machine, *arch, *variant; } known[] = {
-    { "x86_64", "amd64", NULL }, { "aarch64", "arm64", "v8" }, { "armv7l", "arm", "v7" }, { "armv6l", "arm", "v6" }, { "i686", "386", NULL },
-    { "i386", "386", NULL }, { "ppc64le", "ppc64le", NULL }, { "s390x", "s390x", NULL }, { "riscv64", "riscv64", NULL },
-    { "loongarch64", "loong64", NULL },
+static const struct { char machine[12], arch[8], variant[3]; } known[] = {
+    { "x86_64", "amd64", "" }, { "aarch64", "arm64", "v8" }, { "armv7l", "arm", "v7" }, { "armv6l", "arm", "v6" }, { "i686", "386", "" },
+    { "i386", "386", "" }, { "ppc64le", "ppc64le", "" }, { "s390x", "s390x", "" }, { "riscv64", "riscv64", "" },
+    { "loongarch64", "loong64", "" },
 };
 
 const char *mlr_host_architecture(const char *machine, const char **variant)
 {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].machine, machine) == 0) {
-            *variant = known[i].variant;
+            *variant = known[i].variant[0] != '\0' ? known[i].variant : NULL;
             return known[i].arch;
         }
     *variant = NULL;

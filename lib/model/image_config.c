@@ -136,7 +136,7 @@ const char *mlr_image_foreign_platform(const mlr_image *i)
 
 static void put_platform(mlr_json_out *o, const mlr_image *i)
 {
-    static const char *const keys[] = { "os", "architecture", "variant" };
+    static const char keys[][13] = { "os", "architecture", "variant" };
     const char *at = i->platform;
     struct utsname u;
 
@@ -219,7 +219,7 @@ static void put_rootfs(mlr_json_out *o, const mlr_image *i, const mlr_image_laye
 /* What stays of the base besides: "os.version" say. "id" and "container" are of another image. */
 static void put_rest(mlr_json_out *o, const mlr_json *base)
 {
-    static const char *const kept[] = { "architecture", "os", "variant", "os.version", "os.features", "author" };
+    static const char kept[][13] = { "architecture", "os", "variant", "os.version", "os.features", "author" };
 
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const mlr_json *m = mlr_json_get(base, kept[i]);

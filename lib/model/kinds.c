@@ -10,23 +10,23 @@
 #define LARGE_BYTES (1u << 20)                 /* nobody writes that by hand: unknown files from here on are data */
 
 typedef struct trait {
-    mlr_file_kind kind;
-    const char   *format;                      /* or NULL */
-    bool          by_place;                    /* in a folder of data it is part of the data */
+    char    format[12];                        /* or "" */
+    uint8_t kind;                              /* a mlr_file_kind */
+    bool    by_place;                          /* in a folder of data it is part of the data */
 } trait;
 
-#define WEIGHT(format) {MLR_KIND_WEIGHT, format, false}
-#define WEIGHT_OR_DATA(format) {MLR_KIND_WEIGHT, format, true}
-#define CONFIG {MLR_KIND_CONFIG, NULL, false}
-#define CONFIG_OR_DATA {MLR_KIND_CONFIG, NULL, true}
-#define DOC {MLR_KIND_DOC, NULL, false}
-#define DOC_OR_DATA {MLR_KIND_DOC, NULL, true}
-#define CODE {MLR_KIND_CODE, NULL, false}
-#define DATASET(format) {MLR_KIND_DATASET, format, false}
+#define WEIGHT(format) {format, MLR_KIND_WEIGHT, false}
+#define WEIGHT_OR_DATA(format) {format, MLR_KIND_WEIGHT, true}
+#define CONFIG {"", MLR_KIND_CONFIG, false}
+#define CONFIG_OR_DATA {"", MLR_KIND_CONFIG, true}
+#define DOC {"", MLR_KIND_DOC, false}
+#define DOC_OR_DATA {"", MLR_KIND_DOC, true}
+#define CODE {"", MLR_KIND_CODE, false}
+#define DATASET(format) {format, MLR_KIND_DATASET, false}
 
 /* ---- content ---- */
 
-static const struct signature { uint8_t at, len; const char *bytes; trait is; } signatures[] = {
+static const struct signature { uint8_t at, len; char bytes[15]; trait is; } signatures[] = {
     {0, 4, "GGUF", WEIGHT("gguf")},
     {0, 4, "lmgg", WEIGHT("ggml")}, {0, 4, "fmgg", WEIGHT("ggml")}, {0, 4, "tjgg", WEIGHT("ggml")},
     {4, 4, "TFL3", WEIGHT("tflite")},
@@ -144,14 +144,14 @@ static const struct rule { const char *patterns; trait is; } rules[] = {
     {"*.npy *.npz", WEIGHT_OR_DATA("numpy")},
     {"*.pkl *.pickle *.joblib", WEIGHT_OR_DATA("pickle")},
     {"*.bin *.nemo *.mar *.ot *.llamafile *.weights *.caffemodel *.mnn *.rknn *.dlc *.pdparams *.pdmodel *.pte"
-     " *.tensors", WEIGHT(NULL)},
+     " *.tensors", WEIGHT("")},
 
     {"*.parquet", DATASET("parquet")},
     {"*.arrow *.feather", DATASET("arrow")},
     {"*.csv", DATASET("csv")},
     {"*.tsv", DATASET("tsv")},
     {"*.jsonl *.ndjson", DATASET("jsonl")},
-    {"*.tfrecord *.tfrecords *.orc *.avro *.lance *.mdb *.sqlite *.db", DATASET(NULL)},
+    {"*.tfrecord *.tfrecords *.orc *.avro *.lance *.mdb *.sqlite *.db", DATASET("")},
 
     {"*.py *.pyi *.pyx *.ipynb *.sh *.bash *.bat *.ps1 *.c *.h *.cc *.cpp *.cxx *.hpp *.hh *.cu *.cuh *.cl *.metal *.m"
      " *.mm *.go *.rs *.js *.mjs *.cjs *.ts *.tsx *.jsx *.java *.kt *.scala *.swift *.rb *.pl *.lua *.r *.jl *.cs *.css"
@@ -215,7 +215,7 @@ static bool matches_any(const char *patterns, const char *name, size_t len)
 /* "train.csv.gz" is what "train.csv" is. */
 static size_t without_compression(const char *name, size_t len)
 {
-    static const char *const ends[] = {".gz", ".zst", ".xz", ".bz2"};
+    static const char ends[][5] = {".gz", ".zst", ".xz", ".bz2"};
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (mlr_text_ends_in(name, len, ends[i]) && len > strlen(ends[i]))
@@ -237,7 +237,7 @@ static const trait *of_name(const char *path)
 /* In lower case only: "Data" is a part of Apple's model packages. */
 static bool is_in_data_folder(const char *path)
 {
-    static const char *const folders[] = {"data/", "dataset/", "datasets/"};
+    static const char folders[][10] = {"data/", "dataset/", "datasets/"};
 
     for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1)
         for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
@@ -292,5 +292,5 @@ const char *mlr_kind_format(const char *path, const uint8_t *head, size_t head_b
 {
     const trait *is = of_file(path, head, head_bytes);
 
-    return is != NULL ? is->format : NULL;
+    return is != NULL && is->format[0] != '\0' ? is->format : NULL;
 }

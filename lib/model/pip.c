@@ -126,7 +126,7 @@ int mlr_pip_key(const mlr_pip *p, mlr_op *op, mlr_digest *out, mlreg_error **err
 /* What pip calls a platform: newest first, as far back as wheels are still built. */
 static size_t put_platform(const mlr_pip *p, const char **argv, size_t n)
 {
-    static const struct { const char *platform, *tags[3]; } known[] = {
+    static const struct { char platform[12], tags[3][34]; } known[] = {
         { "linux/amd64", { "--platform=manylinux_2_28_x86_64", "--platform=manylinux_2_17_x86_64", "--platform=manylinux2014_x86_64" } },
         { "linux/arm64", { "--platform=manylinux_2_28_aarch64", "--platform=manylinux_2_17_aarch64", "--platform=manylinux2014_aarch64" } },
     };
@@ -140,7 +140,7 @@ static size_t put_platform(const mlr_pip *p, const char **argv, size_t n)
 
 static const char **make_argv(const mlr_pip *p, char **version)
 {
-    static const char *const fixed[] = { "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install", "--no-compile",
+    static const char fixed[][28] = { "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install", "--no-compile",
         "--no-warn-script-location" };
     const char **argv = mlr_alloc_array(FIXED_ARGS + p->n_args, sizeof *argv);
     size_t n = 0;

@@ -8,7 +8,7 @@
 /* Links to /usr in the usual base: a folder of this name would take the link's place, and all that is in it would be gone. */
 static bool may_be_link(const char *top, size_t len)
 {
-    static const char *const merged[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
+    static const char merged[][7] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
 
     for (size_t i = 0; i < sizeof merged / sizeof *merged; i++)
         if (strlen(merged[i]) == len && memcmp(merged[i], top, len) == 0)

@@ -22,7 +22,7 @@
 
 static bool ends_in_tar(const char *type)
 {
-    static const char *const ends[] = { ".tar", ".tar+gzip", ".tar+zstd", ".tar.gzip", ".tar.gz" };
+    static const char ends[][10] = { ".tar", ".tar+gzip", ".tar+zstd", ".tar.gzip", ".tar.gz" };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (mlr_text_ends_in(type, strlen(type), ends[i]))
@@ -32,7 +32,7 @@ static bool ends_in_tar(const char *type)
 
 static bool is_model_type(const char *type)
 {
-    static const char *const starts[] = { "application/vnd.cncf.model.", "application/vnd.cnai.model.", "application/vnd.kitops.modelkit." };
+    static const char starts[][33] = { "application/vnd.cncf.model.", "application/vnd.cnai.model.", "application/vnd.kitops.modelkit." };
 
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (strncmp(type, starts[i], strlen(starts[i])) == 0)

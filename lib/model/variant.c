@@ -53,7 +53,7 @@ bool mlr_variant_is_plain(const mlr_variant *v)
 
 const char *mlr_variant_known_kind(const char *name, size_t len)
 {
-    static const struct { const char *said, *kind; } known[] = { { "cuda", "cuda" }, { "nvidia", "cuda" }, { "rocm", "rocm" }, { "amd", "rocm" },
+    static const struct { char said[7], kind[5]; } known[] = { { "cuda", "cuda" }, { "nvidia", "cuda" }, { "rocm", "rocm" }, { "amd", "rocm" },
         { "hip", "rocm" }, { "none", "none" }, { "cpu", "none" } };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

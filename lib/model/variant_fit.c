@@ -62,7 +62,7 @@ static bool is_feature(const char *a, size_t a_len, const char *b, size_t b_len)
 
 static bool has_feature(const char *features, const char *name, size_t len)
 {
-    static const char *const whole[][2] = { { "avx512", "avx512f" }, { "amx", "amxtile" } };
+    static const char whole[][2][8] = { { "avx512", "avx512f" }, { "amx", "amxtile" } };
     size_t n;
 
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)

@@ -18,7 +18,7 @@ static platform split(const char *text)
 
 static const char *arch_name(const char *arch, size_t *len)
 {
-    static const char *const same[][2] = { { "x86_64", "amd64" }, { "x86-64", "amd64" }, { "aarch64", "arm64" } };
+    static const char same[][2][8] = { { "x86_64", "amd64" }, { "x86-64", "amd64" }, { "aarch64", "arm64" } };
 
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (strlen(same[i][0]) == *len && strncmp(same[i][0], arch, *len) == 0) {

@@ -135,10 +135,10 @@ static int have_auths(doc *d, mlreg_error **err)
 /* auths[key] as an object without secrets: made where it is missing or no object. */
 static int have_entry(doc *d, const char *key, mlreg_error **err)
 {
-    static const char *const secrets[] = {"auth", "username", "password", "identitytoken", "registrytoken"};
-    const mlr_json          *auths = mlr_json_get(d->root, "auths"), *entry = mlr_json_get(auths, key), *m;
-    mlr_buf                  fresh = MLR_BUF_INIT(d->text.max);
-    int                      rc = 0;
+    static const char secrets[][14] = {"auth", "username", "password", "identitytoken", "registrytoken"};
+    const mlr_json   *auths = mlr_json_get(d->root, "auths"), *entry = mlr_json_get(auths, key), *m;
+    mlr_buf           fresh = MLR_BUF_INIT(d->text.max);
+    int               rc = 0;
 
     if (entry == NULL) {
         rc = mlr_buf_printf(&fresh, err, "\n\t\t\"%s\": {}%s", key, mlr_json_count(auths) > 0 ? "," : "\n\t");

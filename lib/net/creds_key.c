@@ -10,8 +10,8 @@
 enum { RANK_HUB_KEY = 99, RANK_PATH = 100 };    /* above every spelling of the host alone */
 
 /* Spellings, best first: what is written today before what older clients wrote. */
-static const char *const schemes[] = {"", "https://", "http://"};
-static const char *const endings[] = {"", "/", "/v1/", "/v2/", "/v1", "/v2"};
+static const char schemes[][9] = {"", "https://", "http://"};
+static const char endings[][5] = {"", "/", "/v1/", "/v2/", "/v1", "/v2"};
 #define N_SCHEMES (sizeof schemes / sizeof schemes[0])
 #define N_ENDINGS (sizeof endings / sizeof endings[0])
 
@@ -44,8 +44,8 @@ static unsigned rank_of_spelling(const char *key, const char *host)
 
 static unsigned rank_of_host(const char *key, const char *host)
 {
-    static const char *const aliases[] = {HUB, "index.docker.io", "registry-1.docker.io"};
-    unsigned                 rank = 0;
+    static const char aliases[][21] = {HUB, "index.docker.io", "registry-1.docker.io"};
+    unsigned          rank = 0;
 
     if (strcmp(host, HUB) != 0)
         return rank_of_spelling(key, host);

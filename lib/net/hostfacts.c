@@ -18,7 +18,7 @@
 /* ---- the table ---- */
 
 struct known {
-    const char *host;            /* "." in front: and all below it */
+    char     host[12];           /* "." in front: and all below it */
     uint32_t bits;
     uint64_t max_layer;
 };

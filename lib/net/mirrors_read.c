@@ -55,7 +55,7 @@ static int take_truth(reading *r, const mlr_toml_item *i, unsigned bit, bool *to
 
 static int take_use(reading *r, const mlr_toml_item *i, mlr_mirror_use *to, mlreg_error **err)
 {
-    static const char *const names[] = {"all", "digest-only", "tag-only"};
+    static const char names[][12] = {"all", "digest-only", "tag-only"};
 
     r->any_use = true;
     for (unsigned n = 0; i->kind == MLR_TOML_STRING && n < 3; n++)

@@ -160,8 +160,8 @@ const char *mlr_descriptor_annotation(const mlr_descriptor *d, const char *key)
 
 const char *mlr_descriptor_title(const mlr_descriptor *d)
 {
-    static const char *const keys[] = { "org.opencontainers.image.title", "org.cncf.model.filepath",
-                                        "org.cnai.model.filepath" };
+    static const char keys[][31] = { "org.opencontainers.image.title", "org.cncf.model.filepath",
+                                     "org.cnai.model.filepath" };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *title = mlr_descriptor_annotation(d, keys[i]);
         if (title != NULL && title[0] != 0)
@@ -172,8 +172,8 @@ const char *mlr_descriptor_title(const mlr_descriptor *d)
 
 bool mlr_descriptor_is_foreign(const mlr_descriptor *d)
 {
-    static const char *const types[] = { "application/vnd.oci.image.layer.nondistributable.v1.tar",
-                                         "application/vnd.docker.image.rootfs.foreign.diff.tar" };
+    static const char types[][56] = { "application/vnd.oci.image.layer.nondistributable.v1.tar",
+                                     "application/vnd.docker.image.rootfs.foreign.diff.tar" };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (strncmp(d->media_type, types[i], strlen(types[i])) == 0)

@@ -8,9 +8,9 @@
 
 bool mlr_partial_is_part(const char *name, mlr_digest *out)
 {
-    static const char *const endings[] = { "", MLR_PARTIAL_LOCK_EXT, MLR_PARTIAL_JOURNAL_EXT, MLR_PARTIAL_JOURNAL_EXT MLR_PARTIAL_NEW_EXT };
-    char                     text[MLR_DIGEST_TEXT + 1] = "sha256:";
-    bool                     known = false;
+    static const char endings[][16] = { "", MLR_PARTIAL_LOCK_EXT, MLR_PARTIAL_JOURNAL_EXT, MLR_PARTIAL_JOURNAL_EXT MLR_PARTIAL_NEW_EXT };
+    char              text[MLR_DIGEST_TEXT + 1] = "sha256:";
+    bool              known = false;
 
     if (strlen(name) < MLR_DIGEST_HEX)
         return false;

@@ -12,7 +12,7 @@
 
 static bool is_layouts_own(const char *part, size_t len)
 {
-    static const char *const own[] = { "blobs", "oci-layout", "index.json" };
+    static const char own[][11] = { "blobs", "oci-layout", "index.json" };
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (strlen(own[i]) == len && memcmp(part, own[i], len) == 0)
             return true;

@@ -144,7 +144,7 @@ static const mlr_place_ops store_ops = {
 /* The format comes last: a store that has it has all the rest. */
 static int make_store(const mlr_disk *disk, mlreg_error **err)
 {
-    static const char *const parts[] = { "", MLR_BLOBDIR, "partial", "locks", "index" };
+    static const char parts[][16] = { "", MLR_BLOBDIR, "partial", "locks", "index" };
     char *format;
     int   rc = 0;
 

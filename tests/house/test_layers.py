@@ -1,8 +1,10 @@
 """The house keeps its walls: include directions, one room per outside library, one job per file."""
+import json
 import re
+import shlex
 import unittest
 
-from bed.house import LAYERS, ROOT
+from bed.house import BUILD, LAYERS, ROOT, run
 
 SOURCES = sorted(p for p in (ROOT / "lib").rglob("*.[ch]"))
 OUTSIDE = {
@@ -49,6 +51,18 @@ class Layers(unittest.TestCase):
     def test_layers__hooks_of_other_libraries_and_of_the_process_are_left_alone(self):
         for path in SOURCES:
             self.assertNotRegex(path.read_text(), r"\b(cJSON_InitHooks|curl_global_init_mem|setlocale|chdir|umask|signal|sigaction|setenv|putenv|exit|printf|puts|perror)\s*\(", path)
+
+    def test_layers__names_in_tables_keep_their_ends(self):
+        """A name that fills its row leaves no room for the byte 0, and in C no compiler says so."""
+        said = {}
+        for step in json.loads((BUILD / "compile_commands.json").read_text()):
+            path = (BUILD / step["file"]).resolve()
+            if step["output"].startswith("lib/") and re.search(r"\bchar \w+\[\d*\]", path.read_text()):
+                command = shlex.split(step["command"])
+                command = command[command[0].endswith("ccache"):command.index("-MD")]
+                said[path] = run(*command, "-Wc++-compat", "-Wno-error", "-fsyntax-only", path, cwd=BUILD).stderr
+        self.assertGreater(len(said), 20)
+        self.assertEqual([line for text in said.values() for line in text.splitlines() if "is too long for C++" in line], [])
 
     def test_layers__the_top_level_is_as_fixed(self):
         built = {"build"}  # by the scripts; git ignores it
