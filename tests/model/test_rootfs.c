@@ -696,6 +696,16 @@ static int fail_sync(mlr_fs_call call, const char *name, void *user)
     return call == *(mlr_fs_call *)user ? EIO : 0;
 }
 
+struct failing { mlr_fs_call call; int skip; };
+
+static int fail_later(mlr_fs_call call, const char *name, void *user)
+{
+    struct failing *x = user;
+
+    (void)name;
+    return call == x->call && x->skip-- <= 0 ? EIO : 0;
+}
+
 static void test_rootfs__leaves_nothing_when_the_disk_fails(void **state)
 {
     static const mlr_fs_call calls[] = { MLR_FS_RENAME, MLR_FS_WRITE, MLR_FS_LINK };
@@ -714,6 +724,29 @@ static void test_rootfs__leaves_nothing_when_the_disk_fails(void **state)
         assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), MLREG_EIO);
         mlr_fs_use(NULL, NULL);
         assert_false(bed_exists(f->out));
+        mlr_error_done(err);
+        mlr_manifest_free(m);
+        done(&i);
+    }
+}
+
+static void test_rootfs__a_disk_that_fails_is_not_taken_for_a_mount_point(void **state)
+{
+    fixture *f = *state;
+
+    for (int renames = 0; renames < 2; renames++) {
+        image i = { 0 };
+        struct failing x = { renames ? MLR_FS_RENAME : MLR_FS_SYNC, renames };    /* the first gives the folder its temporary name */
+        mlreg_error *err = NULL;
+        mlr_manifest *m;
+        const mlr_rootfs how = { 0 };
+
+        base_layer(&i);
+        m = make(f, &i);
+        mlr_fs_use(fail_later, &x);
+        assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), MLREG_EIO);
+        mlr_fs_use(NULL, NULL);
+        assert_int_equal(err->hint != NULL && strstr(err->hint, "mount point") != NULL, renames);
         mlr_error_done(err);
         mlr_manifest_free(m);
         done(&i);
@@ -752,6 +785,7 @@ int main(void)
         TEST(hard_links_and_devices_decide_nothing),
         TEST(takes_only_the_layers_that_are_listed),
         TEST(leaves_nothing_when_the_disk_fails),
+        TEST(a_disk_that_fails_is_not_taken_for_a_mount_point),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
