@@ -41,12 +41,12 @@ static inline void bed_dir_remove(char *dir)
     free(dir);
 }
 
-/* "dir/name", good for the next 15 calls. */
+/* "dir/name", good for this thread's next 15 calls. */
 static inline const char *bed_at(const char *dir, const char *name)
 {
-    static char     paths[16][BED_PATH_MAX];
-    static unsigned next;
-    char           *path = paths[next++ % 16];
+    static _Thread_local char     paths[16][BED_PATH_MAX];
+    static _Thread_local unsigned next;
+    char                         *path = paths[next++ % 16];
 
     snprintf(path, BED_PATH_MAX, "%s/%s", dir, name);
     return path;
