@@ -122,6 +122,14 @@ static size_t distance(const char *a, const char *b)
 
 typedef struct guess { const char *word; size_t off; } guess;
 
+/* Of a short word one that differs by half is no guess. */
+static guess guess_for(const char *word)
+{
+    size_t most = (strlen(word) + 1) / 2;
+
+    return (guess){ NULL, most < 3 ? most : 3 };
+}
+
 static void consider(guess *g, const char *word, const char *candidate)
 {
     size_t off = distance(word, candidate);
@@ -132,9 +140,21 @@ static void consider(guess *g, const char *word, const char *candidate)
     }
 }
 
+/* "image" names no command, nor does "image nope". */
+static int fail_group(const char *group, const char *format, const char *word)
+{
+    char hint[200] = "";
+    size_t n = strlen(group);
+
+    for (const command *x = commands; x->name != NULL; x++)
+        if (strncmp(x->name, group, n) == 0 && x->name[n] == ' ')
+            snprintf(hint + strlen(hint), sizeof hint - strlen(hint), "%s%s", hint[0] != '\0' ? ", " : "there are ", x->name);
+    return fail_usage(hint, format, word);
+}
+
 static int fail_command(const char *word)
 {
-    guess g = { NULL, 3 };
+    guess g = guess_for(word);
     char hint[100];
 
     for (const command *x = commands; x->name != NULL; x++)
@@ -145,7 +165,7 @@ static int fail_command(const char *word)
 
 static int fail_option(const option all[N_OPTIONS], const char *name, const command *cmd)
 {
-    guess g = { NULL, 3 };
+    guess g = guess_for(name);
     const char *of = cmd != NULL ? cmd->name : "";
     char hint[100];
 
@@ -201,6 +221,10 @@ static int take_command(cli *c, const char *word, const command **cmd)
 {
     char name[64];
 
+    if (c->group == NULL && strcmp(word, "help") == 0) {
+        c->help = true;                /* "help pull", as other programs write "pull --help" */
+        return EXIT_OK;
+    }
     if (c->group == NULL && is_group(word)) {
         c->group = word;
         return EXIT_OK;
@@ -209,13 +233,17 @@ static int take_command(cli *c, const char *word, const command **cmd)
     for (const command *x = commands; x->name != NULL; x++)
         if (strcmp(x->name, name) == 0)
             *cmd = x;
-    return *cmd != NULL ? EXIT_OK : fail_command(name);
+    if (*cmd != NULL)
+        return EXIT_OK;
+    return c->group != NULL ? fail_group(c->group, "there is no command \"%s\"", name) : fail_command(name);
 }
 
 static int take_word(cli *c, const char *word, const command **cmd)
 {
     if (*cmd == NULL)
         return take_command(c, word, cmd);
+    if (c->help)
+        return EXIT_OK;
     if (word[0] == '\0')
         return fail_usage("a variable of the shell that is not set, perhaps", "an argument is empty: mlreg %s %s", (*cmd)->name, (*cmd)->arguments);
     if (c->n_words == (*cmd)->most)
@@ -231,6 +259,8 @@ static int take(cli *c, char *word, bool *words_only, const command **cmd, char 
 
     if (*words_only || word[0] != '-' || word[1] == '\0')
         return take_word(c, word, cmd);
+    if (*cmd == NULL && strcmp(word, "--version") == 0)
+        return take_command(c, "version", cmd);
     if (strcmp(word, "--") == 0) {
         *words_only = true;
         return EXIT_OK;
@@ -255,6 +285,8 @@ int args_parse(cli *c, char **argv, const command **out)
     }
     if (status != EXIT_OK || c->help)
         return status;
+    if (*out == NULL && c->group != NULL)
+        return fail_group(c->group, "%s has several commands", c->group);
     if (*out == NULL)
         return fail_usage("`mlreg --help` lists the commands", "no command is given");
     if (c->n_words < (*out)->least)

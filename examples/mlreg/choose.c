@@ -1,6 +1,7 @@
 /* choose.c - which entry of an index is meant: options of the command line as the library takes them. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ static char *read_file(const char *path)
     char *text = malloc(HOST_MAX_BYTES + 1);
     size_t n = f != NULL && text != NULL ? fread(text, 1, HOST_MAX_BYTES, f) : 0;
     bool failed = f == NULL || text == NULL || ferror(f) != 0;
+    int why = errno;
 
     if (f != NULL && f != stdin)
         fclose(f);
@@ -21,7 +23,7 @@ static char *read_file(const char *path)
         return text;
     }
     free(text);
-    fail_plainly("`mlreg host --json` on that machine prints one", "%s cannot be read", path);
+    fail_plainly("`mlreg host --json` on that machine prints one", "cannot read %s: %s", path, strerror(why));
     return NULL;
 }
 
@@ -32,7 +34,7 @@ static int check_name(const cli *c, const spot *at)
     mlreg_artifact *a = NULL;
     int status = EXIT_OK;
 
-    if (c->variant != NULL && mlreg_session_resolve(at->session, at->ref, NULL, NULL, &a, NULL) == 0 &&
+    if (c->variant != NULL && mlreg_session_resolve(at->session, at->ref, NULL, op_quiet(), &a, NULL) == 0 &&
         mlreg_artifact_count(a, MLREG_PART_CHILD) == 0)
         status = fail_plainly("leave --variant out to take it as it is", "%s is no index: it has no variant \"%s\"", at->shown, c->variant);
     mlreg_artifact_free(a);

@@ -8,7 +8,7 @@
 #include "shown.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-#define MAX_WORDS  16      /* words of one command line, and values of one option */
+#define MAX_WORDS  256     /* words of one command line, and values of one option */
 #define NAME_BYTES 1200    /* room for any name: host, repository, tag, digest */
 #define HINT_BYTES 1400    /* and for a sentence with one */
 
@@ -108,6 +108,10 @@ int  move_image(cli *c, const char *verb, const spot *from, const char *folder);
 void digest_now(const spot *at, char out[80]);             /* what its tag names in the store; "" elsewhere, or if nothing */
 void say_moved(const cli *c, const spot *at, const char *before, const mlreg_artifact *now); /* local tags move freely, and that is said */
 
+/* For calls that take no time to speak of, unless a server or a helper for credentials hangs: then Ctrl-C cancels them, and what they
+ * started ends with them. NULL where there is no memory for it. */
+mlreg_op *op_quiet(void);
+void op_done(void);
 /* Progress of a long call; Ctrl-C cancels it. */
 typedef struct job {
     mlreg_op *op;
@@ -118,7 +122,8 @@ typedef struct job {
     bool live;                                             /* one line that changes; else a line now and then */
 } job;
 int  job_begin(job *j, const cli *c, const char *verb);
-void job_end(job *j);                                      /* clears the live line; the counts stay as they are */
+void clear_live_line(void);                                /* before another line on stderr */
+void job_end(job *j);                                      /* clears it; the counts stay as they are */
 void job_free(job *j);
 void say_stats(const job *j);                              /* to stderr, for --stats */
 void print_moved(const cli *c, const char *verb, const char *name, const char *before, const mlreg_artifact *a, const job *j);
@@ -128,11 +133,13 @@ void print_moved(const cli *c, const char *verb, const char *name, const char *b
 int  fail(mlreg_error *err, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int  fail_usage(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int  fail_plainly(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int  fail_stdout(int error);                                /* errno, or 0 where nobody knows it any more */
 void note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* to stderr, unless -q */
 
 /* Output. What strangers wrote goes through *_text or json_*: a terminal obeys control characters. */
 void print_text(const char *text);                         /* to stdout; NULL: "-" */
 void json_string(const char *text);                        /* NULL: null */
+void json_raw(const char *text, size_t len);               /* what json_walk found to be whole */
 void json_field(const char *name, const char *value, bool first);
 void json_number(const char *name, uint64_t value, bool first);
 void json_stats(const job *j);                             /* a member "stats", not the first */

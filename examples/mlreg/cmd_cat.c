@@ -1,6 +1,7 @@
 /* cmd_cat.c - one file of an artifact, or a range of it, to stdout. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +68,7 @@ static int write_out(mlreg_stream *s, const char *name)
 
     while ((n = mlreg_stream_read(s, piece, sizeof piece, &err)) > 0)
         if (fwrite(piece, 1, (size_t)n, stdout) != (size_t)n)
-            return EXIT_OK; /* main says why it failed */
+            return fail_stdout(errno);
     return n < 0 ? fail(err, NULL, "read %s to its end", name) : EXIT_OK;
 }
 
@@ -75,7 +76,7 @@ static int open_and_write(mlreg_artifact *a, size_t layer, const mlreg_stream_op
 {
     mlreg_stream *s = NULL;
     mlreg_error *err = NULL;
-    int status = mlreg_stream_open(a, layer, o, NULL, &s, &err) < 0 ? fail(err, NULL, "read %s", name) : write_out(s, name);
+    int status = mlreg_stream_open(a, layer, o, op_quiet(), &s, &err) < 0 ? fail(err, NULL, "read %s", name) : write_out(s, name);
 
     mlreg_stream_free(s);
     return status;
@@ -98,7 +99,7 @@ int cmd_cat(cli *c)
         status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
     if (status == EXIT_OK)
         status = choice_open(c, false, &at, &ch);
-    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, NULL, &a, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_resolve(at.session, at.ref, &ch.options, op_quiet(), &a, &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "read %s", at.shown);
     if (status == EXIT_OK && (status = find_layer(a, at.shown, c->words[1], &layer)) == EXIT_OK) {
         cut_range(mlreg_descriptor_bytes(mlreg_artifact_at(a, MLREG_PART_LAYER, layer)), &o);

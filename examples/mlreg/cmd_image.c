@@ -1,6 +1,7 @@
 /* cmd_image.c - image build, artifact, unpack: images that run, and the models in them. */
 #include "cli.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define MODELS "/models"
@@ -9,7 +10,7 @@
 /* Another artifact that goes in, and where it is. */
 typedef struct part { spot at; mlreg_artifact *artifact; } part;
 /* "SRC:/DST", taken apart. */
-typedef struct pair { char source[NAME_BYTES]; const char *path; } pair;
+typedef struct pair { char source[PATH_MAX]; const char *path; } pair;
 
 static void split(const char *text, const char *otherwise, pair *out)
 {
@@ -32,7 +33,7 @@ static int part_open(cli *c, const char *text, part *p)
 
     if (status == EXIT_OK)
         status = choice_open(c, true, &p->at, &ch);
-    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, NULL, &p->artifact, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_resolve(p->at.session, p->at.ref, &ch.options, op_quiet(), &p->artifact, &err) < 0)
         status = fail(err, spot_hint(&p->at, err, hint), "read %s", text);
     choice_close(&ch);
     return status;
@@ -66,7 +67,7 @@ static int add_layer(const cli *c, mlreg_builder *b, mlreg_artifact *a, size_t i
     const mlreg_descriptor *d = mlreg_artifact_at(a, MLREG_PART_LAYER, i);
     const char *title = mlreg_descriptor_title(d);
     mlreg_layer_options o;
-    char inside[NAME_BYTES];
+    char inside[2 * PATH_MAX];
 
     snprintf(inside, sizeof inside, "%s/%s", path, title != NULL ? title : mlreg_descriptor_digest(d));
     begin_layer(c, &o, strstr(mlreg_descriptor_media_type(d), ".tar") != NULL ? NULL : inside);

@@ -75,7 +75,7 @@ static int add_one(cli *c, mlreg_builder *b, const char *text)
     int status = read_entry(text, &e);
 
     if (status == EXIT_OK && (status = spot_open(c, e.ref, SPOT_NEEDS_ONE, &from)) == EXIT_OK &&
-        (mlreg_session_resolve(from.session, from.ref, NULL, NULL, &a, &err) < 0 || (b != NULL && mlreg_builder_add_child(b, a, &e.options, &err) < 0)))
+        (mlreg_session_resolve(from.session, from.ref, NULL, op_quiet(), &a, &err) < 0 || (b != NULL && mlreg_builder_add_child(b, a, &e.options, &err) < 0)))
         status = fail(err, a == NULL ? spot_hint(&from, err, hint) : NULL, "add %s", e.ref);
     mlreg_artifact_free(a);
     spot_close(&from);
@@ -105,7 +105,7 @@ static int commit(cli *c, mlreg_builder *b, const spot *to, const char *expect)
     o.flags = expect != NULL || !to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
     o.expect_digest = expect;
     digest_now(to, before);
-    if (mlreg_builder_commit(b, to->ref, &o, NULL, &a, &err) < 0) {
+    if (mlreg_builder_commit(b, to->ref, &o, op_quiet(), &a, &err) < 0) {
         const char *hint = mlreg_error_code(err) != MLREG_EEXISTS ? NULL : expect != NULL ? "somebody else changed it meanwhile: do it again" : "another tag, or --move";
 
         status = fail(err, hint, "write the index %s", to->shown);
@@ -170,7 +170,7 @@ static int change(cli *c, int (*edit)(cli *c, mlreg_builder *b))
     if (c->n_words < 3)
         return fail_usage("mlreg index add REF cuda=REF, mlreg index remove REF cuda", "say which index, and which variants");
     if ((status = spot_open(c, c->words[1], SPOT_NEEDS_TAG, &to)) == EXIT_OK &&
-        (mlreg_session_resolve(to.session, to.ref, NULL, NULL, &now, &err) < 0 || mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0 ||
+        (mlreg_session_resolve(to.session, to.ref, NULL, op_quiet(), &now, &err) < 0 || mlreg_builder_new(to.session, MLREG_BUILD_INDEX, NULL, &b, &err) < 0 ||
             mlreg_builder_add_children_of(b, now, &err) < 0))
         status = fail(err, now == NULL ? spot_hint(&to, err, hint) : NULL, "change %s", to.shown);
     if (status == EXIT_OK && (status = edit(c, b)) == EXIT_OK)

@@ -65,7 +65,8 @@ static void show_json(const view *v)
     json_field("artifactType", mlreg_descriptor_artifact_type(self), false);
     json_number("bytes", artifact_bytes(v->a), false);
     json_annotations(self);
-    printf(",\"config\":%.*s", whole ? (int)v->config_bytes : 4, whole ? v->config : "null");
+    printf(",\"config\":");
+    json_raw(whole ? v->config : "null", whole ? v->config_bytes : 4);
     json_parts("layers", v->a, MLREG_PART_LAYER);
     json_parts("manifests", v->a, MLREG_PART_CHILD);
     printf(",\"variants\":");
@@ -144,13 +145,13 @@ static void show_text(const view *v)
 
 static int look(const spot *at, view *v, mlreg_error **err)
 {
-    int rc = mlreg_session_resolve(at->session, at->ref, NULL, NULL, &v->a, err);
+    int rc = mlreg_session_resolve(at->session, at->ref, NULL, op_quiet(), &v->a, err);
 
     if (rc == 0 && mlreg_artifact_count(v->a, MLREG_PART_CONFIG) > 0)
-        rc = mlreg_artifact_config(v->a, NULL, &v->config, &v->config_bytes, err);
+        rc = mlreg_artifact_config(v->a, op_quiet(), &v->config, &v->config_bytes, err);
     if (rc == 0 && mlreg_artifact_count(v->a, MLREG_PART_CHILD) > 0)
-        rc = mlreg_session_variants(at->session, at->ref, NULL, NULL, &v->variants, err);
-    return rc < 0 ? rc : mlreg_session_referrers(at->session, at->ref, NULL, NULL, &v->referrers, err);
+        rc = mlreg_session_variants(at->session, at->ref, NULL, op_quiet(), &v->variants, err);
+    return rc < 0 ? rc : mlreg_session_referrers(at->session, at->ref, NULL, op_quiet(), &v->referrers, err);
 }
 
 int cmd_inspect(cli *c)

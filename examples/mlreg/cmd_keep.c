@@ -37,7 +37,7 @@ static int give_tag(cli *c, const spot *from, const spot *to)
     MLREG_INIT(o);
     o.flags = !to->remote || c->move ? MLREG_COPY_MOVE_TAG : 0;
     digest_now(to, before);
-    if ((rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, NULL, &a, &err)) < 0)
+    if ((rc = mlreg_copy(from->session, from->ref, to->session, to->ref, &o, op_quiet(), &a, &err)) < 0)
         return fail(err, rc == MLREG_EEXISTS ? "another tag, or --move to let this one go" : spot_hint(from, err, hint), "tag %s as %s", from->shown, to->shown);
     say_moved(c, to, before, a);
     print_tagged(c, to, before, a);
@@ -67,7 +67,7 @@ int cmd_rm(cli *c)
     char hint[HINT_BYTES];
     int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
 
-    if (status == EXIT_OK && mlreg_session_delete(at.session, at.ref, NULL, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_delete(at.session, at.ref, op_quiet(), &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "remove %s", at.shown);
     if (status == EXIT_OK && c->json) {
         printf("{");
@@ -123,7 +123,7 @@ int cmd_gc(cli *c)
     o.flags = c->dry_run ? MLREG_GC_DRY_RUN : 0;
     if ((status = parse_grace(c->grace, &o.grace_ms)) != EXIT_OK || (status = open_kept(c, &at)) != EXIT_OK)
         ; /* said */
-    else if (mlreg_session_gc(at.session, &o, NULL, &r, &err) < 0)
+    else if (mlreg_session_gc(at.session, &o, op_quiet(), &r, &err) < 0)
         status = fail(err, mlreg_error_code(err) == MLREG_EPROTO ? "`mlreg fsck` names what is broken" : NULL, "collect what nothing names");
     else if (c->json)
         printf("{\"blobs\":%llu,\"bytes\":%llu,\"dry_run\":%s}\n", (unsigned long long)r.blobs, (unsigned long long)r.bytes, c->dry_run ? "true" : "false");
@@ -159,10 +159,10 @@ static int check(const cli *c, mlreg_session *s)
 {
     mlreg_list *problems = NULL, *left = NULL;
     mlreg_error *err = NULL;
-    int rc = mlreg_session_fsck(s, c->repair ? MLREG_FSCK_REPAIR : 0, NULL, &problems, &err);
+    int rc = mlreg_session_fsck(s, c->repair ? MLREG_FSCK_REPAIR : 0, op_quiet(), &problems, &err);
     bool sound = rc == 0 && mlreg_list_count(problems) == 0;
 
-    if (rc == 0 && !sound && c->repair && (rc = mlreg_session_fsck(s, 0, NULL, &left, &err)) == 0)
+    if (rc == 0 && !sound && c->repair && (rc = mlreg_session_fsck(s, 0, op_quiet(), &left, &err)) == 0)
         sound = mlreg_list_count(left) == 0;
     if (rc < 0)
         fail(err, NULL, "check it");

@@ -124,7 +124,7 @@ int cmd_login(cli *c)
     int status = open_host(c, c->words[0], &at);
 
     if (status == EXIT_OK && (status = ask(c, name, sizeof name, secret, sizeof secret)) == EXIT_OK &&
-        mlreg_session_login(at.session, name, secret, NULL, &where, &err) < 0)
+        mlreg_session_login(at.session, name, secret, op_quiet(), &where, &err) < 0)
         status = fail(err, mlreg_error_code(err) == MLREG_EAUTH ? "check the name and the password; nothing was kept" : NULL, "log in to %s", c->words[0]);
     explicit_bzero(secret, sizeof secret);
     if (status == EXIT_OK)
@@ -141,7 +141,7 @@ int cmd_logout(cli *c)
     mlreg_error *err = NULL;
     int status = open_host(c, c->words[0], &at);
 
-    if (status == EXIT_OK && mlreg_session_logout(at.session, NULL, &where, &err) < 0)
+    if (status == EXIT_OK && mlreg_session_logout(at.session, op_quiet(), &where, &err) < 0)
         status = fail(err, NULL, "log out of %s", c->words[0]);
     if (status == EXIT_OK)
         print_where(c, "logged out of", c->words[0], where);

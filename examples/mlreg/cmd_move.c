@@ -21,7 +21,7 @@ static int name_also(cli *c, const spot *first, const char *text)
     o.flags = MLREG_COPY_MOVE_TAG;
     if (status == EXIT_OK) {
         digest_now(&to, before);
-        if (mlreg_copy(first->session, first->ref, to.session, to.ref, &o, NULL, &a, &err) < 0)
+        if (mlreg_copy(first->session, first->ref, to.session, to.ref, &o, op_quiet(), &a, &err) < 0)
             status = fail(err, NULL, "name it %s as well", text);
         else
             say_moved(c, &to, before, a);

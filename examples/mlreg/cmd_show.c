@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define LS_HINT "`mlreg ls` lists what the store has"
+
 typedef struct listing { cli *c; mlreg_session *s; size_t n; int status; } listing;
 
 static void print_one(listing *l, const char *name, const mlreg_artifact *a)
@@ -46,7 +48,7 @@ static void list_repository(listing *l, const char *repo)
     mlreg_error *err = NULL;
 
     if (mlreg_session_tags(l->s, repo, NULL, &tags, &err) < 0)
-        l->status = fail(err, NULL, "list %s", repo);
+        l->status = fail(err, mlreg_error_code(err) == MLREG_ENOTFOUND ? LS_HINT : NULL, "list %s", repo);
     for (size_t i = 0; i < mlreg_list_count(tags); i++)
         list_tag(l, repo, mlreg_list_name(tags, i));
     mlreg_list_free(tags);
@@ -109,8 +111,8 @@ int cmd_tags(cli *c)
     mlreg_error *err = NULL;
     int status = spot_open(c, c->words[0], 0, &at);
 
-    if (status == EXIT_OK && mlreg_session_tags(at.session, at.repository, NULL, &tags, &err) < 0)
-        status = fail(err, NULL, "list the tags of %s", at.shown);
+    if (status == EXIT_OK && mlreg_session_tags(at.session, at.repository, op_quiet(), &tags, &err) < 0)
+        status = fail(err, at.stored && mlreg_error_code(err) == MLREG_ENOTFOUND ? LS_HINT : NULL, "list the tags of %s", at.shown);
     if (status == EXIT_OK)
         print_tags(c, tags);
     mlreg_list_free(tags);

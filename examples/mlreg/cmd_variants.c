@@ -24,7 +24,7 @@ int cmd_variants(cli *c)
     char hint[HINT_BYTES];
     int status = spot_open(c, c->words[0], SPOT_NEEDS_ONE, &at);
 
-    if (status == EXIT_OK && (status = choice_open(c, true, &at, &ch)) == EXIT_OK && mlreg_session_variants(at.session, at.ref, &ch.options, NULL, &l, &err) < 0)
+    if (status == EXIT_OK && (status = choice_open(c, true, &at, &ch)) == EXIT_OK && mlreg_session_variants(at.session, at.ref, &ch.options, op_quiet(), &l, &err) < 0)
         status = fail(err, spot_hint(&at, err, hint), "list the variants of %s", at.shown);
     if (status == EXIT_OK && c->json) {
         json_variants(l);

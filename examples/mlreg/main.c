@@ -2,7 +2,9 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHOOSE " --variant --platform --accelerator --precision --host"
 #define COPIES CHOOSE " --foreign --one-variant --all-variants --all"
@@ -142,11 +144,26 @@ int cmd_version(cli *c)
     return EXIT_OK;
 }
 
+/* One that was closed by whoever started us would be given to the next file or connection, and what we say would go there. What stands in
+ * for it fails as it would have. */
+static bool keep_streams_apart(void)
+{
+    bool ok = true;
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && ok; fd++)
+        ok = fcntl(fd, F_GETFD) >= 0 || open("/", O_PATH) == fd;
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     static cli c;
     const command *cmd = NULL;
-    int status = argc > 1 ? args_parse(&c, argv, &cmd) : EXIT_USAGE;
+    int status;
+
+    if (!keep_streams_apart())
+        return EXIT_FAILED;
+    status = argc > 1 ? args_parse(&c, argv, &cmd) : EXIT_USAGE;
 
     if (argc <= 1)
         usage(stderr);
@@ -156,8 +173,7 @@ int main(int argc, char **argv)
         usage(stdout);
     else if (status == EXIT_OK)
         status = cmd->run(&c);
+    op_done();
     errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return fail_plainly(NULL, "cannot write to stdout%s%s", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
-    return status;
+    return status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)) ? fail_stdout(errno) : status;
 }

@@ -44,6 +44,17 @@ static void say_left(const job *j, const mlreg_stats *s)
         fprintf(stderr, ", %llu:%02llu min left", seconds / 60, seconds % 60);
 }
 
+static bool drawn;                     /* the live line stands there */
+
+void clear_live_line(void)
+{
+    if (!drawn)
+        return;
+    fprintf(stderr, "\r\033[K");
+    fflush(stderr);
+    drawn = false;
+}
+
 static void say(const job *j, const mlreg_stats *s)
 {
     char done[32], total[32], rate[32];
@@ -53,6 +64,7 @@ static void say(const job *j, const mlreg_stats *s)
     say_left(j, s);
     fprintf(stderr, "%s", j->live ? "" : "\n");
     fflush(stderr);
+    drawn = j->live;
 }
 
 static int on_progress(mlreg_op *op, void *user)
@@ -69,17 +81,51 @@ static int on_progress(mlreg_op *op, void *user)
     return interrupted;
 }
 
-int job_begin(job *j, const cli *c, const char *verb)
+static void heed_interrupts(void)
 {
     struct sigaction on = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+
+    sigaction(SIGINT, &on, NULL);
+    sigaction(SIGTERM, &on, NULL);
+}
+
+/* ---- calls that show nothing ---- */
+
+static mlreg_op *quiet_op;
+
+static int on_wait(mlreg_op *op, void *user)
+{
+    (void)op;
+    (void)user;
+    return interrupted;
+}
+
+mlreg_op *op_quiet(void)
+{
+    if (quiet_op == NULL && mlreg_op_new(&quiet_op, NULL) == 0) {
+        mlreg_op_on_progress(quiet_op, on_wait, NULL, LIVE_MS);
+        heed_interrupts();
+    }
+    return quiet_op;
+}
+
+void op_done(void)
+{
+    mlreg_op_free(quiet_op);
+    quiet_op = NULL;
+}
+
+/* ---- calls that show how far they are ---- */
+
+int job_begin(job *j, const cli *c, const char *verb)
+{
     mlreg_error *err = NULL;
 
     *j = (job){ .c = c, .verb = verb, .live = !plain_terminal() };
     if (mlreg_op_new(&j->op, &err) < 0)
         return fail(err, NULL, "%s", verb);
     mlreg_op_on_progress(j->op, on_progress, j, LIVE_MS);
-    sigaction(SIGINT, &on, NULL);
-    sigaction(SIGTERM, &on, NULL);
+    heed_interrupts();
     return EXIT_OK;
 }
 
@@ -87,10 +133,7 @@ void job_end(job *j)
 {
     MLREG_INIT(j->stats);
     (void)mlreg_op_stats(j->op, &j->stats, NULL);
-    if (j->live && j->shown_ms > 0) {
-        fprintf(stderr, "\r\033[K");
-        fflush(stderr);
-    }
+    clear_live_line();
 }
 
 void job_free(job *j)

@@ -97,6 +97,11 @@ int fail_plainly(const char *hint, const char *format, ...)
     return EXIT_FAILED;
 }
 
+int fail_stdout(int error)
+{
+    return fail_plainly(NULL, "cannot write to stdout%s%s", error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
+}
+
 void note(const cli *c, const char *format, ...)
 {
     char text[COMPLAINT_BYTES];

@@ -14,6 +14,7 @@
 static void log_line(int level, const char *line, void *user)
 {
     (void)user;
+    clear_live_line();
     fprintf(stderr, "mlreg: %s%s\n", level <= MLREG_LOG_WARN ? "warning: " : "", line);
 }
 

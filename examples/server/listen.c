@@ -19,6 +19,12 @@ bool address_is_loopback(const struct sockaddr *a)
     return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
+/* Digits alone: getaddrinfo takes names of services, and nothing at all, and cuts what is too large. */
+static bool is_port(const char *s)
+{
+    return s[0] != '\0' && s[strspn(s, "0123456789")] == '\0' && strtoul(s, NULL, 10) <= UINT16_MAX;
+}
+
 struct addrinfo *address_find(const char *listen)
 {
     const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
@@ -27,7 +33,7 @@ struct addrinfo *address_find(const char *listen)
     char host[256];
     size_t len = colon != NULL ? (size_t)(colon - listen) : 0;
 
-    if (colon == NULL || len >= sizeof host || strtoul(colon + 1, NULL, 10) > UINT16_MAX)   /* getaddrinfo would cut it */
+    if (colon == NULL || len >= sizeof host || !is_port(colon + 1))
         return NULL;
     memcpy(host, listen, len);
     host[len] = '\0';
@@ -51,7 +57,7 @@ struct MHD_Daemon *listen_on(server *s, const struct addrinfo *at, char *cert, c
     return MHD_start_daemon(flags, 0, NULL, NULL, request_handle, s, MHD_OPTION_SOCK_ADDR, at->ai_addr,
         MHD_OPTION_CONNECTION_LIMIT, o->max_connections != 0 ? o->max_connections : CONNECTIONS_DEFAULT,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_notice, s,
         MHD_OPTION_ARRAY, cert != NULL ? tls : tls + 2, MHD_OPTION_END);
 }

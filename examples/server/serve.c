@@ -96,7 +96,8 @@ static void wait_for_the_end(server *s, struct MHD_Daemon *daemon, const sigset_
     log_line(s, "info", "stopping: %lld requests are finished first", atomic_load(&s->metrics.running));
     MHD_quiesce_daemon(daemon);
     for (asked_ms = now_ms(); atomic_load(&s->metrics.running) > 0 && now_ms() - asked_ms < FINISH_MS;)
-        nanosleep(&pause, NULL);
+        if (sigtimedwait(ends, NULL, &pause) > 0)
+            break;                     /* who asks again does not wait */
     upstream_stop(s->upstream);
 }
 

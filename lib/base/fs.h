@@ -51,6 +51,7 @@ int  mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error *
  * published under one `name` in it. `shown` is the directory, then the file, as messages call them. */
 int  mlr_temp_open_in(mlr_temp *t, int dir, const char *shown, unsigned mode, mlreg_error **err);
 int  mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err);   /* publish without both syncs: content was synced, the directory will be */
+int  mlr_temp_give_name_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 int  mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err);
 /* Makes one of a file that was written under a name: its mode becomes `mode`, less what the umask forbade when it was made. `*fd` is t's then, on success only. */
 int  mlr_temp_adopt(mlr_temp *t, int *fd, const char *path, const char *dir, unsigned mode, mlreg_error **err);

@@ -208,16 +208,16 @@ static int sync_content(const mlr_temp *t, const char *shown, mlreg_error **err)
     return errnum != 0 ? mlr_fs_failed(err, errnum, "sync", shown) : 0;
 }
 
-static int give_name_or_say(mlr_temp *t, const char *path, const char *shown, bool replace, mlreg_error **err)
+int mlr_temp_give_name_in(mlr_temp *t, const char *name, const char *shown, bool replace, mlreg_error **err)
 {
-    int errnum = give_name(t, path, replace);
+    int errnum = give_name(t, name, replace);
 
     return errnum != 0 ? mlr_fs_failed(err, errnum, "create", shown) : 0;
 }
 
 int mlr_temp_give_name(mlr_temp *t, const char *path, bool replace, mlreg_error **err)
 {
-    return give_name_or_say(t, path, path, replace, err);
+    return mlr_temp_give_name_in(t, path, path, replace, err);
 }
 
 int mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **err)
@@ -229,7 +229,7 @@ int mlr_temp_publish(mlr_temp *t, const char *path, bool replace, mlreg_error **
         return mlr_error_nomem(err);
     /* The directory is opened before the name is given, so that afterwards nothing but the sync itself can fail. */
     if ((rc = sync_content(t, path, err)) == 0 && (rc = mlr_fs_open(dir, O_RDONLY | O_DIRECTORY, 0, &dir_fd, err)) == 0 &&
-        (rc = give_name_or_say(t, path, path, replace, err)) == 0)
+        (rc = mlr_temp_give_name_in(t, path, path, replace, err)) == 0)
         rc = mlr_fs_sync_dir_fd(dir_fd, dir, err);
     mlr_fs_close(dir_fd);
     mlr_free(dir);
@@ -240,7 +240,7 @@ int mlr_temp_publish_in(mlr_temp *t, const char *name, const char *shown, bool r
 {
     int rc;
 
-    if ((rc = sync_content(t, shown, err)) < 0 || (rc = give_name_or_say(t, name, shown, replace, err)) < 0)
+    if ((rc = sync_content(t, shown, err)) < 0 || (rc = mlr_temp_give_name_in(t, name, shown, replace, err)) < 0)
         return rc;
     return mlr_fs_sync_dir_fd(t->at, shown, err);
 }

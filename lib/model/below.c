@@ -3,11 +3,13 @@
 
 #include <string.h>
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
-#include "codec/xxh.h"
 
 #define ROOT        0u
 #define NOTHING     UINT32_MAX
+#define PRIME       UINT32_C(0x7fffffff)
+#define FIRST_POINT UINT32_C(0x10000)
 #define FIRST_SLOTS 1024u                      /* a power of two, as every later size */
 #define LINKS_MAX   40u                        /* on the way to one name */
 #define LINK_MAX    4095u                      /* a longer one no system makes */
@@ -21,6 +23,7 @@ struct mlr_below {
     struct node *nodes; size_t n, cap;
     uint32_t *slots; size_t n_slots;           /* by parent and name, at most half full; NOTHING: free */
     mlr_buf text;
+    uint32_t point;                            /* of the hash */
     uint32_t layer;                            /* that is being laid, from 1 on */
     bool partial;                              /* there is more below, of which nothing is known */
 };
@@ -37,9 +40,19 @@ static const char *name_of(const mlr_below *b, uint32_t n)
     return b->text.data + b->nodes[n].name;
 }
 
+/* A polynomial over a field, at a point that nobody else knows: strangers cannot choose names that meet. */
+static size_t hash_of(const mlr_below *b, uint32_t parent, const char *name, size_t len)
+{
+    uint64_t h = ((uint64_t)(parent >> 16) * b->point + (parent & 0xffff)) % PRIME;
+
+    for (size_t i = 0; i < len; i++)
+        h = (h * b->point + (unsigned char)name[i] + 1) % PRIME;
+    return (size_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 static uint32_t *slot_of(const mlr_below *b, uint32_t parent, const char *name, size_t len)
 {
-    size_t i = (size_t)(mlr_xxh3(name, len) + parent * UINT64_C(0x9e3779b97f4a7c15)) & (b->n_slots - 1);
+    size_t i = hash_of(b, parent, name, len) & (b->n_slots - 1);
 
     while (b->slots[i] != NOTHING && (b->nodes[b->slots[i]].parent != parent || strncmp(name_of(b, b->slots[i]), name, len) != 0 || name_of(b, b->slots[i])[len] != '\0'))
         i = (i + 1) & (b->n_slots - 1);
@@ -232,6 +245,7 @@ int mlr_below_new(mlr_below **out, mlreg_error **err)
     if (b == NULL)
         return mlr_error_nomem(err);
     b->text.max = TEXT_MAX;
+    b->point = FIRST_POINT + mlr_random_below(PRIME - FIRST_POINT);
     if ((rc = grow_slots(b, err)) == 0)
         rc = add(b, ROOT, "", 0, err);
     if (rc < 0)

@@ -34,6 +34,7 @@ struct checkout {
     const mlr_checkout *how;
     struct file *files;
     size_t n, cap, n_archives;
+    mlr_wide *wide;                  /* while files are brought */
     mlr_titles titles;
     pthread_mutex_t lock;            /* guards `titles` while archives are read */
 };
@@ -66,8 +67,10 @@ static int fetch(struct file *f, mlr_landing_look *seen, mlr_op *op, mlreg_error
     const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
-    int rc;
+    int rc = mlr_wide_enter(f->of->wide, b.bytes, op, err);
 
+    if (rc < 0)
+        return rc;
     do {
         if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
             rc = mlr_landing_file(f->of->place->rt, r, f->layer, &f->of->ground, f->title, seen, op, &why);
@@ -76,6 +79,7 @@ static int fetch(struct file *f, mlr_landing_look *seen, mlr_op *op, mlreg_error
         mlr_counted_rest(r, op);
     mlr_error_move(err, &why);
     mlr_reader_free(r);
+    mlr_wide_leave(f->of->wide, b.bytes);
     return blame(f, rc, err);
 }
 
@@ -116,14 +120,18 @@ static int bring_archive(void *arg, mlr_op *op, mlreg_error **err)
     const mlr_blob b = blob_of(f);
     mlr_reader *r = NULL;
     mlreg_error *why = NULL;
-    uint64_t from_ms = mlr_clock_ms();
-    int rc;
+    uint64_t from_ms;
+    int rc = mlr_wide_enter(f->of->wide, b.bytes, op, err);
 
+    if (rc < 0)
+        return done(f, rc, 0, op, err);
+    from_ms = mlr_clock_ms();
     do {
         mlr_unpack_done(&f->archive);
         if ((rc = mlr_counted_open(f->of->place, &b, op, &r, &why)) == 0)
             rc = mlr_unpack_bring(&f->archive, f->of->place->rt, &r, f->layer, &f->of->ground, op, &why);
     } while (mlr_counted_again(f->of->place, &b, rc, &r, op, &why));
+    mlr_wide_leave(f->of->wide, b.bytes);
     mlr_error_move(err, &why);
     if (rc < 0)
         mlr_reader_free(r);
@@ -222,15 +230,14 @@ static int for_each(struct checkout *c, mlr_group *g, bool archives, mlr_task_fn
 
 static int run(struct checkout *c, mlr_op *op, mlreg_error **err)
 {
-    mlr_wide *wide = NULL;
-    int rc = mlr_wide_new(c->place->rt, op, c->n, c->place->far, &wide, err);
-    mlr_group *g = rc == 0 ? mlr_wide_group(wide) : NULL;
+    int rc = mlr_wide_new(c->place->rt, op, c->n, c->place->far, &c->wide, err);
+    mlr_group *g = rc == 0 ? mlr_wide_group(c->wide) : NULL;
 
     if (rc == 0 && c->n_archives > 0 && (rc = for_each(c, g, true, bring_archive, err)) == 0 && (rc = mlr_group_wait(g, err)) == 0)
         rc = mlr_titles_check(&c->titles, err);
     if (rc == 0 && (rc = for_each(c, g, false, check_out_file, err)) == 0 && (rc = for_each(c, g, true, land_archive, err)) == 0)
         rc = mlr_group_wait(g, err);
-    mlr_wide_free(wide);
+    mlr_wide_free(c->wide);
     return rc;
 }
 

@@ -19,6 +19,7 @@ typedef struct mlr_copying {
     const mlr_copy *how;
     mlr_manifest **manifests;       /* children stand before the index that names them */
     size_t n_manifests, cap_manifests;
+    uint64_t manifest_bytes;        /* of all that were read */
     mlr_digestmap seen;             /* of these */
     mlr_digestmap path;             /* of an index only what is in it comes along; empty: everything */
     mlr_manifest *chosen;           /* the end of that path; NULL once it is among the manifests */

@@ -8,6 +8,7 @@
 
 #define MAX_DEPTH     8     /* of indexes within indexes, and of referrers of referrers */
 #define MAX_MANIFESTS 10000 /* in one copy */
+#define MAX_BYTES     ((uint64_t)128 << 20) /* of these: all are kept until the last has come */
 
 static bool one_repository(const mlr_copying *c)
 {
@@ -113,6 +114,8 @@ static int add_children_of(mlr_copying *c, mlr_manifest *m, unsigned depth, mlr_
 
     if (rc == 0 && (depth > MAX_DEPTH || c->n_manifests >= MAX_MANIFESTS))
         rc = mlr_error_set(err, MLREG_ELIMIT, "%s: over %d levels or %d manifests", m->self.digest.text, MAX_DEPTH, MAX_MANIFESTS);
+    if (rc == 0 && (c->manifest_bytes += m->json_bytes) > MAX_BYTES)
+        rc = mlr_error_set(err, MLREG_ELIMIT, "%s: over %u MiB of manifests in one copy", m->self.digest.text, (unsigned)(MAX_BYTES >> 20));
     for (size_t i = 0; i < m->n_children && rc == 0; i++)
         rc = add_child(c, m, &m->children[i], depth + 1, op, err);
     return rc == 0 && m->is_index ? mlr_manifest_set_absent(m, c->absent.data, err) : rc;

@@ -124,6 +124,15 @@ void mlr_counted_rest(mlr_reader *counted, mlr_op *op)
     c->high = c->base.bytes;
 }
 
+void mlr_counted_take_back(mlr_reader *counted, mlr_op *op)
+{
+    struct counted *c = (struct counted *)counted;
+
+    mlr_op_count(op, MLR_N_BYTES_DONE, -(int64_t)atomic_exchange(&c->counted, 0));
+    mlr_op_count(op, MLR_N_BYTES_RESUMED, -(int64_t)c->had);
+    c->had = 0;
+}
+
 /* What the other end of a line found wrong (an HTTP status tells) may have become so on its way there. Where part of it was there
  * from before, that may be what is wrong: it is gone now, and whoever gave the rest is not blamed yet. */
 bool mlr_counted_again(mlr_place *p, const mlr_blob *b, int rc, mlr_reader **counted, mlr_op *op, mlreg_error **why)
@@ -135,8 +144,7 @@ bool mlr_counted_again(mlr_place *p, const mlr_blob *b, int rc, mlr_reader **cou
     if (rc != MLREG_EDIGEST || !is_ours || mlr_op_cancelled(op) || (had == 0 && mlr_place_blob_wrong(p, b, op) == 0))
         return false;
     if (c != NULL)
-        mlr_op_count(op, MLR_N_BYTES_DONE, -(int64_t)atomic_load(&c->counted));
-    mlr_op_count(op, MLR_N_BYTES_RESUMED, -(int64_t)had);
+        mlr_counted_take_back(*counted, op);
     mlr_reader_free(*counted);
     *counted = NULL;
     mlr_error_done(*why);

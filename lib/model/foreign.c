@@ -25,6 +25,8 @@ static int hand_over(const struct bringing *x, mlr_reader *r, mlreg_error **err)
 
     if (rc == 0 && r != NULL)
         mlr_counted_rest(r, x->op);
+    else if (r != NULL)
+        mlr_counted_take_back(r, x->op);
     mlr_reader_free(r);
     return rc;
 }

@@ -9,15 +9,26 @@
 
 int mlr_found_add(mlr_found *f, const char *path, uint64_t bytes, const char *format, size_t layer, mlreg_error **err)
 {
-    char *copy = mlr_strdup(path);
+    const size_t len = strlen(path);
+    char *copy;
 
-    if (copy == NULL || (f->n == f->cap && mlr_grow(&f->items, &f->cap, f->n, sizeof *f->items) < 0)) {
+    if (len > MLR_FOUND_MAX_BYTES - f->bytes)
+        return mlr_error_set(err, MLREG_ELIMIT, "the files that were found have over %zu MiB of names", MLR_FOUND_MAX_BYTES >> 20);
+    copy = mlr_strdup(path);
+    if (copy == NULL || mlr_grow(&f->items, &f->cap, f->n, sizeof *f->items) < 0) {
         mlr_free(copy);
         return mlr_error_nomem(err);
     }
     f->items[f->n] = (mlr_found_file){ copy, bytes, format, layer, f->n, 0 };
     f->n++;
+    f->bytes += len;
     return 0;
+}
+
+static void forget(mlr_found *f, mlr_found_file *file)
+{
+    f->bytes -= strlen(file->path);
+    mlr_free(file->path);
 }
 
 /* ---- hiding ---- */
@@ -83,14 +94,14 @@ static void sort_own(mlr_found *f)
         qsort(f->items + f->below, f->n - f->below, sizeof *f->items, by_path);
     for (size_t i = f->below; i < f->n; i++) {
         if (n > f->below && strcmp(f->items[n - 1].path, f->items[i].path) == 0)
-            mlr_free(f->items[--n].path);
+            forget(f, &f->items[--n]);
         f->items[n++] = f->items[i];
     }
     f->n = n;
 }
 
 /* Both halves, without what is hidden, into `to`. */
-static size_t merge(const mlr_found *f, mlr_found_file *to)
+static size_t merge(mlr_found *f, mlr_found_file *to)
 {
     size_t n = 0, i = 0, own = f->below;
 
@@ -99,7 +110,7 @@ static size_t merge(const mlr_found *f, mlr_found_file *to)
         mlr_found_file *next = &f->items[is_old ? i++ : own++];
 
         if (next->hidden > 0)
-            mlr_free(next->path);
+            forget(f, next);
         else
             to[n++] = *next;
     }
@@ -118,7 +129,7 @@ int mlr_found_settle(mlr_found *f, mlreg_error **err)
         return mlr_error_nomem(err);
     n = merge(f, all);
     mlr_free(f->items);
-    *f = (mlr_found){ .items = all, .n = n, .cap = f->n, .below = n };
+    *f = (mlr_found){ .items = all, .n = n, .cap = f->n, .below = n, .bytes = f->bytes };
     return 0;
 }
 

@@ -14,9 +14,10 @@ typedef struct mlr_found_file {
     size_t hidden;                 /* 0: it can be seen; else it and all up to there are hidden */
 } mlr_found_file;
 /* `below`: so many are of earlier layers, in the order of mlr_rootfs_order. */
-typedef struct mlr_found { mlr_found_file *items; size_t n, cap, below, n_hidden; } mlr_found;
+typedef struct mlr_found { mlr_found_file *items; size_t n, cap, below, n_hidden, bytes; } mlr_found;   /* bytes: of all paths */
+#define MLR_FOUND_MAX_BYTES ((size_t)64 << 20)
 
-/* One that the current layer holds; its path is copied. */
+/* One that the current layer holds; its path is copied. ELIMIT past MLR_FOUND_MAX_BYTES. */
 int  mlr_found_add(mlr_found *f, const char *path, uint64_t bytes, const char *format, size_t layer, mlreg_error **err);
 /* Of earlier layers. `itself`: what has that name; `inside`: what lies below it. However often it is asked, each file is passed over few times. */
 void mlr_found_hide(mlr_found *f, const char *path, bool itself, bool inside);

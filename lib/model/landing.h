@@ -24,4 +24,14 @@ typedef struct mlr_landing { int dir; mlr_temp temp; const char *last; char *sho
 int  mlr_landing_begin(mlr_landing *l, const mlr_ground *ground, const char *path, unsigned mode, mlreg_error **err);
 int  mlr_landing_end(mlr_landing *l, mlr_op *op, mlreg_error **err);       /* publishes over a regular file that is there */
 void mlr_landing_done(mlr_landing *l);                         /* and removes what was not published */
+
+/* Small files that are published a few at a time: to sync each of them takes longer than to write it. Each is durable before it has its
+ * name, and its name before end returns. Of one thread; begin stands before the first is written. */
+#define MLR_LANDINGS_MAX 16u
+typedef struct mlr_landings { mlr_landing items[MLR_LANDINGS_MAX]; char *names[MLR_LANDINGS_MAX]; size_t n; int ground; uint64_t device; } mlr_landings;
+#define MLR_LANDINGS_INIT { .ground = -1 }
+int  mlr_landings_begin(mlr_landings *s, const mlr_ground *ground, mlreg_error **err);
+int  mlr_landings_add(mlr_landings *s, mlr_landing *l, mlr_op *op, mlreg_error **err);   /* takes what is in `l`, on success only */
+int  mlr_landings_end(mlr_landings *s, mlr_op *op, mlreg_error **err);                   /* publishes those that are left */
+void mlr_landings_done(mlr_landings *s);                       /* and removes what was not published */
 #endif

@@ -175,6 +175,17 @@ static int move_out(const struct unpacking *u, int dir, const char *last, mlreg_
     return rc;
 }
 
+static int put_in_place(struct unpacking *u, int dir, const char *last, mlreg_error **err)
+{
+    int rc;
+
+    if (u->work.only.text[0] != '\0')
+        rc = move_out(u, dir, last, err);
+    else if ((rc = mlr_inside_rename(u->parent_fd, u->temp, u->parent_fd, u->name, u->dir, err)) == 0)
+        u->temp[0] = '\0';
+    return rc == MLREG_EIO ? mlr_error_hint(err, rc, "a mount point cannot be the target: name a folder in it") : rc;
+}
+
 static int publish(struct unpacking *u, mlreg_error **err)
 {
     const char *last = "";
@@ -183,16 +194,10 @@ static int publish(struct unpacking *u, mlreg_error **err)
     if (u->work.only.text[0] != '\0')
         rc = find_published(u, &dir, &last, err);
     if (rc == 0 && (rc = mlr_fs_set_mode(u->work.root, 0755, u->dir, err)) == 0 && (rc = mlr_rootfs_notes_apply(&u->work.notes, u->work.root, err)) == 0 &&
-        (rc = mlr_inside_sync(u->work.root, u->dir, err)) == 0 && (rc = mlr_op_check(u->op, err)) == 0) {
-        if (u->work.only.text[0] != '\0')
-            rc = move_out(u, dir, last, err);
-        else if ((rc = mlr_inside_rename(u->parent_fd, u->temp, u->parent_fd, u->name, u->dir, err)) == 0)
-            u->temp[0] = '\0';
-    }
+        (rc = mlr_inside_sync(u->work.root, u->dir, err)) == 0 && (rc = mlr_op_check(u->op, err)) == 0)
+        rc = put_in_place(u, dir, last, err);
     mlr_fs_close(dir);
-    if (rc == 0)
-        rc = mlr_fs_sync_dir(u->parent, err);
-    return rc == MLREG_EIO ? mlr_error_hint(err, rc, "a mount point cannot be the target: name a folder in it") : rc;
+    return rc < 0 ? rc : mlr_fs_sync_dir(u->parent, err);
 }
 
 static void release(struct unpacking *u)

@@ -50,16 +50,28 @@ static int unless_missing(int rc, mlreg_error **why, mlreg_error **err)
     return rc;
 }
 
+/* Said again it says nothing new: what is there now is all the layer's own. */
+static int remove_once(struct layering *x, const struct spot *s, const char *name, mlreg_error **err)
+{
+    int rc;
+
+    if (mlr_rootfs_own_has(&x->own, s->dir_inode, name))
+        return 0;
+    if (strcmp(name, MLR_OPAQUE) == 0)
+        rc = mlr_inside_empty(s->dir, s->path, is_own, &x->own, err);
+    else
+        rc = mlr_inside_remove(s->dir, name + MLR_WHITEOUT_LEN, s->path, is_own, &x->own, err);
+    return rc < 0 ? rc : mlr_rootfs_own_put(&x->own, s->dir_inode, name, err);
+}
+
 static int white_out(struct layering *x, const char *path, const char *name, mlreg_error **err)
 {
     mlreg_error *why = NULL;
     struct spot s = { .dir = -1 };
     int rc = open_spot(x, path, false, &s, &why);
 
-    if (rc == 0 && strcmp(name, MLR_OPAQUE) == 0)
-        rc = mlr_inside_empty(s.dir, path, is_own, &x->own, &why);
-    else if (rc == 0)
-        rc = mlr_inside_remove(s.dir, name + MLR_WHITEOUT_LEN, path, is_own, &x->own, &why);
+    if (rc == 0)
+        rc = remove_once(x, &s, name, &why);
     mlr_fs_close(s.dir);
     return unless_missing(rc, &why, err);
 }

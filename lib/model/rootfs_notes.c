@@ -12,24 +12,44 @@
 
 int mlr_rootfs_note_add(mlr_rootfs_notes *s, const char *path, uint64_t inode, const mlr_inside_marks *marks, mlreg_error **err)
 {
-    char *copy = mlr_strdup(path);
+    const size_t bytes = strlen(path) + 1;
+    char *copy;
 
+    if (bytes > MLR_ROOTFS_NOTES_MAX_BYTES - s->bytes)
+        return mlr_error_set(err, MLREG_ELIMIT, "the image has over %zu MiB of names of folders", MLR_ROOTFS_NOTES_MAX_BYTES >> 20);
+    copy = mlr_strdup(path);
     if (copy == NULL || mlr_grow(&s->items, &s->cap, s->n, sizeof *s->items) < 0) {
         mlr_free(copy);
         return mlr_error_nomem(err);
     }
     s->items[s->n] = (mlr_rootfs_note){ copy, inode, s->n, *marks };
     s->n++;
+    s->bytes += bytes;
     return 0;
 }
 
-/* The deeper first, for a folder that is closed keeps what is in it; of one folder the last word last. */
+static int by_inode(const void *a, const void *b)
+{
+    const mlr_rootfs_note *x = a, *y = b;
+
+    return x->inode != y->inode ? (x->inode > y->inode) - (x->inode < y->inode) : (x->turn > y->turn) - (x->turn < y->turn);
+}
+
+/* Of one folder the last word counts, under whichever of its names it was said: links lead to it too. */
+static void agree(mlr_rootfs_notes *s)
+{
+    qsort(s->items, s->n, sizeof *s->items, by_inode);
+    for (size_t i = s->n - 1; i-- > 0;)
+        if (s->items[i].inode == s->items[i + 1].inode)
+            s->items[i].marks = s->items[i + 1].marks;
+}
+
+/* For a folder that is closed keeps what is in it. */
 static int deeper_first(const void *a, const void *b)
 {
     const mlr_rootfs_note *x = a, *y = b;
-    int order = strcmp(y->path, x->path);
 
-    return order != 0 ? order : (x->turn > y->turn) - (x->turn < y->turn);
+    return strcmp(y->path, x->path);
 }
 
 /* A later layer may have removed the folder, or have put another in its place. */
@@ -59,8 +79,10 @@ int mlr_rootfs_notes_apply(mlr_rootfs_notes *s, int root, mlreg_error **err)
 {
     int rc = 0;
 
-    if (s->n > 0)
+    if (s->n > 0) {
+        agree(s);
         qsort(s->items, s->n, sizeof *s->items, deeper_first);
+    }
     for (size_t i = 0; i < s->n && rc == 0; i++)
         rc = apply(&s->items[i], root, err);
     return rc;

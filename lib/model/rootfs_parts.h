@@ -23,7 +23,8 @@ int  mlr_rootfs_order(const char *a, const char *b);                /* as strcmp
 
 /* Folders get owner, mode and time when nothing more goes into them. */
 typedef struct mlr_rootfs_note { char *path; uint64_t inode; size_t turn; mlr_inside_marks marks; } mlr_rootfs_note;
-typedef struct mlr_rootfs_notes { mlr_rootfs_note *items; size_t n, cap; } mlr_rootfs_notes;
+typedef struct mlr_rootfs_notes { mlr_rootfs_note *items; size_t n, cap, bytes; } mlr_rootfs_notes;   /* bytes: of all paths */
+#define MLR_ROOTFS_NOTES_MAX_BYTES ((size_t)256 << 20)      /* ELIMIT beyond */
 int  mlr_rootfs_note_add(mlr_rootfs_notes *s, const char *path, uint64_t inode, const mlr_inside_marks *marks, mlreg_error **err);
 int  mlr_rootfs_notes_apply(mlr_rootfs_notes *s, int root, mlreg_error **err);
 void mlr_rootfs_notes_done(mlr_rootfs_notes *s);

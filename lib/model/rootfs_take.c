@@ -86,6 +86,13 @@ static int land(void *user, mlr_reader **r, mlr_op *op, mlreg_error **err)
     return mlr_unpack_bring(&t->parts[l->layer].bytes, t->from->place->rt, r, &t->from->manifest->layers[l->layer], &ground, op, err);
 }
 
+/* Its place closes before the layer is laid: were it verified already, it is not read there. */
+static int land_copy(void *user, mlr_reader **r, mlr_op *op, mlreg_error **err)
+{
+    (*r)->trusted = false;
+    return land(user, r, op, err);
+}
+
 /* One that was not found, from where it is instead, if it is asked for: rc then. */
 static int bring_foreign(struct taking *t, size_t i, const mlr_blob *b, int rc, mlreg_error **why)
 {
@@ -96,7 +103,7 @@ static int bring_foreign(struct taking *t, size_t i, const mlr_blob *b, int rc, 
         return rc;
     mlr_error_done(*why);
     *why = NULL;
-    return mlr_foreign_bring(t->from->place, b, d, t->from->place->rt, land, &l, t->work->op, why);
+    return mlr_foreign_bring(t->from->place, b, d, t->from->place->rt, land_copy, &l, t->work->op, why);
 }
 
 static int bring(struct taking *t, size_t i, mlreg_error **err)

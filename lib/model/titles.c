@@ -30,15 +30,22 @@ static int check_not_ours(const char *folded, const char *path, mlreg_error **er
     return mlr_error_hint(err, rc, "the file has to be renamed where it comes from");
 }
 
+static int check_room(const mlr_titles *t, size_t n, size_t bytes, mlreg_error **err)
+{
+    if (n > MLR_TITLES_MAX - t->n)
+        return mlr_error_set(err, MLREG_ELIMIT, "over %d files in one artifact", MLR_TITLES_MAX);
+    if (bytes > MLR_TITLES_MAX_BYTES - t->bytes)
+        return mlr_error_set(err, MLREG_ELIMIT, "over %zu MiB of file names in one artifact", MLR_TITLES_MAX_BYTES >> 20);
+    return 0;
+}
+
 static int add(mlr_titles *t, const char *path, bool is_folder, mlreg_error **err)
 {
     mlr_title x = { .is_folder = is_folder };
     int rc = mlr_beneath_check_name(path, err);
 
-    if (rc < 0)
+    if (rc < 0 || (rc = check_room(t, 1, strlen(path), err)) < 0)
         return rc;
-    if (t->n >= MLR_TITLES_MAX)
-        return mlr_error_set(err, MLREG_ELIMIT, "over %d files in one artifact", MLR_TITLES_MAX);
     if (t->n == t->cap && mlr_grow(&t->items, &t->cap, t->n, sizeof *t->items) < 0)
         return mlr_error_nomem(err);
     x.shown = mlr_strdup(path);
@@ -46,6 +53,7 @@ static int add(mlr_titles *t, const char *path, bool is_folder, mlreg_error **er
     rc = x.shown != NULL && x.folded != NULL ? check_not_ours(x.folded, path, err) : mlr_error_nomem(err);
     if (rc == 0) {
         t->items[t->n++] = x;
+        t->bytes += strlen(path);
         return 0;
     }
     mlr_free(x.shown);
@@ -66,15 +74,16 @@ int mlr_titles_add_folder(mlr_titles *t, const char *path, mlreg_error **err)
 int mlr_titles_move(mlr_titles *t, mlr_titles *from, mlreg_error **err)
 {
     mlr_title *all;
+    int rc;
 
     if (from->n == 0)
         return 0;
-    if (from->n > MLR_TITLES_MAX - t->n)
-        return mlr_error_set(err, MLREG_ELIMIT, "over %d files in one artifact", MLR_TITLES_MAX);
+    if ((rc = check_room(t, from->n, from->bytes, err)) < 0)
+        return rc;
     if ((all = mlr_realloc_array(t->items, t->n + from->n, sizeof *all)) == NULL)
         return mlr_error_nomem(err);
     memcpy(all + t->n, from->items, from->n * sizeof *all);
-    *t = (mlr_titles){ all, t->n + from->n, t->n + from->n };
+    *t = (mlr_titles){ all, t->n + from->n, t->n + from->n, t->bytes + from->bytes };
     mlr_free(from->items);
     *from = (mlr_titles){ 0 };
     return 0;
@@ -127,6 +136,7 @@ void mlr_titles_cut(mlr_titles *t, size_t n)
 {
     while (t->n > n) {
         t->n--;
+        t->bytes -= strlen(t->items[t->n].shown);
         mlr_free(t->items[t->n].shown);
         mlr_free(t->items[t->n].folded);
     }

@@ -5,9 +5,10 @@
 #include <stdbool.h>
 
 #define MLR_TITLES_MAX 1000000
+#define MLR_TITLES_MAX_BYTES ((size_t)128 << 20)      /* of all names together */
 typedef struct mlr_title { char *shown, *folded; bool is_folder; } mlr_title; /* folded: as a file system that ignores case sees it */
-typedef struct mlr_titles { mlr_title *items; size_t n, cap; } mlr_titles;
-/* EINVAL for what mlr_beneath_check_name refuses; ELIMIT past MLR_TITLES_MAX. */
+typedef struct mlr_titles { mlr_title *items; size_t n, cap, bytes; } mlr_titles;
+/* EINVAL for what mlr_beneath_check_name refuses; ELIMIT past MLR_TITLES_MAX or MLR_TITLES_MAX_BYTES. */
 int  mlr_titles_add(mlr_titles *t, const char *path, mlreg_error **err);
 int  mlr_titles_add_folder(mlr_titles *t, const char *path, mlreg_error **err); /* which may be named again, and have files in it */
 /* All of `from` behind those of `t`, or ENOMEM or ELIMIT and both as they were. */

@@ -16,6 +16,7 @@
 #include "place/partdir.h"
 
 #define PIECE_BYTES (256u << 10)
+#define SMALL_BYTES (1u << 20)   /* up to here files are published together */
 
 /* ---- which layers ---- */
 
@@ -174,7 +175,7 @@ int mlr_unpack_names(const mlr_unpack *u, mlr_titles *add_to, mlr_op *op, mlreg_
 
 /* ---- files ---- */
 
-struct unpacking { mlr_archive *archive; const mlr_ground *ground; const mlr_checkout *how; mlr_op *op; char *piece, *other; };
+struct unpacking { mlr_archive *archive; const mlr_ground *ground; const mlr_checkout *how; mlr_op *op; char *piece, *other; mlr_landings small; };
 
 static int write_member(const struct unpacking *x, mlr_landing *l, mlreg_error **err)
 {
@@ -207,7 +208,7 @@ static int is_same(const struct unpacking *x, int fd, int there, uint64_t bytes,
 }
 
 /* `there`: a file of that size in its place, or -1. */
-static int write_and_publish(const struct unpacking *x, const mlr_member *m, int there, mlreg_error **err)
+static int write_and_publish(struct unpacking *x, const mlr_member *m, int there, mlreg_error **err)
 {
     mlr_landing l = MLR_LANDING_INIT;
     int rc;
@@ -216,13 +217,13 @@ static int write_and_publish(const struct unpacking *x, const mlr_member *m, int
         (rc = mlr_fs_reserve(l.temp.fd, m->bytes, l.shown, err)) == 0 && (rc = write_member(x, &l, err)) == 0) {
         rc = there >= 0 ? is_same(x, l.temp.fd, there, m->bytes, err) : 0;
         if (rc == 0)
-            rc = mlr_landing_end(&l, x->op, err);
+            rc = m->bytes <= SMALL_BYTES ? mlr_landings_add(&x->small, &l, x->op, err) : mlr_landing_end(&l, x->op, err);
     }
     mlr_landing_done(&l);
     return rc < 0 ? rc : 0;
 }
 
-static int land_file(const struct unpacking *x, const mlr_member *m, mlreg_error **err)
+static int land_file(struct unpacking *x, const mlr_member *m, mlreg_error **err)
 {
     int there = -1, rc = mlr_landing_open_existing(x->ground, m->name, m->bytes, &there, err);
 
@@ -232,7 +233,7 @@ static int land_file(const struct unpacking *x, const mlr_member *m, mlreg_error
     return rc;
 }
 
-static int land_member(const struct unpacking *x, const mlr_member *m, mlreg_error **err)
+static int land_member(struct unpacking *x, const mlr_member *m, mlreg_error **err)
 {
     if (is_root(m) || !mlr_glob_selected(x->how, m->name))
         return 0;
@@ -245,12 +246,17 @@ static int land_member(const struct unpacking *x, const mlr_member *m, mlreg_err
 
 int mlr_unpack_land(const mlr_unpack *u, const mlr_ground *ground, const mlr_checkout *how, mlr_op *op, mlreg_error **err)
 {
-    struct unpacking x = { NULL, ground, how, op, mlr_alloc(PIECE_BYTES), mlr_alloc(PIECE_BYTES) };
+    struct unpacking x = { .ground = ground, .how = how, .op = op, .piece = mlr_alloc(PIECE_BYTES), .other = mlr_alloc(PIECE_BYTES), .small = MLR_LANDINGS_INIT };
     mlr_member m;
-    int rc = x.piece == NULL || x.other == NULL ? mlr_error_nomem(err) : mlr_archive_open(u->bytes, NULL, op, &x.archive, err);
+    int rc = x.piece == NULL || x.other == NULL ? mlr_error_nomem(err) : mlr_landings_begin(&x.small, ground, err);
 
+    if (rc == 0)
+        rc = mlr_archive_open(u->bytes, NULL, op, &x.archive, err);
     while (rc >= 0 && (rc = mlr_archive_next(x.archive, &m, err)) == 1)
         rc = land_member(&x, &m, err);
+    if (rc == 0)
+        rc = mlr_landings_end(&x.small, op, err);
+    mlr_landings_done(&x.small);
     mlr_archive_free(x.archive);
     mlr_free(x.piece);
     mlr_free(x.other);

@@ -26,17 +26,20 @@ request's, "$COUNT" says how often the rule was used, from 1. A Range header of 
 The log has one JSON line per request, written before it is answered: {"method", "path", "version", "headers": [[name,
 value], ...], "body_bytes", "body_sha256", "body" (its first 4 KiB as Latin-1), "connection" (counted from 1), "rule"}.
 """
-import argparse
 import base64
-import hashlib
 import json
 import re
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
+
+# Hundreds of tests start this, each for a moment: what takes long to load is left out where it is not needed.
+try:
+    from _sha256 import sha256
+except ImportError:
+    from hashlib import sha256
 
 CHUNK = 1 << 16
 LOGGED_BODY = 4096
@@ -79,7 +82,7 @@ class Request:
         self.method, self.path, self.version, self.headers = method, path, version, headers
         self.count = 0
         self.body_bytes = 0
-        self.body_hash = hashlib.sha256()
+        self.body_hash = sha256()
         self.body_start = b""
 
     def header(self, name):
@@ -404,6 +407,7 @@ class Server:
         self.lock = threading.Lock()     # guards used and log
         self.context = None
         if tls:
+            import ssl
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*tls)
         if client_ca:
@@ -461,13 +465,12 @@ class Server:
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--script", default="[]")
-    options.add_argument("--log")
-    options.add_argument("--tls", nargs=2)
-    options.add_argument("--client-ca")
-    args = options.parse_args()
-    text = args.script
+    options, words = {"--script": "[]", "--log": None, "--tls": None, "--client-ca": None}, iter(sys.argv[1:])
+    for word in words:
+        if word not in options:
+            sys.exit(f"there is no option {word}")
+        options[word] = (next(words), next(words)) if word == "--tls" else next(words)
+    text = options["--script"]
     if text.startswith("@"):
         with open(text[1:], encoding="utf-8") as file:
             text = file.read()
@@ -475,7 +478,7 @@ def main():
     for rule in script:
         if rule.get("do", "answer") not in BEHAVIOURS:
             sys.exit(f"no behaviour is called {rule['do']}")
-    server = Server(script, open(args.log, "a", encoding="utf-8") if args.log else None, args.tls, args.client_ca)
+    server = Server(script, open(options["--log"], "a", encoding="utf-8") if options["--log"] else None, options["--tls"], options["--client-ca"])
     threading.Thread(target=server.run, daemon=True).start()
     print(f"port {server.port}", flush=True)
     sys.stdin.buffer.read()

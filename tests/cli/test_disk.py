@@ -9,6 +9,7 @@ import tarfile
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from bed.house import PROGRAM
 from cli.oci import Artifact, digest, layer, write_layout
@@ -168,14 +169,17 @@ class Layouts(Case):
         self.fails("copy", "oci:layout:v1", "m:v1", says="not there|missing")
 
     def test_layout__documents_that_are_none(self):
-        for name, text in (("index.json", ""), ("index.json", "<html>"), ("index.json", '{"manifests": 5}'), ("index.json", '{"manifests": [], "Manifests": []}'),
-                           ("oci-layout", ""), ("oci-layout", '{"imageLayoutVersion": "9.0.0"}')):
-            with self.subTest(f"{name} {text}"):
-                folder = self.layout()
-                (folder / name).write_text(text)
-                self.fails("inspect", "oci:layout:v1", says=f"{name}|layout", hint=None)
-                self.assertEqual((folder / name).read_text(), text)
-                shutil.rmtree(folder)
+        """Each is looked at for two seconds, for somebody may be writing it: so all of them at once."""
+        def refused(case):
+            i, (name, text) = case
+            path = write_layout(self.work / f"layout{i}", v1=Artifact([("a.bin", b"weights")])) / name
+            path.write_text(text)
+            self.fails("inspect", f"oci:layout{i}:v1", says=f"{name}|layout", hint=None)
+            self.assertEqual(path.read_text(), text)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(refused, enumerate((
+                ("index.json", ""), ("index.json", "<html>"), ("index.json", '{"manifests": 5}'), ("index.json", '{"manifests": [], "Manifests": []}'),
+                ("oci-layout", ""), ("oci-layout", '{"imageLayoutVersion": "9.0.0"}')))))
 
     def test_layout__that_is_not_there_is_made_by_copy_alone(self):
         self.fails("inspect", "oci:nowhere:v1", says="nowhere", hint="copy")

@@ -187,6 +187,14 @@ class Hostile(Case):
         self.serve(artifact)
         self.assertIsNone(self.json("inspect", self.ref)["config"])
         self.assertNotIn("\x1b", self.mlreg("inspect", self.ref).stdout)
+
+    def test_hostile__what_json_shows_steers_no_terminal(self):
+        """Control characters of the upper range are obeyed as well, and what is no UTF-8 is no JSON."""
+        artifact = Artifact([("x", b"right")], config=b'{"a": "\xc2\x9b2J\xff\x7f\xc3\xa9"}', annotations={"b": "\x9b2J\x7f\u00e9"})
+        self.serve(artifact)
+        shown = self.mlreg("inspect", self.ref, "--json").stdout
+        self.assertEqual([c for c in shown if not c.isprintable() and c != "\n"], [])
+        self.assertEqual((json.loads(shown)["config"]["a"], json.loads(shown)["annotations"]["b"]), ("\x9b2J\ufffd\x7f\u00e9", "\x9b2J\x7f\u00e9"))
         self.mlreg("pull", self.ref)
 
     def test_hostile__control_characters_do_not_reach_the_terminal(self):

@@ -30,6 +30,14 @@ class Images(Case):
         manifest = json.loads(blob(digest).read_text())
         return manifest, [blob(layer["digest"]) for layer in manifest["layers"]]
 
+    def test_images__paths_on_the_command_line_may_be_long(self):
+        deep = self.work.joinpath(*["d" * 200] * 8)
+        deep.mkdir(parents=True)
+        (deep / "app.py").write_text("print()\n")
+        self.mlreg("image", "build", "--add", f"{deep}/app.py:/srv/app.py", "--model", f"{deep}:/m", "-t", "long:v1")
+        self.mlreg("image", "unpack", "long:v1", "out")
+        self.assertEqual(set(self.snapshot(self.work / "out")), {"srv/app.py", "m/app.py"})
+
     def test_images__layers_are_tars_for_everybody_with_bytes_at_a_page(self):
         model = self.model("tiny")
         self.mlreg("image", "build", "--model", f"{model}:/models", "--add", "app:/app", "-t", "oci:out:v1")

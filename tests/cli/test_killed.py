@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from cli.oci import Artifact, rules
+from cli.oci import Artifact, digest, rules
 from cli.program import FAILED, Case, needs
 
 ROUNDS = 12
@@ -110,13 +110,21 @@ class Killed(Case):
     def slow(self, size=5_000_000, **changes):
         """A registry whose one big blob comes at a snail's pace."""
         artifact = Artifact([("x", bytes(size))])
-        server = self.evil(rules("slow", "v1", artifact, x={"do": "drip", "piece": 20_000, "ms": 100, **changes}))
-        return f"{server.host}/slow:v1"
+        self.server = self.evil(rules("slow", "v1", artifact, x={"do": "drip", "piece": 20_000, "ms": 100, **changes}))
+        self.big = f"/v2/slow/blobs/{digest(bytes(size))}"
+        return f"{self.server.host}/slow:v1"
 
-    def interrupt(self, number, *args, after=1.0):
+    def at_it(self, process):
+        """Waits until the server was asked for what comes slowly, or was given it."""
+        deadline = time.monotonic() + 30
+        while not any(r["path"].startswith(self.big) for r in self.server.requests()):
+            self.assertIsNone(process.poll(), "it ended before it was interrupted")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def interrupt(self, number, *args):
         process = self.start(*args)
-        time.sleep(after)
-        self.assertIsNone(process.poll(), "it ended before it was interrupted")
+        self.at_it(process)
         began = time.monotonic()
         process.send_signal(number)
         out, said = process.communicate(timeout=30)
@@ -154,15 +162,15 @@ class Killed(Case):
         self.assertFalse((self.work / "out").exists() and self.files(self.work / "out"))
 
     def test_interrupted__a_push_ends_within_two_seconds(self):
-        server = self.evil([{"path": "/v2/", "status": 200}, {"method": "HEAD", "status": 404}, {"method": "POST", "status": 202, "headers": {"Location": "/up"}},
-                            {"method": "PUT|PATCH", "do": "stall_unread"}])
+        self.server, self.big = self.evil([{"path": "/v2/", "status": 200}, {"method": "HEAD", "status": 404}, {"method": "POST", "status": 202, "headers": {"Location": "/up"}},
+                            {"method": "PUT|PATCH", "do": "stall_unread"}]), "/up"
         self.built("m:v1", weights=WEIGHTS)
-        self.interrupt(signal.SIGINT, "push", "m:v1", f"{server.host}/slow:v1")
+        self.interrupt(signal.SIGINT, "push", "m:v1", f"{self.server.host}/slow:v1")
         self.assertSound()
 
     def test_interrupted__twice_ends_at_once(self):
         process = self.start("pull", self.slow())
-        time.sleep(0.5)
+        self.at_it(process)
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             time.sleep(0.01)
@@ -187,3 +195,12 @@ class Killed(Case):
         self.assertEqual(shown[-1], "")
         self.assertRegex(shown[len(shown) // 2], r"^pull: \d+ k?B of 600 kB, \d of \d files, \d+ kB/s, \d+ s left$")
         self.assertLess(max(map(len, shown)), 80)
+
+    def test_progress__gives_way_to_other_lines(self):
+        """What is logged meanwhile stands on a line of its own, and the live line is drawn again below it."""
+        where = self.slow(size=60_000, do="answer", delay_ms=1500)
+        status, said = self.converse(shlex.join(self.command("pull", where, "-v")) + " >/dev/null")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"\r\033\[Kpull: .*")
+        self.assertRegex(said, rf"\r\033\[Kmlreg: GET \S*{self.big}: 200\r\n")
+        self.assertNotRegex(said, r"[^\nK]mlreg: ")

@@ -200,6 +200,11 @@ class Store(Case):
         self.assertEqual(set(self.snapshot(self.work / "rest")), {"config.json", "tokenizer/vocab.txt", "README.md"})
         self.fails("copy", "m:v1", "n:v1", "--include", "*", says="--include", hint="dir:DIR", status=USAGE)
 
+    def test_store__a_repository_that_is_not_there_is_listed_by_ls(self):
+        self.built("m:v1")
+        for command in "tags", "ls":
+            self.fails(command, "n", says="repository 'n' is not there", hint="mlreg ls")
+
     def test_store__patterns_that_leave_no_file_are_an_error(self):
         """A script goes on with nothing otherwise. And no folder is left, where there was none."""
         self.built("m:v1")

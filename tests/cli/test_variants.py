@@ -122,6 +122,11 @@ class Store(Bed):
         self.assertEqual(self.json("tags", "m"), ["cpu"])
         self.assertEqual(self.files_for("m:cpu", "pc", "--accelerator", "none", "--precision", "bf16"), "for cpu\n")
 
+    def test_variants__a_description_that_cannot_be_read_is_said_with_the_reason(self):
+        self.index()
+        self.fails("variants", "m:v1", "--host", "none.json", says="cannot read none.json: No such file or directory", hint="mlreg host --json")
+        self.fails("copy", "m:v1", "dir:out", "--host", ".", says="cannot read .: Is a directory", hint="mlreg host --json")
+
     def test_variants__the_fit_is_chosen_and_explained(self):
         self.index()
         self.assertEqual(self.files_for("m:v1", "pc"), "for cpu\n")

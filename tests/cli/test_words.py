@@ -1,8 +1,11 @@
 """The command line's own grammar: commands, options, names, exit statuses, what goes to which stream."""
 import json
+import os
+import pathlib
 import re
 import shlex
 import subprocess
+import time
 import unittest
 
 from bed.house import PROGRAM, ROOT
@@ -31,14 +34,13 @@ class Words(Case):
                 self.assertEqual("with --json: " in text, command != "cat")
 
     def test_words__help_names_every_option_that_is_taken(self):
-        """An option that no help shows, or that help shows and is refused, is a lie."""
-        stops = {"serve": ["--listen", "nowhere"]}              # or it would serve on
+        """An option that help shows and that is refused is a lie: of all of them, each as it is shown, only the one behind them is."""
         for command in COMMANDS:
-            for option in re.findall(r"(?m)^  (--?[\w-]+)", self.mlreg(*command.split(), "--help").stdout):
-                with self.subTest(f"{command} {option}"):
-                    done = subprocess.run([PROGRAM, *command.split(), option, *stops.get(command, [])], capture_output=True, text=True,
-                                          env=self.env, stdin=subprocess.DEVNULL)
-                    self.assertNotIn("has no option", done.stderr)
+            shown = re.findall(r"(?m)^  (--?[\w-]+)(?:, (--?[\w-]+))?(?: ([^\s-]\S*))?  ", self.mlreg(*command.split(), "--help").stdout)
+            self.assertGreaterEqual(len(shown), 6)
+            with self.subTest(command):
+                self.fails(*command.split(), *(word for a, b, value in shown for word in (a, b, value) if word), "--no-such-option",
+                           says=f"mlreg {command} has no option --no-such-option", status=USAGE)
 
     def test_words__every_option_is_named_by_a_help(self):
         source = (ROOT / "examples" / "mlreg" / "args.c").read_text()
@@ -52,16 +54,30 @@ class Words(Case):
 
     def test_words__an_unknown_command_is_guessed(self):
         self.fails("pul", "x", says='there is no command "pul"', hint="did you mean pull", status=USAGE)
-        self.fails("xyzzy", says='there is no command "xyzzy"', hint="mlreg --help", status=USAGE)
+        self.fails("xyzzy", says='there is no command "xyzzy"', hint="^  hint: `mlreg --help`", status=USAGE)
+        self.fails("zz", says='there is no command "zz"', hint="^  hint: `mlreg --help`", status=USAGE)
+        for words in ["image"], ["image", "nope"], ["image", "-q"]:
+            self.fails(*words, says="image", hint="image build, image artifact, image unpack, image find", status=USAGE)
+
+    def test_words__help_and_version_are_asked_for_in_every_way(self):
+        """As skopeo, crane and oras are asked."""
+        self.assertEqual(self.mlreg("help").stdout, self.mlreg("--help").stdout)
+        self.assertEqual(self.mlreg("help", "image", "build").stdout, self.mlreg("image", "build", "--help").stdout)
+        self.assertEqual(self.mlreg("pull", "--help", "a", "b", "c").stdout, self.mlreg("pull", "-h").stdout)
+        self.assertEqual(self.mlreg("--version").stdout, self.mlreg("version").stdout)
+        self.assertEqual(self.mlreg("image", "--help").stdout, self.mlreg("--help").stdout)
+        self.fails("help", "pul", says='there is no command "pul"', hint="pull", status=USAGE)
 
     def test_words__an_unknown_option_is_guessed(self):
         self.fails("push", "--mov", "a", says="mlreg push has no option --mov", hint="did you mean --move", status=USAGE)
         self.fails("ls", "--move", says="mlreg ls has no option --move", hint="mlreg ls --help", status=USAGE)
         self.fails("--nope", says="mlreg has no option --nope", hint="mlreg --help", status=USAGE)
+        self.fails("-X", says="mlreg has no option -X", hint="^  hint: `mlreg --help`", status=USAGE)
 
     def test_words__too_many_and_too_few(self):
         self.fails("tags", "a", "b", says='"b" is one argument too many: mlreg tags REPO', status=USAGE)
         self.fails("version", "x", says="mlreg version$", status=USAGE)
+        self.fails("push", "a.bin", "b.bin", "c.bin", "d.bin", says="one argument too many", hint="quote", status=USAGE)
         self.fails("copy", "a:v1", says="arguments are missing: mlreg copy FROM TO", status=USAGE)
         self.fails("-q", says="no command is given", hint="mlreg --help", status=USAGE)
 
@@ -75,6 +91,14 @@ class Words(Case):
         for words in (["ls", "--json", "--store", self.store], ["--json", f"--store={self.store}", "ls"], ["--store", self.store, "ls", "--json"]):
             self.assertEqual(json.loads(self.mlreg(*words).stdout)[0]["name"], "m:v1")
 
+    def test_words__options_may_be_many(self):
+        self.model()
+        self.mlreg("build", "model", "-t", "m:v1", *(word for i in range(100) for word in ("--annotation", f"k{i}=v")))
+        self.assertEqual(len(self.json("inspect", "m:v1")["annotations"]), 100)
+        self.assertEqual(self.json("index", "create", "-t", "m:all", *(f"v{i}=m:v1" for i in range(100)))["variants"], 100)
+        self.fails("ls", *["--annotation=a=b"] * 2, says="has no option", status=USAGE)
+        self.fails("build", "model", "-t", "m:v1", *["--annotation=a=b"] * 257, says="--annotation is given over 256 times", hint=None, status=USAGE)
+
     def test_words__after_two_dashes_nothing_is_an_option(self):
         self.fails("inspect", "--", "-q", says='"-q"', hint=None, status=USAGE)
 
@@ -83,10 +107,11 @@ class Words(Case):
         self.assertRegex(self.json("version")["version"], r"^\d+\.\d+\.\d+$")
 
     def test_words__a_full_stdout_is_an_error(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([PROGRAM, "version"], stdout=full, stderr=subprocess.PIPE, text=True, env=self.env)
-        self.assertEqual(done.returncode, FAILED)
-        self.assertIn("cannot write to stdout: No space left", done.stderr)
+        self.built("m:v1")
+        for words in ["version"], ["cat", "m:v1", "model.safetensors"], ["ls", "--json"]:
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=self.env)
+            self.assertEqual((done.returncode, done.stderr), (FAILED, "mlreg: error: cannot write to stdout: No space left on device\n"))
 
 
 class Names(Case):
@@ -236,6 +261,20 @@ class Streams(Case):
             _, said = self.on_terminal("inspect", "A:v1", **env)
             self.assertNotIn("\033", said)
             self.assertIn("mlreg: error: ", said)
+
+    def test_streams__that_are_closed_are_given_to_nothing_else(self):
+        """Else the next file or connection has their number, and what is logged is written there."""
+        process = subprocess.Popen(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *self.command("serve", "--listen", "127.0.0.1:0")], env=self.env)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.terminate)
+        folder, deadline = pathlib.Path(f"/proc/{process.pid}/fd"), time.monotonic() + 60
+        while "socket:" not in subprocess.run(["ls", "-l", folder], capture_output=True, text=True).stdout and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual([os.readlink(folder / str(i)) for i in range(3)], ["/"] * 3)
+        done = subprocess.run(["sh", "-c", '"$0" version >&-', PROGRAM], capture_output=True, text=True, env=self.env)
+        self.assertEqual((done.returncode, done.stderr), (FAILED, "mlreg: error: cannot write to stdout: Bad file descriptor\n"))
+        done = subprocess.run(["sh", "-c", '"$0" version 2>&-', PROGRAM], capture_output=True, text=True, env=self.env)
+        self.assertEqual(done.returncode, OK)
 
     def test_streams__the_live_line_is_for_terminals_and_leaves_nothing(self):
         folder = self.model(weights=4_000_000)

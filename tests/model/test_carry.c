@@ -197,6 +197,34 @@ static void test_carry__a_foreign_layer_that_is_wanted_is_moved_where_it_is_ther
     mlr_place_close(to);
 }
 
+static int at_address(mlr_place *p, const mlr_blob *b, const char *url, mlr_reader **out, mlreg_error **why)
+{
+    (void)p, (void)b;
+    return mlr_reader_from_memory(strcmp(url, "wrong") == 0 ? "the bytes of a LAYER" : TEXT, strlen(TEXT), url, out, why);
+}
+
+static void test_carry__what_came_wrong_from_one_address_counts_no_more_when_it_came_from_the_next(void **state)
+{
+    fixture *f = *state;
+    mlr_place *to = open_store(f);
+    mlr_place_ops ops = *f->odd->place.ops;
+    const mlr_blob a = blob(REPO), b = blob("other");
+    char *urls[] = { (char *)"wrong", (char *)"right" };
+    const mlr_descriptor d = { .digest = a.digest, .bytes = a.bytes, .urls = urls, .n_urls = 2 };
+    bed_call c = bed_begin();
+    mlreg_stats s;
+
+    real_ops = f->odd->place.ops;
+    ops.blob_at = at_address;
+    f->odd->place.ops = &ops;
+    bed_assert_rc(mlr_carry_foreign(&f->odd->place, &a, &d, to, &b, c.op, &err), 0);
+    s = bed_end(&c);
+    f->odd->place.ops = real_ops;
+    assert_int_equal(bed_has(to, "other", TEXT), 1);
+    assert_int_equal(s.bytes_done, strlen(TEXT));
+    mlr_place_close(to);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -211,6 +239,7 @@ int main(void)
         TEST(test_carry__leaves_nothing_where_nobody_could_find_it),
         TEST(test_carry__a_foreign_layer_is_noted_with_its_address),
         TEST(test_carry__a_foreign_layer_that_is_wanted_is_moved_where_it_is_there),
+        TEST(test_carry__what_came_wrong_from_one_address_counts_no_more_when_it_came_from_the_next),
     };
     return cmocka_run_group_tests_name("model/carry", tests, NULL, NULL);
 }

@@ -436,6 +436,44 @@ static void test_checkout__is_clean_without_memory(void **state)
     mlr_manifest_free(m);
 }
 
+struct seen { odd_place *odd; atomic_int most; };
+
+static void see(void *user)
+{
+    struct seen *s = user;
+    int n = atomic_load(&s->odd->readers);
+
+    for (int most = atomic_load(&s->most); n > most && !atomic_compare_exchange_weak(&s->most, &most, n);)
+        ;
+    usleep(1000);
+}
+
+/* However many threads there are for small ones. */
+static void test_checkout__of_large_files_from_afar_few_move_at_once(void **state)
+{
+    enum { FILES = 200, LARGE = (1 << 20) + 1, AT_ONCE = 8 };
+    fixture *f = *state;
+    bed_layer layers[FILES];
+    char *data = malloc(LARGE), titles[FILES][8];
+    struct seen seen = { f->odd, 0 };
+    mlr_manifest *m;
+
+    memset(data, 'x', LARGE);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(titles[i], sizeof titles[i], "f%d", i);
+        layers[i] = (bed_layer){ .title = titles[i], .data = data, .len = LARGE };
+    }
+    m = bed_manifest(f->place, REPO, layers, FILES, NULL);
+    f->odd->place.far = true;
+    f->odd->on_read = see;
+    f->odd->user = &seen;
+    bed_assert_rc(check_out(f, m, NULL, NULL, &err), 0);
+    assert_in_range(seen.most, 1, AT_ONCE);
+    assert_int_equal(bed_count_files(f->out), FILES);
+    mlr_manifest_free(m);
+    free(data);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -460,6 +498,7 @@ int main(void)
         TEST(test_checkout__cancelled_leaves_no_half_file),
         TEST(test_checkout__is_sound_whatever_file_call_fails),
         TEST(test_checkout__is_clean_without_memory),
+        TEST(test_checkout__of_large_files_from_afar_few_move_at_once),
     };
     return cmocka_run_group_tests_name("model/checkout", tests, NULL, NULL);
 }

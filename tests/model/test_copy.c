@@ -338,6 +338,35 @@ static void test_copy__of_indexes_nested_too_deep_ends(void **state)
     mlr_manifest_free(m);
 }
 
+/* Each is kept until the last has come. */
+static void test_copy__of_manifests_that_say_too_much_together_ends(void **state)
+{
+    enum { N = 34, BYTES = 4000000 };
+    fixture *f = *state;
+    mlr_manifest *all[N], *index;
+    char *json = malloc(BYTES + 512);
+
+    bed_put(f->source, REPO, "{}");
+    for (int i = 0; i < N; i++) {
+        int at = sprintf(json, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"config\":{\"mediaType\":\"" MLR_TYPE_EMPTY
+            "\",\"digest\":\"" BED_EMPTY "\",\"size\":2},\"layers\":[],\"annotations\":{\"k\":\"%02d", i);
+
+        memset(json + at, 'a', BYTES);
+        strcpy(json + at + BYTES, "\"}}");
+        all[i] = bed_parse(json);
+        bed_assert_rc(bed_try_tag(f->source, REPO, NULL, false, all[i], &err), 0);
+    }
+    index = bed_index((const mlr_manifest *const *)all, N);
+    bed_tag(f->source, REPO, "much", index);
+    bed_assert_rc(try_copy(f, "much", NULL, NULL, NULL), MLREG_ELIMIT);
+    assert_int_equal(f->from->opens, 0);
+    assert_at(f, "much", NULL);
+    for (int i = 0; i < N; i++)
+        mlr_manifest_free(all[i]);
+    mlr_manifest_free(index);
+    free(json);
+}
+
 /* Whether a registry would not have it: its own rules about what manifests may name. */
 static bool was_refused(int rc, mlreg_error **why)
 {
@@ -599,6 +628,7 @@ static const promise promises[] = {
     PROMISE(test_copy__cannot_give_a_content_the_digest_of_another),
     PROMISE(test_copy__of_an_index_takes_its_children_along),
     PROMISE(test_copy__of_indexes_nested_too_deep_ends),
+    PROMISE(test_copy__of_manifests_that_say_too_much_together_ends),
     PROMISE(test_copy__carries_what_an_index_names_and_nobody_knows),
     PROMISE(test_copy__takes_referrers_along_when_asked_to),
     PROMISE(test_copy__within_one_place_moves_no_bytes),

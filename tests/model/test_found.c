@@ -97,6 +97,29 @@ static void test_found__of_one_name_in_one_layer_the_last_stays(void **state)
     assert_left(&f, "a@0");
 }
 
+static void test_found__names_that_are_too_much_together_are_refused(void **state)
+{
+    static const mlr_found none;
+    mlr_found f = { 0 };
+    char path[4097];
+    int rc = 0;
+
+    (void)state;
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    for (unsigned i = 0; i < 20000 && rc == 0; i++)
+        rc = mlr_found_add(&f, path, i, NULL, 0, NULL);
+    assert_int_equal(rc, MLREG_ELIMIT);
+    assert_int_equal(mlr_found_settle(&f, NULL), 0);
+    assert_int_equal(f.bytes, 4096);              /* one name, again and again */
+    lay(&f, 1, "b");
+    mlr_found_hide(&f, "", false, true);
+    assert_int_equal(mlr_found_settle(&f, NULL), 0);
+    assert_int_equal(f.bytes, 0);
+    mlr_found_done(&f);
+    assert_memory_equal(&f, &none, sizeof f);
+}
+
 static void test_found__loses_nothing_where_memory_ends(void **state)
 {
     failing_alloc a;
@@ -124,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_found__the_root_is_above_all),
         cmocka_unit_test(test_found__a_layer_hides_nothing_of_its_own),
         cmocka_unit_test(test_found__of_one_name_in_one_layer_the_last_stays),
+        cmocka_unit_test(test_found__names_that_are_too_much_together_are_refused),
         cmocka_unit_test(test_found__loses_nothing_where_memory_ends),
     };
     return cmocka_run_group_tests_name("model/found", tests, NULL, NULL);

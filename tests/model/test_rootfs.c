@@ -10,6 +10,8 @@
 
 #include "bed/fs_fault.h"
 #include "image_bed.h"
+#include "model/rootfs_parts.h"
+#include "place/absent.h"
 
 static int unpack_path(fixture *f, image *i, const char *path, mlreg_error **err)
 {
@@ -118,6 +120,41 @@ static void test_rootfs__opaque_folders_lose_only_what_lies_below(void **state)
     }
 }
 
+static int count_lists(mlr_fs_call call, const char *name, void *user)
+{
+    *(int *)user += call == MLR_FS_LIST && strstr(name, ".wh.") != NULL;
+    return 0;
+}
+
+/* Else a layer that says so a million times of a large folder of its own takes days. */
+static void test_rootfs__what_was_removed_is_not_looked_for_again(void **state)
+{
+    static const char *const marks[] = { "data/.wh..wh..opq", ".wh.data" };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 2; k++) {
+        int lists[2] = { 0, 0 };
+
+        for (int often = 0; often < 2; often++) {
+            image i = { 0 };
+            mlr_buf *t = layer(&i);
+
+            folder(t, "data/");
+            file(t, "data/own", "own");
+            for (int n = 0; n < (often ? 10 : 1); n++)
+                file(t, marks[k], "");
+            bed_tar_end(t);
+            mlr_fs_use(count_lists, &lists[often]);
+            bed_assert_rc(unpack(f, &i, &err), 0);
+            mlr_fs_use(NULL, NULL);
+            bed_assert_file(bed_at(f->out, "data/own"), "own");
+            bed_dir_remove(strdup(f->out));
+        }
+        assert_true(lists[0] > 0);
+        assert_int_equal(lists[1], lists[0]);
+    }
+}
+
 static void test_rootfs__a_name_changes_its_type_from_layer_to_layer(void **state)
 {
     fixture *f = *state;
@@ -165,6 +202,29 @@ static void test_rootfs__modes_and_times_are_the_image_s_but_for_set_uid(void **
     assert_int_equal(stat_of(bed_at(f->out, "tmp")).st_mode & 07777, 01777);
     assert_true(S_ISFIFO(stat_of(bed_at(f->out, "pipe")).st_mode));
     chmod(bed_at(f->out, "closed"), 0755);
+}
+
+static void test_rootfs__of_a_folder_with_two_names_the_last_word_counts(void **state)
+{
+    static const char *const names[][2] = { { "usr/lib/d/", "lib/d/" }, { "lib/d/", "usr/lib/d/" } };
+    fixture *f = *state;
+
+    for (size_t k = 0; k < 2; k++) {
+        image i = { 0 };
+        mlr_buf *t = layer(&i);
+
+        folder(t, "usr/lib/");
+        entry(t, '2', "lib", "usr/lib", 0777);
+        entry(t, '5', names[k][0], NULL, 0700);
+        file(t, "usr/lib/d/f", "x");
+        bed_tar_end(t);
+        t = layer(&i);
+        entry(t, '5', names[k][1], NULL, 0751);
+        bed_tar_end(t);
+        bed_assert_rc(unpack(f, &i, &err), 0);
+        assert_int_equal(stat_of(bed_at(f->out, "usr/lib/d")).st_mode & 07777, 0751);
+        bed_dir_remove(strdup(f->out));
+    }
 }
 
 /* ---- a part ---- */
@@ -324,6 +384,23 @@ static void test_rootfs__leaves_devices_out(void **state)
     bed_tar_end(t);
     bed_assert_rc(unpack(f, &i, &err), 0);
     assert_int_equal(bed_count_files(f->out), 1);
+}
+
+/* A few megabytes may make two million folders whose names have 4,096 bytes each. */
+static void test_rootfs__refuses_folders_whose_names_are_too_much_together(void **state)
+{
+    const mlr_inside_marks marks = { 0 };
+    mlr_rootfs_notes notes = { 0 };
+    char path[MLR_BENEATH_PATH_MAX_BYTES];
+    int rc = 0;
+
+    (void)state;
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    for (uint64_t i = 0; i < 70000 && rc == 0; i++)
+        rc = mlr_rootfs_note_add(&notes, path, i, &marks, NULL);
+    assert_int_equal(rc, MLREG_ELIMIT);
+    mlr_rootfs_notes_done(&notes);
 }
 
 /* C1 */
@@ -508,6 +585,54 @@ static void test_rootfs__is_of_images_only(void **state)
     refused(f, &odd, MLREG_ENOTSUP, "no image");
 }
 
+/* ---- from elsewhere ---- */
+
+#define FOREIGN "application/vnd.oci.image.layer.nondistributable.v1.tar"
+
+static mlr_manifest *put_foreign(fixture *f, mlr_place *p, mlr_place *elsewhere, const char *location)
+{
+    image i = { 0 };
+    mlr_absent where = { (char *)location, (char *)REPO, NULL };
+    mlr_blob config, b;
+    mlr_buf json = MLR_BUF_INIT(4096);
+    mlr_place *memory = f->place;
+    mlr_manifest *m;
+
+    file(layer(&i), "etc/a", "a1");
+    bed_tar_end(&i.tars[0]);
+    f->place = p;
+    config = put_config(f, &i);
+    f->place = memory;
+    b = bed_blob(REPO, i.tars[0].data, i.tars[0].len);
+    bed_assert_rc(bed_try_put(elsewhere, &b, i.tars[0].data, i.tars[0].len, &err), 0);
+    bed_assert_rc(mlr_absent_note(p, &b, &where, &err), 0);
+    mlr_buf_printf(&json, NULL, "{\"schemaVersion\":2,\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"config\":{\"mediaType\":\"" MLR_TYPE_IMAGE_CONFIG
+        "\",\"digest\":\"%s\",\"size\":%llu},\"layers\":[{\"mediaType\":\"" FOREIGN "\",\"digest\":\"%s\",\"size\":%llu,\"urls\":[\"https://192.0.2.1/x\"]}]}",
+        config.digest.text, (unsigned long long)config.bytes, b.digest.text, (unsigned long long)b.bytes);
+    m = bed_parse(json.data);
+    mlr_buf_done(&json);
+    done(&i);
+    return m;
+}
+
+/* A place on this machine gives bytes that are verified already, but it closes before they are read. */
+static void test_rootfs__a_foreign_layer_may_lie_in_another_store(void **state)
+{
+    const mlr_rootfs how = { .foreign = true };
+    fixture *f = *state;
+    char *dir = bed_dir_new(), *other = strdup(bed_at(dir, "other"));
+    mlr_place *store = bed_open(bed_at(dir, "store"), MLREG_OPEN_CREATE, f->rt), *elsewhere = bed_open(other, MLREG_OPEN_CREATE, f->rt);
+    mlr_manifest *m = put_foreign(f, store, elsewhere, other);
+
+    bed_assert_rc(mlr_rootfs_unpack(store, REPO, m, f->out, &how, NULL, &err), 0);
+    bed_assert_file(bed_at(f->out, "etc/a"), "a1");
+    mlr_manifest_free(m);
+    mlr_place_close(store);
+    mlr_place_close(elsewhere);
+    free(other);
+    bed_dir_remove(dir);
+}
+
 /* ---- the folder ---- */
 
 static void test_rootfs__takes_an_empty_folder_and_refuses_a_full_one(void **state)
@@ -571,6 +696,16 @@ static int fail_sync(mlr_fs_call call, const char *name, void *user)
     return call == *(mlr_fs_call *)user ? EIO : 0;
 }
 
+struct failing { mlr_fs_call call; int skip; };
+
+static int fail_later(mlr_fs_call call, const char *name, void *user)
+{
+    struct failing *x = user;
+
+    (void)name;
+    return call == x->call && x->skip-- <= 0 ? EIO : 0;
+}
+
 static void test_rootfs__leaves_nothing_when_the_disk_fails(void **state)
 {
     static const mlr_fs_call calls[] = { MLR_FS_RENAME, MLR_FS_WRITE, MLR_FS_LINK };
@@ -595,6 +730,29 @@ static void test_rootfs__leaves_nothing_when_the_disk_fails(void **state)
     }
 }
 
+static void test_rootfs__a_disk_that_fails_is_not_taken_for_a_mount_point(void **state)
+{
+    fixture *f = *state;
+
+    for (int renames = 0; renames < 2; renames++) {
+        image i = { 0 };
+        struct failing x = { renames ? MLR_FS_RENAME : MLR_FS_SYNC, renames };    /* the first gives the folder its temporary name */
+        mlreg_error *err = NULL;
+        mlr_manifest *m;
+        const mlr_rootfs how = { 0 };
+
+        base_layer(&i);
+        m = make(f, &i);
+        mlr_fs_use(fail_later, &x);
+        assert_int_equal(mlr_rootfs_unpack(&f->odd->place, REPO, m, f->out, &how, NULL, &err), MLREG_EIO);
+        mlr_fs_use(NULL, NULL);
+        assert_int_equal(err->hint != NULL && strstr(err->hint, "mount point") != NULL, renames);
+        mlr_error_done(err);
+        mlr_manifest_free(m);
+        done(&i);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_rootfs__##name, set_up, tear_down)
 
 int main(void)
@@ -602,18 +760,22 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(lays_layers_over_each_other_in_every_packing),
         TEST(opaque_folders_lose_only_what_lies_below),
+        TEST(what_was_removed_is_not_looked_for_again),
         TEST(a_name_changes_its_type_from_layer_to_layer),
         TEST(modes_and_times_are_the_image_s_but_for_set_uid),
+        TEST(of_a_folder_with_two_names_the_last_word_counts),
         TEST(takes_only_what_lies_at_a_path),
         TEST(takes_one_file_and_says_what_is_not_there),
         TEST(nothing_leads_out_of_the_folder),
         TEST(refuses_names_and_links_that_lead_elsewhere),
         TEST(refuses_links_without_end_and_files_as_folders),
         TEST(refuses_depth_without_end),
+        TEST(refuses_folders_whose_names_are_too_much_together),
         TEST(leaves_devices_out),
         TEST(refuses_bombs),
         TEST(checks_what_layers_unpack_to),
         TEST(is_of_images_only),
+        TEST(a_foreign_layer_may_lie_in_another_store),
         TEST(takes_an_empty_folder_and_refuses_a_full_one),
         TEST(refuses_what_is_no_folder),
         TEST(removes_what_a_dead_process_left_and_nothing_else),
@@ -623,6 +785,7 @@ int main(void)
         TEST(hard_links_and_devices_decide_nothing),
         TEST(takes_only_the_layers_that_are_listed),
         TEST(leaves_nothing_when_the_disk_fails),
+        TEST(a_disk_that_fails_is_not_taken_for_a_mount_point),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

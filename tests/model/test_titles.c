@@ -97,6 +97,33 @@ static void test_titles__refuses_a_folder_that_is_a_file_too(void **state)
     }
 }
 
+/* An archive of a few megabytes may name a million files of 4,096 bytes each. */
+static void test_titles__names_that_are_too_much_together_are_refused(void **state)
+{
+    mlr_titles t = { 0 }, own = { 0 };
+    char name[4097];
+    int rc = 0;
+
+    (void)state;
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    for (size_t i = 200; i < sizeof name; i += 200)
+        name[i] = '/';
+    for (unsigned i = 0; i < 40000 && rc == 0; i++) {
+        memcpy(name, (const char[4]){ (char)('a' + i % 16), (char)('a' + i / 16 % 16), (char)('a' + i / 256 % 16), (char)('a' + i / 4096) }, 4);
+        rc = mlr_titles_add(&t, name, NULL);
+    }
+    assert_int_equal(rc, MLREG_ELIMIT);
+    assert_int_equal(mlr_titles_add(&own, name, NULL), 0);
+    assert_int_equal(mlr_titles_move(&t, &own, NULL), MLREG_ELIMIT);
+    assert_int_equal(own.n, 1);
+    mlr_titles_cut(&t, t.n - 1);
+    assert_int_equal(mlr_titles_move(&t, &own, NULL), 0);
+    assert_int_equal(mlr_titles_check(&t, NULL), 0);
+    mlr_titles_done(&t);
+    mlr_titles_done(&own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_titles__refuses_what_leads_outside),
         cmocka_unit_test(test_titles__a_folder_may_be_named_again_and_hold_files),
         cmocka_unit_test(test_titles__refuses_a_folder_that_is_a_file_too),
+        cmocka_unit_test(test_titles__names_that_are_too_much_together_are_refused),
     };
     return cmocka_run_group_tests_name("model/titles", tests, NULL, NULL);
 }

@@ -68,6 +68,38 @@ static void assert_sample(fixture *f)
 
 /* ---- what comes out ---- */
 
+static int count_syncs(mlr_fs_call call, const char *name, void *user)
+{
+    (void)name;
+    atomic_fetch_add((atomic_int *)user, call == MLR_FS_SYNC);
+    return 0;
+}
+
+static void test_unpack__of_many_small_files_syncs_few_times(void **state)
+{
+    enum { FILES = 40 };
+    fixture *f = *state;
+    mlr_buf tar = BED_TAR_INIT;
+    atomic_int syncs = 0;
+    char name[32], text[32];
+
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "d%d/f%d", i % 3, i);
+        bed_tar_file(&tar, name, name, strlen(name));
+    }
+    bed_tar_end(&tar);
+    mlr_fs_use(count_syncs, &syncs);
+    bed_assert_rc(unpack(f, &tar, 1, TAR, &err), 0);
+    mlr_fs_use(NULL, NULL);
+    assert_int_equal(bed_count_files(f->out), FILES);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(text, sizeof text, "d%d/f%d", i % 3, i);
+        bed_assert_file(bed_at(f->out, text), text);
+    }
+    assert_in_range(syncs, 1, FILES / 2);
+    mlr_buf_done(&tar);
+}
+
 static void test_unpack__takes_tar_gzip_and_zstd(void **state)
 {
     static const char *const types[] = { TAR, GZIP, ZSTD, "application/vnd.kitops.modelkit.model.v1.tar+gzip", IMAGE }, *const filters[] = { NULL, "gzip", "zstd", "gzip", "gzip" };
@@ -453,6 +485,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_unpack__takes_tar_gzip_and_zstd),
+        TEST(test_unpack__of_many_small_files_syncs_few_times),
         TEST(test_unpack__of_a_titled_image_layer_is_a_plain_file),
         TEST(test_unpack__does_what_oras_marked),
         TEST(test_unpack__beside_files_and_other_archives),

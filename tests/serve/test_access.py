@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import socket
 import ssl
 import subprocess
@@ -92,7 +93,8 @@ class Options(unittest.TestCase):
                 self.refused("--listen", "0.0.0.0:0", option, "/", says="cannot read /: Is a directory")
 
     def test_options__that_cannot_be_are_refused(self):
-        self.refused("--listen", "127.0.0.1:99999", says='cannot listen on "127.0.0.1:99999"')
+        for address in "127.0.0.1:99999", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:+80", "127.0.0.1", "5000":
+            self.refused("--listen", address, says=f'cannot listen on "{address}"')
         self.refused("--upstream", "ghcr.io", says='"ghcr.io" is no registry\'s URL')
         with tempfile.TemporaryDirectory(prefix="mlreg-serve-") as work:
             self.refused("--store", work + "/s", "--read-only", says="--store DIR")
@@ -118,6 +120,15 @@ class Options(unittest.TestCase):
 
 
 class Elsewhere(Case):
+    def test_listen__a_port_is_one_servers(self):
+        """Two on one port would answer in turns, each from a store of its own."""
+        self.ask("GET", "/v2/", want=200)
+        done = run(PROGRAM, "serve", "--store", self.folder / "other", "--listen", self.server.host, check=False, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"mlreg: error: cannot listen on {self.server.host}: Address already in use\n  hint: choose another port")
+        self.server.stop()
+        self.server = self.serve("--listen", self.server.host)     # whose last connections may linger
+
     def test_tls__serves_by_certificate_and_key(self):
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.folder / "key", "-out", self.folder / "cert")
@@ -282,18 +293,32 @@ class Itself(Case):
         self.assertNotIn("<script", page)
         self.assertIn("&#60;script", page)
 
+    def test_end__that_is_asked_for_twice_comes_at_once(self):
+        """As for every command: who asks again does not wait for a client that stalls."""
+        where = self.ask("POST", "/v2/team/x/blobs/uploads/", want=202).headers["Location"]
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as s:
+            s.sendall(f"PUT {where} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+            self.waits_for(lambda: b"mlreg_requests_running 2" in self.ask("GET", "/metrics").body)
+            self.server.process.send_signal(signal.SIGTERM)
+            self.waits_for(lambda: "stopping" in self.server.log())
+            began = time.monotonic()
+            self.assertEqual(self.server.stop(signal.SIGINT), 0)
+            self.assertLess(time.monotonic() - began, 20, "it waited for what stalls, which is a minute")
+
+    def waits_for(self, what):
+        deadline = time.monotonic() + 60
+        while not what() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def test_end__finishes_what_runs(self):
         data = b"x" * 100000
         where = self.ask("POST", "/v2/team/x/blobs/uploads/", want=202).headers["Location"]
         with socket.create_connection(("127.0.0.1", self.server.port), 60) as s:
             s.sendall(f"PUT {where}?digest={digest(data)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data[:5])
-            deadline = time.monotonic() + 60
-            while "mlreg_requests_running 2" not in self.ask("GET", "/metrics").body.decode() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            self.waits_for(lambda: b"mlreg_requests_running 2" in self.ask("GET", "/metrics").body)
             ended = threading.Thread(target=self.server.stop)
             ended.start()
-            while "stopping" not in self.server.log() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            self.waits_for(lambda: "stopping" in self.server.log())
             s.sendall(data[5:])
             answer = http.client.HTTPResponse(s)
             answer.begin()
