@@ -10,7 +10,7 @@ from bed.house import BUILD, HEADER, LIBRARY, ROOT, STATIC, declared, run
 HERE = ROOT / "tests" / "abi"
 BASELINE = HERE / "0.1"
 WITH_DEBUG = BUILD.parent / "asan" / "lib" / "libmlreg.so.0.1.0"      # tests/all builds it; the types are the same
-SIZE_MOST_KB = 535            # images, indexes, mirrors and what a server needs came after the goal of 500
+SIZE_MOST_KB = 550            # images, indexes, mirrors and what a server needs came after the goal of 500
 
 
 GROWING = re.compile(r"mlreg_(.*_options|(blob_)?stats|source|gc_report)$")
