@@ -66,15 +66,27 @@ static void unlock(mlr_partial *p)
 
 /* ---- what is there ---- */
 
-/* A file of our own and of one name; whatever else stands there makes way. */
+static bool is_own(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_nlink == 1;
+}
+
+/* A file of our own and of one name; whatever else stands there makes way. What is one, and for which there were but too many files open,
+ * stays. */
 static int open_own(const char *path, unsigned mode, int *fd, struct stat *st, mlreg_error **err)
 {
-    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-    int       rc = mlr_fs_open(path, flags, mode, fd, NULL);
+    const int    flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+    mlreg_error *why = NULL;
+    int          rc = mlr_fs_open(path, flags, mode, fd, &why);
 
+    if (rc < 0 && rc != MLREG_EDENIED && mlr_fs_stat(path, st, NULL) == 0 && is_own(st)) {
+        mlr_error_move(err, &why);
+        return rc;
+    }
+    mlr_error_done(why);
     if (rc == 0 && (rc = mlr_fs_stat_fd(*fd, path, st, err)) < 0)
         return rc;
-    if (rc == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1)
+    if (rc == 0 && is_own(st))
         return 0;
     mlr_fs_close(*fd);
     *fd = -1;
