@@ -24,6 +24,14 @@ static int name_files(mlr_partial *p, const char *dir)
     return p->dir != NULL && p->path != NULL && p->journal_path != NULL && p->lock_path != NULL ? 0 : MLREG_ENOMEM;
 }
 
+/* Locks are taken through links, which is right for paths that the host names. No name in here is one. */
+static int clear_lock(const mlr_partial *p, mlreg_error **err)
+{
+    struct stat st;
+
+    return mlr_fs_stat(p->lock_path, &st, NULL) == 0 && S_ISLNK(st.st_mode) ? mlr_fs_unlink(p->lock_path, err) : 0;
+}
+
 int mlr_partial_lock_within(const char *dir, const mlr_digest *d, uint64_t bytes, uint64_t wait_ms, mlr_op *op, mlr_partial **out,
                             mlreg_error **err)
 {
@@ -40,7 +48,7 @@ int mlr_partial_lock_within(const char *dir, const mlr_digest *d, uint64_t bytes
     mlr_sha256_init(&p->midstate);
     if (name_files(p, dir) < 0)
         rc = mlr_error_nomem(err);
-    else
+    else if ((rc = clear_lock(p, err)) == 0)
         rc = mlr_lock_take(&p->lock, p->lock_path, true, wait_ms, op, err);
     if (rc < 0)
         mlr_partial_free(p);
