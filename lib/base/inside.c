@@ -14,6 +14,7 @@
 #define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define LINKS_MAX  40              /* what Linux itself follows */
 #define REST_BYTES (3 * PATH_MAX)
+#define SAID       (-1)            /* in place of an errno: `why` and `rc` have it */
 
 /* On the way: `dir` is open, `real` is how it is reached without links, `rest` is still to be walked. */
 typedef struct walk {
@@ -21,6 +22,8 @@ typedef struct walk {
     unsigned    links, depth;
     bool        make;
     const char *path;              /* for the seam */
+    mlreg_error *why;              /* of SAID */
+    int         rc;
     char        real[PATH_MAX], rest[REST_BYTES];
 } walk;
 
@@ -33,11 +36,11 @@ static void move_to(walk *w, int dir)
 /* To where `real` says. */
 static int go_back(walk *w)
 {
-    int errnum, fd = -1, rc;
+    int errnum, fd = -1;
 
     if (w->real[0] != '\0') {
-        rc = mlr_beneath_open(w->root, w->real, DIR_FLAGS, 0, &fd, NULL);
-        errnum = rc == 0 ? 0 : rc == MLREG_ENOMEM ? ENOMEM : ENOTDIR;
+        w->rc = mlr_beneath_open(w->root, w->real, DIR_FLAGS, 0, &fd, &w->why);
+        errnum = w->rc == 0 ? 0 : SAID;
     } else {
         MLR_FS_TRY(errnum, MLR_FS_OPEN, w->path, fd = openat(w->root, ".", DIR_FLAGS));
     }
@@ -146,11 +149,13 @@ static int walk_rest(walk *w)
     return errnum;
 }
 
-static int failed(int errnum, const char *path, mlreg_error **err)
+static int failed(walk *w, int errnum, mlreg_error **err)
 {
-    int rc;
+    const char *path = w->path;
+    int         rc;
 
     switch (errnum) {
+    case SAID: mlr_error_move(err, &w->why); return w->rc;
     case ENOTDIR: rc = mlr_error_set(err, MLREG_EPROTO, "%s leads through something that is no folder", path); break;
     case ELOOP: rc = mlr_error_set(err, MLREG_EPROTO, "%s leads through more than %d links", path, LINKS_MAX); break;
     case ENAMETOOLONG: rc = mlr_error_set(err, MLREG_ELIMIT, "%s lies too deep: more than %d folders or %d bytes", path, MLR_INSIDE_DEPTH_MAX, PATH_MAX); break;
@@ -171,7 +176,7 @@ int mlr_inside_parent(int root, const char *path, bool make_missing, int *dir, c
         memcpy(w.rest, path, (size_t)(slash - path));
     if ((errnum = walk_rest(&w)) != 0) {
         mlr_fs_close(w.dir);
-        return failed(errnum, path, err);
+        return failed(&w, errnum, err);
     }
     *dir = w.dir;
     *last = slash != NULL ? slash + 1 : path;

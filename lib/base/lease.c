@@ -93,34 +93,47 @@ static void remove_old_guard(const char *guard)
 }
 
 /* Puts `guard`, which is ours, in the place of a stale lease. EEXIST: that is not stale. */
-static int replace_stale(mlr_lease *l, const char *guard, int64_t *now_ms, char holder[MLR_HOLDER_BYTES])
+static int replace_stale(const char *file, uint64_t stale_ms, const char *guard, int64_t now_ms, char holder[MLR_HOLDER_BYTES])
 {
     struct stat st;
-    int         errnum = look(l->file, &st, holder);
+    int         errnum = look(file, &st, holder);
 
-    if (errnum == ENOENT || (errnum == 0 && !is_stale(&st, *now_ms, l->times.stale_ms)))
+    if (errnum == ENOENT || (errnum == 0 && !is_stale(&st, now_ms, stale_ms)))
         return EEXIST;                 /* dropped just now, or alive: in both cases for the next try */
     if (errnum == 0)
-        MLR_FS_TRY(errnum, MLR_FS_RENAME, l->file, rename(guard, l->file));
+        MLR_FS_TRY(errnum, MLR_FS_RENAME, file, rename(guard, file));
     return errnum;
 }
 
 /* Only who made the guard file may replace a stale lease, and does so with the guard itself. So of many who find a
  * lease stale one wins, and none replaces the winner's. 0 or an errno; EEXIST: held. */
-static int take_over(mlr_lease *l, int64_t *now_ms, char holder[MLR_HOLDER_BYTES])
+static int take_over(const char *file, uint64_t stale_ms, int *fd, int64_t *now_ms, char holder[MLR_HOLDER_BYTES])
 {
-    char *guard = mlr_asprintf("%s.next", l->file);
+    char *guard = mlr_asprintf("%s.next", file);
     int   errnum;
 
     if (guard == NULL)
         return ENOMEM;
-    errnum = create(guard, &l->fd, now_ms);
+    errnum = create(guard, fd, now_ms);
     if (errnum == EEXIST) {
         remove_old_guard(guard);
-    } else if (errnum == 0 && (errnum = replace_stale(l, guard, now_ms, holder)) != 0) {
-        discard(guard, &l->fd);
+    } else if (errnum == 0 && (errnum = replace_stale(file, stale_ms, guard, *now_ms, holder)) != 0) {
+        discard(guard, fd);
     }
     mlr_free(guard);
+    return errnum;
+}
+
+/* Takes a stale lease away from who sleeps on it, who would find it his own when he wakes up. ENOENT: it is gone. */
+static int oust(const char *file, uint64_t stale_ms, char holder[MLR_HOLDER_BYTES])
+{
+    int64_t now_ms;
+    int     fd = -1, errnum = take_over(file, stale_ms, &fd, &now_ms, holder);
+
+    if (errnum == 0) {
+        discard(file, &fd);
+        errnum = ENOENT;
+    }
     return errnum;
 }
 
@@ -175,7 +188,7 @@ static int try_exclusive(mlr_lease *l, char holder[MLR_HOLDER_BYTES], mlreg_erro
     int     errnum = create(l->file, &l->fd, &now_ms), rc;
 
     if (errnum == EEXIST)
-        errnum = take_over(l, &now_ms, holder);
+        errnum = take_over(l->file, l->times.stale_ms, &l->fd, &now_ms, holder);
     if (errnum == EEXIST)
         return 0;
     if (errnum != 0)
@@ -197,10 +210,12 @@ static int try_shared(mlr_lease *l, const char *exclusive_file, char holder[MLR_
     if (errnum != 0)
         return mlr_fs_failed(err, errnum, "make the lease", l->file);
     errnum = look(exclusive_file, &st, holder);
-    if (errnum == ENOENT || (errnum == 0 && is_stale(&st, now_ms, l->times.stale_ms)))
+    if (errnum == 0 && is_stale(&st, now_ms, l->times.stale_ms))
+        errnum = oust(exclusive_file, l->times.stale_ms, holder);
+    if (errnum == ENOENT)
         return 1;
     discard(l->file, &l->fd);
-    return errnum == 0 ? 0 : mlr_fs_failed(err, errnum, "look at", exclusive_file);
+    return errnum == 0 || errnum == EEXIST ? 0 : mlr_fs_failed(err, errnum, "look at", exclusive_file);
 }
 
 /* ---- keeping ---- */

@@ -3,14 +3,32 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "place/absent.h"
 #include "place/blobdir.h"
 #include "place/fsck_parts.h"
 
 #define DIR_MODE       0755
 #define LINE_MAX_BYTES 2048
+
+/* Names of files are whatever bytes somebody chose. */
+static void make_one_line(char *line)
+{
+    uint32_t c;
+    char    *to = line;
+
+    for (size_t n, left = strlen(line); left > 0; line += n, left -= n) {
+        bool is_text = (n = mlr_utf8_next(line, left, &c)) > 0 && !mlr_utf8_is_control(c);
+
+        n = n > 0 ? n : 1;
+        memmove(to, is_text ? line : "?", is_text ? n : 1);
+        to += is_text ? n : 1;
+    }
+    *to = 0;
+}
 
 int mlr_fsck_report(mlr_check *c, const char *where, mlreg_error **err, const char *format, ...)
 {
@@ -21,6 +39,7 @@ int mlr_fsck_report(mlr_check *c, const char *where, mlreg_error **err, const ch
     va_start(args, format);
     vsnprintf(line + len, sizeof(line) - len, format, args);
     va_end(args);
+    make_one_line(line);
     return mlr_list_add(c->problems, line, NULL, err);
 }
 

@@ -86,18 +86,22 @@ static int wrong_content(mlr_check *c, const char *where, const mlr_folder *f, c
     return rc < 0 ? rc : mlr_fsck_report(c, where, err, "blob %s: content is %s%s", d->text, got->text, done);
 }
 
-/* 1: the name of a blob. Links and FIFOs among them are problems; other names are nobody's affair. */
+static const char *kind_of(const mlr_dir_entry *e)
+{
+    return e->type == DT_DIR ? "a directory" : e->type == DT_LNK ? "a link" : e->type == DT_FIFO ? "a FIFO" : "a device or socket";
+}
+
+/* 1: the name of a blob. Links and FIFOs among them are problems, and directories in their place; other names are nobody's affair. */
 static int read_name(mlr_check *c, const char *where, const mlr_dir_entry *e, mlr_digest *out, mlreg_error **err)
 {
     char text[MLR_DIGEST_TEXT + 1] = "sha256:";
+    bool is_name = strlen(e->name) == MLR_DIGEST_HEX;
 
-    if (e->type != DT_REG && e->type != DT_DIR)
-        return mlr_fsck_report(c, where, err, MLR_BLOBDIR "/%.200s is %s, not a regular file", e->name,
-                               e->type == DT_LNK ? "a link" : e->type == DT_FIFO ? "a FIFO" : "a device or socket");
-    if (e->type != DT_REG || strlen(e->name) != MLR_DIGEST_HEX)
-        return 0;
-    strcat(text, e->name);
-    return mlr_digest_parse(text, out, NULL) == 0;
+    if (is_name)
+        is_name = mlr_digest_parse(strcat(text, e->name), out, NULL) == 0;
+    if (e->type == DT_REG || (e->type == DT_DIR && !is_name))
+        return is_name && e->type == DT_REG;
+    return mlr_fsck_report(c, where, err, MLR_BLOBDIR "/%.200s is %s, not a regular file", e->name, kind_of(e));
 }
 
 typedef int (*blob_fn)(void *user, const mlr_digest *d, mlreg_error **err);

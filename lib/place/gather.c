@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -29,6 +30,7 @@ struct batch {
 };
 struct mlr_gather {
     mlr_disk       *disk;
+    pid_t           owner;       /* a forked child must leave the files, and the claims, to its parent */
     pthread_mutex_t lock;        /* guards all below */
     pthread_cond_t  landed;
     unsigned        depth;
@@ -45,6 +47,7 @@ int mlr_gather_new(mlr_disk *disk, mlr_gather **out, mlreg_error **err)
     if (g == NULL)
         return mlr_error_nomem(err);
     g->disk = disk;
+    g->owner = getpid();
     g->fd = -1;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->landed, NULL);
@@ -58,10 +61,21 @@ static void give_claim(const mlr_gather *g, const mlr_digest *d)
         mlr_claims_give(g->disk->claims, d);
 }
 
+static void forget_name(mlr_temp *t)
+{
+    mlr_free(t->path);
+    t->path = NULL;
+}
+
 static void drop(const mlr_gather *g, struct batch *b)
 {
+    bool is_ours = g->owner == getpid();
+
     for (size_t i = 0; i < b->n; i++) {
-        give_claim(g, &b->blobs[i].digest);
+        if (is_ours)
+            give_claim(g, &b->blobs[i].digest);
+        else
+            forget_name(&b->blobs[i].temp);
         mlr_temp_done(&b->blobs[i].temp);
         mlr_free(b->blobs[i].repo);
     }

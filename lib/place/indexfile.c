@@ -141,16 +141,42 @@ int mlr_indexfile_write_layout(const mlr_indexfile *f, mlreg_error **err)
     return write_file(f->at, MLR_LAYOUTFILE, MLR_LAYOUTFILE_TEXT, strlen(MLR_LAYOUTFILE_TEXT), FILE_MODE, err);
 }
 
-/* The copy comes second: it never holds a change that was not made. */
+/* Where it cannot be kept there is none: an older one would bring back what has changed since. */
+static int keep_copy(const mlr_folder *at, const mlr_buf *text, mlreg_error **err)
+{
+    mlreg_error *why = NULL;
+    int          rc = mlr_folder_make(at, "", COPY_DIR_MODE, &why);
+
+    if (rc == 0)
+        rc = write_file(at, MLR_INDEXFILE, text->data, text->len, COPY_MODE, &why);
+    if (rc < 0 && mlr_folder_remove(at, MLR_INDEXFILE, NULL) == 0)
+        rc = 0;
+    if (rc < 0)
+        mlr_error_move(err, &why);
+    mlr_error_done(why);
+    return rc;
+}
+
+static bool is_there(const mlr_folder *at, const mlr_buf *text)
+{
+    mlr_buf now = MLR_BUF_INIT(MLR_JSON_MAX_BYTES);
+    bool    same = mlr_folder_read(at, MLR_INDEXFILE, &now, NULL) == 0 && now.len == text->len && memcmp(now.data, text->data, now.len) == 0;
+
+    mlr_buf_done(&now);
+    return same;
+}
+
+/* The copy comes second: it never holds a change that was not made. One that was made, though it may not outlive a power cut, it holds. */
 static int write_index(const mlr_indexfile *f, const mlr_index *x, mlreg_error **err)
 {
     mlr_buf text = MLR_BUF_INIT(MLR_JSON_MAX_BYTES);
-    int     rc;
+    int     rc, kept;
 
-    if ((rc = mlr_index_print(x, &text, err)) == 0 &&
-        (rc = write_file(f->at, MLR_INDEXFILE, text.data, text.len, FILE_MODE, err)) == 0 && f->copy != NULL &&
-        (rc = mlr_folder_make(f->copy, "", COPY_DIR_MODE, err)) == 0)
-        rc = write_file(f->copy, MLR_INDEXFILE, text.data, text.len, COPY_MODE, err);
+    if ((rc = mlr_index_print(x, &text, err)) == 0) {
+        rc = write_file(f->at, MLR_INDEXFILE, text.data, text.len, FILE_MODE, err);
+        if (f->copy != NULL && (rc == 0 || is_there(f->at, &text)) && (kept = keep_copy(f->copy, &text, rc == 0 ? err : NULL)) < 0)
+            rc = rc < 0 ? rc : kept;
+    }
     mlr_buf_done(&text);
     if (rc == MLREG_ELIMIT)
         mlr_error_hint(err, rc, "remove tags from this repository, or use another one");

@@ -1,6 +1,7 @@
 /* place/inflight.c - digests in flight: one locked file of notes for each session that writes. */
 #include "place/inflight.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static int each_notes(const char *dir, notes_fn fn, void *user, mlr_op *op, mlre
 
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         char *path;
-        if (!mlr_inflight_is_notes(names.items[i].name))
+        if (names.items[i].type != DT_REG || !mlr_inflight_is_notes(names.items[i].name))   /* a lock would make the file that a link leads to */
             continue;
         path = mlr_path_join(dir, names.items[i].name);
         rc = path != NULL ? fn(user, path, op, err) : mlr_error_nomem(err);

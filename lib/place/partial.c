@@ -24,6 +24,14 @@ static int name_files(mlr_partial *p, const char *dir)
     return p->dir != NULL && p->path != NULL && p->journal_path != NULL && p->lock_path != NULL ? 0 : MLREG_ENOMEM;
 }
 
+/* Locks are taken through links, which is right for paths that the host names. No name in here is one. */
+static int clear_lock(const mlr_partial *p, mlreg_error **err)
+{
+    struct stat st;
+
+    return mlr_fs_stat(p->lock_path, &st, NULL) == 0 && S_ISLNK(st.st_mode) ? mlr_fs_unlink(p->lock_path, err) : 0;
+}
+
 int mlr_partial_lock_within(const char *dir, const mlr_digest *d, uint64_t bytes, uint64_t wait_ms, mlr_op *op, mlr_partial **out,
                             mlreg_error **err)
 {
@@ -40,7 +48,7 @@ int mlr_partial_lock_within(const char *dir, const mlr_digest *d, uint64_t bytes
     mlr_sha256_init(&p->midstate);
     if (name_files(p, dir) < 0)
         rc = mlr_error_nomem(err);
-    else
+    else if ((rc = clear_lock(p, err)) == 0)
         rc = mlr_lock_take(&p->lock, p->lock_path, true, wait_ms, op, err);
     if (rc < 0)
         mlr_partial_free(p);
@@ -66,15 +74,27 @@ static void unlock(mlr_partial *p)
 
 /* ---- what is there ---- */
 
-/* A file of our own and of one name; whatever else stands there makes way. */
+static bool is_own(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_nlink == 1;
+}
+
+/* A file of our own and of one name; whatever else stands there makes way. What is one, and for which there were but too many files open,
+ * stays. */
 static int open_own(const char *path, unsigned mode, int *fd, struct stat *st, mlreg_error **err)
 {
-    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-    int       rc = mlr_fs_open(path, flags, mode, fd, NULL);
+    const int    flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+    mlreg_error *why = NULL;
+    int          rc = mlr_fs_open(path, flags, mode, fd, &why);
 
+    if (rc < 0 && rc != MLREG_EDENIED && mlr_fs_stat(path, st, NULL) == 0 && is_own(st)) {
+        mlr_error_move(err, &why);
+        return rc;
+    }
+    mlr_error_done(why);
     if (rc == 0 && (rc = mlr_fs_stat_fd(*fd, path, st, err)) < 0)
         return rc;
-    if (rc == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1)
+    if (rc == 0 && is_own(st))
         return 0;
     mlr_fs_close(*fd);
     *fd = -1;

@@ -112,7 +112,8 @@ static int write_anew(mlr_partial *p, const mlr_journal_head *head, mlreg_error 
     p->end = 0;
     if (path == NULL)
         return mlr_error_nomem(err);
-    if ((rc = mlr_fs_open(path, O_RDWR | O_CREAT | O_TRUNC, 0600, &fd, err)) == 0)
+    /* A new one: what stands there may be a link, in a folder that came from elsewhere. */
+    if ((rc = mlr_fs_unlink(path, err)) == 0 && (rc = mlr_fs_open(path, O_RDWR | O_CREAT | O_EXCL, 0600, &fd, err)) == 0)
         rc = mlr_journal_add_head(fd, &p->end, head, path, err);
     for (size_t i = 0; rc == 0 && i < p->n; i++)
         if (p->there[i] > 0)

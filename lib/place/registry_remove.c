@@ -41,15 +41,15 @@ static int delete_or_fail(mlr_registry *g, const char *repo, const char *word, m
 
 /* ---- by digest ---- */
 
-/* Read first: a referrer has to be taken out of its subject's list, where the registry keeps none. What is no manifest
- * can be removed too. */
+/* Read first: a referrer has to be taken out of its subject's list, where the registry keeps none. What is no manifest,
+ * or one that nobody here reads, can be removed too. */
 static int remove_manifest(mlr_registry *g, const char *repo, const mlr_digest *digest, mlr_op *op, mlreg_error **err)
 {
     mlr_manifest *m = NULL;
     mlreg_error  *why = NULL;
     int           rc = mlr_registry_get(g, repo, digest->text, digest, op, &m, NULL, &why);
 
-    if (rc == MLREG_EPROTO || rc == MLREG_EDIGEST || rc == MLREG_ELIMIT)
+    if (rc == MLREG_EPROTO || rc == MLREG_EDIGEST || rc == MLREG_ELIMIT || rc == MLREG_ENOTSUP)
         rc = 0;
     else if (rc < 0)
         mlr_error_move(err, &why);

@@ -88,7 +88,7 @@ static int read_pages(listing *l, mlr_pages *pages, mlr_op *op, mlreg_error **er
 int mlr_registry_tags(mlr_place *p, const char *repo, mlr_op *op, mlr_list *out, mlreg_error **err)
 {
     mlr_registry *g = (mlr_registry *)p;
-    listing       l = {"tags", mlr_ref_check_tag, {NULL, 0, 0}, out};
+    listing       l = {"tags", mlr_ref_check_tag, {NULL, 0, 0, 0}, out};
     mlr_ask       ask;
     mlr_pages     pages = {g, &ask, NULL, 0, 0};
     int           rc;
@@ -122,7 +122,7 @@ static int ask_for_catalogue(mlr_ask *a, mlreg_error **err)
 int mlr_registry_repositories(mlr_place *p, mlr_op *op, mlr_list *out, mlreg_error **err)
 {
     mlr_registry *g = (mlr_registry *)p;
-    listing       l = {"repositories", check_repository, {NULL, 0, 0}, out};
+    listing       l = {"repositories", check_repository, {NULL, 0, 0, 0}, out};
     mlr_ask       ask;
     mlr_pages     pages = {g, &ask, NULL, 0, 0};
     mlreg_error  *why = NULL;

@@ -9,7 +9,7 @@
 typedef struct walker {
     const mlr_walk *w;
     mlr_op         *op;
-    mlr_digestmap   seen;      /* manifests that were read */
+    mlr_digestmap   seen;      /* what was read, by key_of */
 } walker;
 
 static int visit(walker *k, const mlr_descriptor *d, const mlr_manifest *by, unsigned depth, mlreg_error **err);
@@ -72,31 +72,57 @@ static int name_digests(walker *k, const char *text, size_t len, mlreg_error **e
     return rc;
 }
 
-static int read_unknown(walker *k, const mlr_descriptor *d, mlreg_error **err)
+/* What is not there names nothing. What something names that just cannot be read, nobody knows. */
+static int read_unknown(walker *k, const mlr_descriptor *d, const mlr_manifest *by, mlreg_error **err)
 {
-    mlr_buf bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
-    int     rc = 0;
+    mlr_buf      bytes = MLR_BUF_INIT(MLR_MANIFEST_MAX_BYTES);
+    mlreg_error *why = NULL;
+    int          rc = k->w->fetch(k->w->fetch_user, d, k->op, &bytes, &why);
 
-    if (d->bytes <= MLR_MANIFEST_MAX_BYTES && k->w->fetch(k->w->fetch_user, d, k->op, &bytes, NULL) == 0)
+    if (rc == 0)
         rc = name_digests(k, bytes.data, bytes.len, err);
+    else if (rc != MLREG_ENOTFOUND)
+        rc = broken(k, d, by, why, err);
+    else {
+        mlr_error_done(why);
+        rc = 0;
+    }
     mlr_buf_done(&bytes);
     return rc;
 }
 
+/* Whoever names it by a wrong type or size shall not keep others from having it read. */
+static mlr_digest key_of(const mlr_descriptor *d)
+{
+    const char *type = mlr_manifest_type_known(d->media_type) ? d->media_type : "";
+    mlr_sha256  s;
+    mlr_digest  key;
+
+    mlr_sha256_init(&s);
+    mlr_sha256_update(&s, d->digest.text, MLR_DIGEST_TEXT);
+    mlr_sha256_update(&s, &d->bytes, sizeof(d->bytes));
+    mlr_sha256_update(&s, type, strlen(type));
+    mlr_digest_final(&s, &key);
+    return key;
+}
+
 static int visit(walker *k, const mlr_descriptor *d, const mlr_manifest *by, unsigned depth, mlreg_error **err)
 {
-    uint64_t *seen;
-    int       rc;
+    bool       is_known = mlr_manifest_type_known(d->media_type);
+    mlr_digest key;
+    uint64_t  *seen;
+    int        rc;
 
     if ((rc = mlr_op_check(k->op, err)) < 0 || (rc = k->w->named(k->w->user, d, by, err)) != 0)
         return rc;
-    if (k->w->indexes_only && !mlr_manifest_type_is_index(d->media_type))
+    if ((k->w->indexes_only && !mlr_manifest_type_is_index(d->media_type)) || (!is_known && d->bytes > MLR_MANIFEST_MAX_BYTES))
         return 0;
-    if ((seen = mlr_digestmap_add(&k->seen, &d->digest, err)) == NULL)
+    key = key_of(d);
+    if ((seen = mlr_digestmap_add(&k->seen, &key, err)) == NULL)
         return MLREG_ENOMEM;
     if ((*seen)++ > 0)
         return 0;
-    return mlr_manifest_type_known(d->media_type) ? read_manifest(k, d, by, depth, err) : read_unknown(k, d, err);
+    return is_known ? read_manifest(k, d, by, depth, err) : read_unknown(k, d, by, err);
 }
 
 /* An entry that cannot be read may name, by another algorithm, what names content by ours: nobody can tell. */

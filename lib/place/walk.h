@@ -17,6 +17,7 @@ typedef struct mlr_walk {
     void *user;
     bool  indexes_only;                    /* reads no manifest but indexes */
 } mlr_walk;
-/* Each manifest is read once, however often it is named. Of entries whose type is unknown, the digests that stand in their text count as named. */
+/* Each manifest is read once, however often it is named, by the same type and size.
+ * Of entries whose type is unknown, the digests that stand in their text count as named. */
 int mlr_walk_index(const mlr_walk *w, const mlr_index *x, mlr_op *op, mlreg_error **err);
 #endif

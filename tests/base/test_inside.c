@@ -1,14 +1,18 @@
 /* tests/base/test_inside.c - paths in a folder that serves as root: they never leave it. */
 #include "base/inside.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "base/fs.h"
 #include "bed/dir.h"
+#include "bed/fs_fault.h"
 
 static ino_t parent_of(int root, const char *path, bool make)
 {
@@ -48,6 +52,34 @@ static void test_inside__links_lead_as_in_a_chroot(void **state)
     assert_int_equal(parent_of(root, "abs/out/abs/out/a/b/x", false), inode(bed_at(top, "a/b")));
     assert_int_equal(parent_of(root, "x", false), inode(top));
     assert_int_equal(parent_of(root, "", false), inode(top));
+    close(root);
+    bed_dir_remove(top);
+}
+
+static void test_inside__a_way_that_fails_says_why(void **state)
+{
+    char *top = bed_dir_new();
+    int root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), before = bed_open_files();
+
+    (void)state;
+    assert_int_equal(mkdir(bed_at(top, "a"), 0755), 0);
+    assert_int_equal(mkdir(bed_at(top, "a/b"), 0755), 0);
+    assert_int_equal(symlink("../b", bed_at(top, "a/b/back")), 0);
+    for (int n = 1, fired = 1; fired; n++) {
+        mlreg_error *err = NULL;
+        const char *last;
+        int dir = -1, rc;
+
+        fs_fault_arm(n, 0, EMFILE);
+        rc = mlr_inside_parent(root, "a/b/back/x", false, &dir, &last, &err);
+        fired = fs_fault_disarm();
+        assert_int_equal(rc, fired ? MLREG_EIO : 0);
+        assert_true(!fired || strstr(err->hint, "ulimit") != NULL);
+        mlr_error_done(err);
+        if (rc == 0)
+            close(dir);
+        assert_int_equal(bed_open_files(), before);
+    }
     close(root);
     bed_dir_remove(top);
 }
@@ -104,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inside__links_lead_as_in_a_chroot),
+        cmocka_unit_test(test_inside__a_way_that_fails_says_why),
         cmocka_unit_test(test_inside__what_is_missing_is_made_within),
         cmocka_unit_test(test_inside__removing_keeps_what_is_to_be_kept_and_follows_no_link),
     };

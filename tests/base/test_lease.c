@@ -237,6 +237,22 @@ static void test_lease__a_takeover_in_progress_is_respected_until_it_is_old(void
     mlr_lease_drop(l);
 }
 
+/* Or a gc that slept would go on to remove what they found there. */
+static void test_lease__who_slept_too_long_is_told_though_only_readers_came(void **state)
+{
+    mlr_lease *sleeper, *reader, *other;
+
+    assert_int_equal(take(true, &sleeper), 1);
+    make_older(file, 61);
+    assert_int_equal(take(false, &reader), 1);
+    assert_int_equal(mlr_lease_check(sleeper, NULL), MLREG_EBUSY);
+    assert_int_equal(take(true, &other), 0);
+    mlr_lease_drop(sleeper);
+    assert_int_equal(mlr_lease_check(reader, NULL), 0);
+    mlr_lease_drop(reader);
+    assert_int_equal(bed_count(*state), 0);
+}
+
 static void test_lease__who_slept_too_long_is_told_and_harms_nobody(void **state)
 {
     mlr_lease   *sleeper, *other;
@@ -304,9 +320,11 @@ static void test_lease__a_failed_takeover_stops_nobody(void **state)
 {
     mlr_lease *l;
 
-    each_fault(*state, true, true);
-    assert_int_equal(take(true, &l), 1);
-    mlr_lease_drop(l);
+    for (int exclusive = 0; exclusive <= 1; exclusive++) {
+        each_fault(*state, exclusive, true);
+        assert_int_equal(take(true, &l), 1);
+        mlr_lease_drop(l);
+    }
 }
 
 static void test_lease__nothing_is_left_without_memory(void **state)
@@ -343,6 +361,7 @@ int main(void)
         IN_DIR(test_lease__a_stale_shared_one_is_removed),
         IN_DIR(test_lease__of_many_who_find_it_stale_one_wins),
         IN_DIR(test_lease__a_takeover_in_progress_is_respected_until_it_is_old),
+        IN_DIR(test_lease__who_slept_too_long_is_told_though_only_readers_came),
         IN_DIR(test_lease__who_slept_too_long_is_told_and_harms_nobody),
         IN_DIR(test_lease__names_its_holder),
         IN_DIR(test_lease__nothing_is_left_whatever_fails),

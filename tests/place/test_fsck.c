@@ -328,6 +328,22 @@ static void test_fsck__names_links_and_fifos_among_the_blobs(void **state)
     ASSERT_PROBLEMS(f, 0, "is a link", "is a FIFO");
 }
 
+static void test_fsck__names_a_folder_in_a_blobs_place(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(unlink(blob_at(f, f->below, "layer")), 0);
+    assert_int_equal(mkdir(blob_at(f, f->below, "layer"), 0755), 0);
+    ASSERT_PROBLEMS(f, 0, "is a directory");
+}
+
+/* Whoever put a file there may have named it for the terminal of whoever reads the list, or so that it looks like two lines. */
+static void test_fsck__says_each_problem_in_one_line_of_text(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(symlink("x", file_at(f, f->below, "blobs/sha256/a\nlayout: \033[2J\xff\xc2\x9b\xc3\xa9")), 0);
+    ASSERT_PROBLEMS(f, 0, ": blobs/sha256/a?layout: ?[2J??\xc3\xa9 is a link");
+}
+
 static void test_fsck__tells_when_a_size_disagrees(void **state)
 {
     fixture *f = *state;
@@ -389,6 +405,8 @@ int main(void)
         IN_BOTH(test_fsck__says_so_when_memory_is_out),
         IN_BOTH(test_fsck__mends_the_layout_file),
         IN_BOTH(test_fsck__names_links_and_fifos_among_the_blobs),
+        IN_BOTH(test_fsck__names_a_folder_in_a_blobs_place),
+        IN_BOTH(test_fsck__says_each_problem_in_one_line_of_text),
         IN_BOTH(test_fsck__tells_when_a_size_disagrees),
         IN_BOTH(test_fsck__ignores_what_is_nobodys_affair),
         IN_BOTH(test_fsck__counts_what_it_reads),

@@ -1,9 +1,12 @@
 /* tests/place/test_gather.c - small blobs that wait to be published together: whoever ends has all of his published. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -71,6 +74,34 @@ static void test_gather__a_manifest_finds_what_waits(void **state)
     mlr_manifest_free(m);
 }
 
+static int no_nameless_files(mlr_fs_call call, const char *name, void *user)
+{
+    (void)user;
+    return call == MLR_FS_OPEN && strstr(name, "/partial") != NULL && strstr(name, "/.tmp-") == NULL ? EOPNOTSUPP : 0;
+}
+
+/* A thread copies while another forks; the child may free what it inherits. */
+static void test_gather__a_forked_child_leaves_what_waits_to_its_parent(void **state)
+{
+    fixture *f = *state;
+    int      status;
+    pid_t    child;
+    mlr_blob b;
+
+    bed_assert_rc(mlr_place_gather_begin(f->p, NULL, &err), 0);
+    mlr_fs_use(no_nameless_files, NULL);
+    b = bed_put(f->p, "x", "small");
+    mlr_fs_use(NULL, NULL);
+    if ((child = fork()) == 0) {
+        mlr_place_close(f->p);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    bed_assert_rc(mlr_place_gather_end(f->p, NULL, &err), 0);
+    bed_assert_rc(mlr_place_blob_has(f->p, &b, NULL, &err), 1);
+}
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t  changed;
@@ -133,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_gather__who_is_cancelled_loses_nothing_of_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gather__a_manifest_finds_what_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gather__a_forked_child_leaves_what_waits_to_its_parent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gather__whoever_ends_waits_for_what_others_are_publishing, set_up, tear_down),
     };
     if (access("/dev/shm", W_OK) == 0)

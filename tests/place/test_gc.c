@@ -334,6 +334,66 @@ static void test_gc__keeps_every_digest_in_a_document_it_does_not_know(void **st
     assert_int_equal(bed_has(f->p, f->repo, text), 1);
 }
 
+/* An entry for a document that is there, of a type that nobody here knows; it names a blob that is there too. */
+static mlr_blob put_unknown(fixture *f, const char *part)
+{
+    mlr_blob named = bed_put(f->p, f->repo, part), document;
+    char     text[512], entry[512];
+    snprintf(text, sizeof(text), "{\"blobs\":[{\"hash\":\"%s\"}]}", named.digest.text);
+    document = bed_put(f->p, f->repo, text);
+    snprintf(entry, sizeof(entry), "{\"mediaType\":\"application/x-unknown\",\"digest\":\"%s\",\"size\":%zu}", document.digest.text,
+             strlen(text));
+    write_index(f, entry);
+    return document;
+}
+
+static void test_gc__keeps_what_a_document_names_that_cannot_be_read_now(void **state)
+{
+    fixture *f = *state;
+    put_unknown(f, "named in a foreign way");
+    for (int n = 1, fired = 1; fired; n++) {
+        mlreg_gc_report report;
+        reopen(f);
+        fs_fault_arm(n, 0, EIO);
+        try_gc(f->p, 0, MLREG_NONE, &report, NULL);
+        fired = fs_fault_disarm();
+        assert_int_equal(bed_has(f->p, f->repo, "named in a foreign way"), 1);
+    }
+    for (int n = 1, fired = 1; fired; n++) {
+        mlreg_gc_report report;
+        failing_alloc   a;
+        reopen(f);
+        failing_alloc_arm(&a, n, false);
+        try_gc(f->p, 0, MLREG_NONE, &report, NULL);
+        fired = failing_alloc_disarm(&a);
+        assert_int_equal(bed_has(f->p, f->repo, "named in a foreign way"), 1);
+    }
+}
+
+/* Whoever names a manifest by another type, and by a size that forbids to look into it, cannot keep it from being read. */
+static void test_gc__reads_a_manifest_that_something_else_calls_by_another_type(void **state)
+{
+    fixture      *f = *state;
+    mlr_manifest *m = bed_image(f->p, f->repo, "layer", NULL);
+    const char   *sizes[] = { "4611686018427387904", NULL };
+    char          right[32], entry[1024];
+    bed_put(f->p, f->repo, m->json);
+    snprintf(right, sizeof(right), "%zu", m->json_bytes);
+    sizes[1] = right;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(entry, sizeof(entry),
+                 "{\"mediaType\":\"application/x-unknown\",\"digest\":\"%s\",\"size\":%s},"
+                 "{\"mediaType\":\"" MLR_TYPE_MANIFEST "\",\"digest\":\"%s\",\"size\":%s}",
+                 m->self.digest.text, sizes[i], m->self.digest.text, right);
+        write_index(f, entry);
+        reopen(f);
+        gc(f);
+        assert_int_equal(bed_has(f->p, f->repo, "layer"), 1);
+        assert_int_equal(bed_has(f->p, f->repo, "{}"), 1);
+    }
+    mlr_manifest_free(m);
+}
+
 static void test_gc__goes_on_where_an_index_is_sparse(void **state)
 {
     fixture            *f = *state;
@@ -556,6 +616,8 @@ int main(void)
         IN_BOTH(test_gc__removes_nothing_if_the_index_is_broken),
         IN_BOTH(test_gc__removes_nothing_if_an_entry_cannot_be_read),
         IN_BOTH(test_gc__keeps_every_digest_in_a_document_it_does_not_know),
+        IN_BOTH(test_gc__keeps_what_a_document_names_that_cannot_be_read_now),
+        IN_BOTH(test_gc__reads_a_manifest_that_something_else_calls_by_another_type),
         IN_BOTH(test_gc__goes_on_where_an_index_is_sparse),
         IN_BOTH(test_gc__takes_leftovers_of_yesterday),
         IN_BOTH(test_gc__keeps_what_can_be_gone_on_with),

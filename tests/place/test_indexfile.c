@@ -267,6 +267,26 @@ static void test_indexfile__no_fault_leaves_half_a_change(void **state)
         }
 }
 
+/* Whoever is told of a failure calls again, and finds it done. No older copy may survive that. */
+static void test_indexfile__no_fault_leaves_a_copy_that_lacks_a_change(void **state)
+{
+    fixture *f = *state;
+    bed_assert_rc(change(f, "v1", &err), 0);
+    for (int n = 1, fired = 1; fired; n++) {
+        char tag[32];
+        snprintf(tag, sizeof(tag), "n%d", n);
+        fs_fault_arm(n, 0, ENOSPC);
+        change(f, tag, NULL);
+        fired = fs_fault_disarm();
+        bed_assert_rc(change(f, tag, &err), 0);
+        bed_write(bed_at(f->dir, "repo/index.json"), "");
+        if (mlr_indexfile_restore(&f->file, NULL) == 0)
+            assert_true(has_tag(f, tag));
+        else
+            assert_int_equal(unlink(bed_at(f->dir, "repo/index.json")), 0);
+    }
+}
+
 int main(void)
 {
 #define IN_DIR(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -282,6 +302,7 @@ int main(void)
         IN_DIR(test_indexfile__change_leaves_a_broken_file_alone),
         IN_DIR(test_indexfile__restore_brings_back_what_was_last_written_here),
         IN_DIR(test_indexfile__no_fault_leaves_half_a_change),
+        IN_DIR(test_indexfile__no_fault_leaves_a_copy_that_lacks_a_change),
     };
     return cmocka_run_group_tests_name("place/indexfile", tests, NULL, NULL);
 }

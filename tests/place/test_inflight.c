@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +149,21 @@ static void test_inflight__the_dead_hold_nothing(void **state)
     assert_int_equal(bed_count(f->dir), 0);
 }
 
+/* A layout may come from elsewhere, with links and FIFOs of such names in it. */
+static void test_inflight__takes_no_link_for_notes(void **state)
+{
+    fixture      *f = *state;
+    mlr_digestmap held = MLR_DIGESTMAP_INIT;
+    assert_int_equal(symlink(bed_at(f->dir, "made"), bed_at(f->dir, ".tmp-inflight-0123456789abcdef")), 0);
+    assert_int_equal(mkfifo(bed_at(f->dir, ".tmp-inflight-0123456789abcdeg"), 0600), 0);
+    hold(f->l, 1);
+    assert_false(bed_exists(bed_at(f->dir, "made")));
+    bed_assert_rc(mlr_inflight_collect(f->dir, NULL, &held, &err), 0);
+    assert_int_equal(held.used, 1);
+    assert_false(bed_exists(bed_at(f->dir, "made")));
+    mlr_digestmap_done(&held);
+}
+
 static void test_inflight__a_forked_child_leaves_it_to_its_parent(void **state)
 {
     fixture *f = *state;
@@ -202,6 +218,7 @@ int main(void)
         IN_DIR(test_inflight__is_held_for_each_repository_apart),
         IN_DIR(test_inflight__several_sessions_hold_together),
         IN_DIR(test_inflight__the_dead_hold_nothing),
+        IN_DIR(test_inflight__takes_no_link_for_notes),
         IN_DIR(test_inflight__a_forked_child_leaves_it_to_its_parent),
         IN_DIR(test_inflight__the_gate_lets_writers_in_together_and_gc_alone),
         IN_DIR(test_inflight__no_fault_forgets_what_is_held),

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "bed/failing_alloc.h"
 
 #define MANY 10000
@@ -16,7 +18,7 @@ static char names[MANY][16];
 
 static void test_nameset__is_empty_at_first(void **state)
 {
-    mlr_nameset s = {NULL, 0, 0};
+    mlr_nameset s = {NULL, 0, 0, 0};
 
     (void)state;
     assert_false(mlr_nameset_has(&s, "v1"));
@@ -25,7 +27,7 @@ static void test_nameset__is_empty_at_first(void **state)
 
 static void test_nameset__has_what_was_put_and_nothing_else(void **state)
 {
-    mlr_nameset s = {NULL, 0, 0};
+    mlr_nameset s = {NULL, 0, 0, 0};
 
     (void)state;
     for (int i = 0; i < MANY; i++) {
@@ -40,9 +42,46 @@ static void test_nameset__has_what_was_put_and_nothing_else(void **state)
     mlr_nameset_done(&s);
 }
 
+static void fill(void *byte, void *out, size_t len)
+{
+    memset(out, *(const int *)byte, len);
+}
+
+static size_t slot_of(const mlr_nameset *s, const char *name)
+{
+    size_t i = 0;
+
+    while (s->slots[i] == NULL || strcmp(s->slots[i], name) != 0)
+        i++;
+    return i;
+}
+
+/* Or a registry could choose half a million names that all want the same slot. */
+static void test_nameset__nobody_can_know_where_a_name_goes(void **state)
+{
+    static const char *const some[] = {"a", "latest", "v1", "a-tag-that-is-somewhat-longer", "b"};
+    int                      bytes[] = {1, 2}, same = 0;
+    mlr_nameset              s[2] = {{NULL, 0, 0, 0}, {NULL, 0, 0, 0}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const mlr_clock chance = {.random = fill, .user = &bytes[i]};
+
+        mlr_clock_use(&chance);
+        for (size_t k = 0; k < sizeof some / sizeof some[0]; k++)
+            assert_int_equal(mlr_nameset_put(&s[i], some[k], NULL), 0);
+        mlr_clock_use(NULL);
+    }
+    for (size_t k = 0; k < sizeof some / sizeof some[0]; k++)
+        same += slot_of(&s[0], some[k]) == slot_of(&s[1], some[k]);
+    assert_true(same <= 1);
+    mlr_nameset_done(&s[0]);
+    mlr_nameset_done(&s[1]);
+}
+
 static void test_nameset__stays_as_it_was_where_memory_is_out(void **state)
 {
-    mlr_nameset   s = {NULL, 0, 0};
+    mlr_nameset   s = {NULL, 0, 0, 0};
     failing_alloc f;
 
     (void)state;
@@ -64,6 +103,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nameset__is_empty_at_first),
         cmocka_unit_test(test_nameset__has_what_was_put_and_nothing_else),
+        cmocka_unit_test(test_nameset__nobody_can_know_where_a_name_goes),
         cmocka_unit_test(test_nameset__stays_as_it_was_where_memory_is_out),
     };
 

@@ -1,6 +1,7 @@
 /* tests/place/test_partial.c - a blob in the making: gone on with by the next, never with bytes that are not as they were noted. */
 #include "place/partial.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -381,6 +382,55 @@ static void test_partial__whatever_stands_in_its_place_makes_way(void **state)
     free(journal);
 }
 
+/* A folder that came from elsewhere may hold links where this machine is about to write. */
+static void test_partial__writes_through_no_link(void **state)
+{
+    fixture     *f = *state;
+    char        *lock = file_of(f, ".lock"), *next = file_of(f, ".journal.new");
+    mlr_partial *p;
+
+    bed_write(bed_at(f->dir, "precious"), "of somebody else");
+    assert_int_equal(symlink(bed_at(f->dir, "precious"), next), 0);
+    assert_int_equal(symlink(bed_at(f->dir, "made"), lock), 0);
+    p = begin(f);
+    write_some(f, p);
+    mlr_partial_free(p);
+    bed_assert_file(bed_at(f->dir, "precious"), "of somebody else");
+    assert_false(bed_exists(bed_at(f->dir, "made")));
+    p = begin(f);
+    assert_int_equal(assert_true_words(f, p), 5);
+    mlr_partial_free(p);
+    free(lock);
+    free(next);
+}
+
+static int out_of_files(mlr_fs_call call, const char *name, void *path)
+{
+    return call == MLR_FS_OPEN && strcmp(name, path) == 0 ? EMFILE : 0;
+}
+
+/* That there are too many files open says nothing about this one. */
+static void test_partial__that_cannot_be_opened_now_stays(void **state)
+{
+    fixture     *f = *state;
+    mlr_partial *p = begin(f);
+    char        *paths[] = { file_of(f, ""), file_of(f, ".journal") };
+
+    write_some(f, p);
+    mlr_partial_free(p);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(mlr_partial_lock(f->dir, &f->digest, BYTES, NULL, &p, NULL), 0);
+        mlr_fs_use(out_of_files, paths[i]);
+        assert_int_equal(mlr_partial_begin(p, NULL, NULL), MLREG_EIO);
+        mlr_fs_use(NULL, NULL);
+        mlr_partial_free(p);
+        p = begin(f);
+        assert_int_equal(assert_true_words(f, p), 5);
+        mlr_partial_free(p);
+        free(paths[i]);
+    }
+}
+
 /* ---- one at a time ---- */
 
 static int brings(void *fixture_, mlr_op *op, mlreg_error **err)
@@ -450,6 +500,8 @@ int main(void)
         partial_test(test_partial__that_somebody_touched_is_read_again),
         partial_test(test_partial__a_wrong_byte_in_the_journal_is_noticed_or_harmless),
         partial_test(test_partial__whatever_stands_in_its_place_makes_way),
+        partial_test(test_partial__writes_through_no_link),
+        partial_test(test_partial__that_cannot_be_opened_now_stays),
         partial_test(test_partial__others_wait_for_the_one_who_brings_it),
         partial_test(test_partial__is_removed_only_while_nobody_has_it),
     };
