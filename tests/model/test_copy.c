@@ -612,8 +612,9 @@ static void test_copy__into_what_is_read_only_is_refused_at_once(void **state)
     f->to->read_only = false;
 }
 
-typedef struct promise { const char *name; CMUnitTestFunction run; } promise;
-#define PROMISE(f) { #f, f }
+typedef struct promise { const char *name; CMUnitTestFunction run; bool once; } promise;
+#define PROMISE(f) { #f, f, false }
+#define ONCE(f)    { #f, f, true }   /* long, and nothing of it depends on where things go */
 static const promise promises[] = {
     PROMISE(test_copy__brings_the_blobs_and_the_exact_manifest),
     PROMISE(test_copy__moves_nothing_that_is_there),
@@ -628,7 +629,7 @@ static const promise promises[] = {
     PROMISE(test_copy__cannot_give_a_content_the_digest_of_another),
     PROMISE(test_copy__of_an_index_takes_its_children_along),
     PROMISE(test_copy__of_indexes_nested_too_deep_ends),
-    PROMISE(test_copy__of_manifests_that_say_too_much_together_ends),
+    ONCE(test_copy__of_manifests_that_say_too_much_together_ends),
     PROMISE(test_copy__carries_what_an_index_names_and_nobody_knows),
     PROMISE(test_copy__takes_referrers_along_when_asked_to),
     PROMISE(test_copy__within_one_place_moves_no_bytes),
@@ -665,8 +666,11 @@ int main(void)
 
     for (size_t k = 0; k < n_kinds; k++)
         for (size_t i = 0; i < N_PROMISES; i++) {
-            char *name = malloc(256);
+            char *name;
 
+            if (promises[i].once && k > 0)
+                continue;
+            name = malloc(256);
             snprintf(name, 256, "%s: %s", kinds[k].name, promises[i].name);
             tests[n++] = (struct CMUnitTest){ name, promises[i].run, set_up, tear_down, &kinds[k] };
         }
