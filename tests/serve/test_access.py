@@ -46,6 +46,21 @@ class Access(Case):
             self.ask(method, "/v2/team/x/blobs/uploads/" + ("x" if method != "POST" else ""), b"x", 401)
         self.ask("GET", "/healthz", want=200)
 
+    def spent_on(self, name):
+        """Clock ticks of the server's CPU for ten wrong passwords of that name."""
+        def ticks():
+            return sum(map(int, pathlib.Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        before = ticks()
+        for i in range(10):
+            self.ask("GET", "/v2/", want=401, Authorization=basic(name, f"wrong {i}"))
+        return ticks() - before
+
+    def test_access__a_name_that_nobody_has_costs_as_much_as_one_that_is_known(self):
+        self.server.stop()
+        (self.folder / "htpasswd").write_text(run("htpasswd", "-nbB", "-C", "10", "alice", "secret").stdout)
+        self.server = self.serve("--htpasswd", self.folder / "htpasswd", "--tokens", self.folder / "tokens")
+        self.assertGreater(self.spent_on("bob"), self.spent_on("alice") / 4)
+
     def test_access__of_a_user_is_whole(self):
         for _ in range(2):  # the second time from memory
             self.ask("GET", "/v2/_catalog", want=200, Authorization=basic("alice", "secret"))
