@@ -6,6 +6,8 @@
 #include "model/counted.h"
 #include "place/absent.h"
 
+#define URLS_MAX 16                   /* a manifest can name tens of thousands, each a connection that may take its time to fail */
+
 struct bringing { mlr_place *via; mlr_foreign_take take; void *user; mlr_op *op; };
 
 int mlr_foreign_blame(const mlr_place *from, int rc, mlreg_error **err, mlreg_error **why)
@@ -61,7 +63,7 @@ static int from_urls(const struct bringing *x, const mlr_blob *a, const mlr_desc
     mlreg_error *why = NULL;
     int rc = MLREG_ENOTFOUND;
 
-    for (size_t i = 0; i < d->n_urls && rc < 0 && rc != MLREG_ECANCELLED; i++) {
+    for (size_t i = 0; i < d->n_urls && i < URLS_MAX && rc < 0 && rc != MLREG_ECANCELLED; i++) {
         mlr_error_done(why);
         why = NULL;
         rc = from_url(x, a, d->urls[i], &why);

@@ -74,6 +74,13 @@ class ForeignLayers(Case):
         self.assertEqual([r["path"] for r in vendor.requests()], ["/gone", "/layer.tar"])
         self.assertEqual([n for r in vendor.requests() for n, _ in r["headers"] if n.lower() == "authorization"], [])
 
+    def test_foreign__not_every_address_of_very_many_is_tried(self):
+        vendor = self.serve(self.theirs)
+        ref = self.there.ref("image:v1")
+        self.image(ref, *(f"http://{vendor.host}/gone/{i}" for i in range(100)))
+        self.fails("copy", ref, "oci:whole:v1", "--foreign", says="/gone/15", hint="it must come from")
+        self.assertEqual(len({r["path"] for r in vendor.requests()}), 16)
+
     def test_foreign__unpacking_fetches_what_is_asked_for_and_keeps_none_of_it(self):
         vendor = self.serve(self.theirs)
         ref = self.there.ref("image:v1")
