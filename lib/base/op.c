@@ -1,11 +1,11 @@
 /* base/op.c - one call in progress: cancellation, progress, statistics, errands for the caller's thread. */
 #include "base/op.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/errands.h"
 #include "base/error.h"
 #include "base/remote.h"
 #include "base/work.h"
@@ -14,16 +14,6 @@
  * is shorter, for workers wait until it has done their errands. */
 #define SLICE_MS        50
 #define CALLER_SLICE_MS 10
-
-/* What a worker wants done on the caller's thread; lives on the worker's stack. */
-struct errand {
-    mlr_errand_fn fn;
-    void *arg;
-    mlreg_error *err;
-    int rc;
-    enum { QUEUED, RUNNING, DONE } state;
-    struct errand *next;
-};
 
 struct mlr_op {
     mlreg_op *remote;
@@ -34,10 +24,7 @@ struct mlr_op {
     pthread_t caller;
     bool is_busy;                /* the caller's thread is in a callback; only that thread looks */
     uint64_t due_ms;             /* when progress is due; only the caller's thread looks */
-    pthread_mutex_t lock;        /* guards the errands; taken before the remote's */
-    pthread_cond_t done;
-    struct errand *errands;      /* queued, first come first served */
-    atomic_bool has_errands;
+    mlr_errands errands;         /* whose lock is taken before the remote's */
 };
 
 static void schedule_progress(mlr_op *root)
@@ -74,8 +61,7 @@ int mlr_op_begin(mlreg_op *remote, mlr_op **out, mlreg_error **err)
     }
     op->root = op;
     op->caller = pthread_self();
-    pthread_mutex_init(&op->lock, NULL);
-    pthread_cond_init(&op->done, NULL);
+    mlr_errands_init(&op->errands);
     mlr_remote_start(op->remote);
     schedule_progress(op);
     *out = op;
@@ -97,6 +83,20 @@ int mlr_op_child(mlr_op *parent, mlr_op **out, mlreg_error **err)
     return 0;
 }
 
+static void do_errands(mlr_op *root)
+{
+    mlr_errand *e;
+
+    while ((e = mlr_errands_next(&root->errands)) != NULL) {
+        root->is_busy = true;
+        e->rc = e->fn(e->arg, &e->err);
+        root->is_busy = false;
+        mlr_errands_ran(&root->errands, e);
+        if (ms_to_progress(root) == 0)
+            return;                             /* busy workers do not hold progress back */
+    }
+}
+
 /* Calls the user back. Nothing that runs inside may do so again. */
 static void report(mlr_op *root)
 {
@@ -111,11 +111,11 @@ void mlr_op_end(mlr_op *op)
     if (op == NULL)
         return;
     if (op->parent == NULL) {
-        assert(op->errands == NULL);
+        while (mlr_errands_any(&op->errands))
+            do_errands(op);
         if (!mlr_op_cancelled(op))
             report(op);
-        pthread_cond_destroy(&op->done);
-        pthread_mutex_destroy(&op->lock);
+        mlr_errands_done(&op->errands);
     }
     mlr_remote_free(op->remote);
     mlr_free(op);
@@ -142,38 +142,6 @@ bool mlr_op_cancelled(const mlr_op *op)
         if (atomic_load(&o->cancelled))
             return true;
     return mlr_remote_cancelled(op->remote);
-}
-
-/* The next errand, now running; NULL if there is none. */
-static struct errand *next_errand(mlr_op *root)
-{
-    struct errand *e;
-
-    pthread_mutex_lock(&root->lock);
-    if ((e = root->errands) != NULL) {
-        root->errands = e->next;
-        e->state = RUNNING;
-    }
-    atomic_store(&root->has_errands, root->errands != NULL);
-    pthread_mutex_unlock(&root->lock);
-    return e;
-}
-
-static void do_errands(mlr_op *root)
-{
-    struct errand *e;
-
-    while (atomic_load(&root->has_errands) && (e = next_errand(root)) != NULL) {
-        root->is_busy = true;
-        e->rc = e->fn(e->arg, &e->err);
-        root->is_busy = false;
-        pthread_mutex_lock(&root->lock);
-        e->state = DONE;
-        pthread_cond_broadcast(&root->done);
-        pthread_mutex_unlock(&root->lock);
-        if (ms_to_progress(root) == 0)
-            return;                             /* busy workers do not hold progress back */
-    }
 }
 
 static bool serves_here(const mlr_op *root)
@@ -223,48 +191,39 @@ int mlr_op_sleep(mlr_op *op, uint64_t ms, mlreg_error **err)
     return mlr_op_check(op, err);
 }
 
-static void queue_errand(mlr_op *root, struct errand *e)
-{
-    struct errand **end = &root->errands;
-
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = e;
-    atomic_store(&root->has_errands, true);
-}
-
-static void withdraw_errand(mlr_op *root, struct errand *e)
-{
-    struct errand **at = &root->errands;
-
-    while (*at != e)
-        at = &(*at)->next;
-    *at = e->next;
-    atomic_store(&root->has_errands, root->errands != NULL);
-}
-
 int mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err)
 {
-    struct errand e = { .fn = fn, .arg = arg, .state = QUEUED };
-    mlr_op *root;
+    mlr_errand e = { .fn = fn, .arg = arg };
+    mlr_errands *all;
 
     if (op == NULL || pthread_equal(op->root->caller, pthread_self()))
         return fn(arg, err);
-    root = op->root;
-    pthread_mutex_lock(&root->lock);
-    queue_errand(root, &e);
-    mlr_remote_wake(root->remote, root);
-    while (e.state != DONE && mlr_work_wait(&root->done, &root->lock, op, NULL) == 0)
+    all = &op->root->errands;
+    pthread_mutex_lock(&all->lock);
+    mlr_errands_add(all, &e);
+    mlr_remote_wake(op->root->remote, op->root);
+    while (e.state != MLR_ERRAND_RAN && mlr_work_wait(&all->ran, &all->lock, op, NULL) == 0)
         ;
-    if (e.state == QUEUED) {
-        withdraw_errand(root, &e);
+    if (e.state == MLR_ERRAND_QUEUED) {
+        mlr_errands_withdraw(all, &e);
         e.rc = mlr_error_set(&e.err, MLREG_ECANCELLED, "cancelled");
     }
-    while (e.state == RUNNING)                  /* the caller's thread holds `e`: a cancel waits for it */
-        (void)mlr_work_wait(&root->done, &root->lock, NULL, NULL);
-    pthread_mutex_unlock(&root->lock);
+    while (e.state == MLR_ERRAND_RUNNING)       /* the caller's thread holds `e`: a cancel waits for it */
+        (void)mlr_work_wait(&all->ran, &all->lock, NULL, NULL);
+    pthread_mutex_unlock(&all->lock);
     mlr_error_move(err, &e.err);
     return e.rc;
+}
+
+/* The caller's thread is not woken for it: it looks every CALLER_SLICE_MS. */
+void mlr_op_post(mlr_op *op, mlr_errand_fn fn, void *arg)
+{
+    const bool is_far = op != NULL && !pthread_equal(op->root->caller, pthread_self());
+
+    if (is_far && mlr_errands_post(&op->root->errands, fn, arg))
+        return;
+    (void)mlr_op_on_caller(op, fn, arg, NULL);
+    mlr_free(arg);
 }
 
 uint64_t mlr_op_wait_begin(mlr_op *op, mlr_op_wait *w)
@@ -281,7 +240,7 @@ uint64_t mlr_op_wait_begin(mlr_op *op, mlr_op_wait *w)
         return 0;
     if (w->served == NULL)
         return SLICE_MS;
-    if (atomic_load(&root->has_errands))
+    if (mlr_errands_any(&root->errands))
         return 0;
     left_ms = ms_to_progress(root);
     return left_ms < CALLER_SLICE_MS ? left_ms : CALLER_SLICE_MS;

@@ -32,6 +32,9 @@ int  mlr_op_sleep(mlr_op *op, uint64_t ms, mlreg_error **err);          /* 0 aft
  * workers. Its return value comes back; ECANCELLED if the call ends first. */
 typedef int (*mlr_errand_fn)(void *arg, mlreg_error **err);
 int  mlr_op_on_caller(mlr_op *op, mlr_errand_fn fn, void *arg, mlreg_error **err);
+/* The same without waiting, for what is only told: it has run when mlr_op_end returns, also if the call is cancelled. `arg` is of
+ * mlr_alloc, and taken over. */
+void mlr_op_post(mlr_op *op, mlr_errand_fn fn, void *arg);
 
 typedef enum mlr_counter { MLR_N_BLOBS_DONE, MLR_N_BLOBS_TOTAL, MLR_N_REQUESTS, MLR_N_RETRIES, MLR_N_BYTES_DONE,
     MLR_N_BYTES_TOTAL, MLR_N_BYTES_NETWORK, MLR_N_BYTES_REUSED, MLR_N_BYTES_RESUMED,

@@ -31,9 +31,10 @@ static void clean(char *text)
 }
 
 struct line {
-    const mlr_client *client;
-    int               level;
-    const char       *text;
+    mlreg_log_fn log;
+    void        *user;
+    int          level;
+    char         text[];
 };
 
 static int write_line(void *arg, mlreg_error **err)
@@ -41,16 +42,24 @@ static int write_line(void *arg, mlreg_error **err)
     const struct line *l = arg;
 
     (void)err;
-    l->client->log(l->level, l->text, l->client->log_user);
+    l->log(l->level, l->text, l->user);
     return 0;
 }
 
-static void put(const mlr_client *c, mlr_op *op, int level, char *text)
+/* Workers do not wait until the user has read it. One that finds no memory is not told. */
+static void put(const mlr_client *c, mlr_op *op, int level, const char *text)
 {
-    struct line l = {c, level, text};
+    size_t       room = strlen(text) + 1;
+    struct line *l = mlr_alloc(sizeof *l + room);
 
-    clean(text);
-    (void)mlr_op_on_caller(op, write_line, &l, NULL);
+    if (l == NULL)
+        return;
+    l->log = c->log;
+    l->user = c->log_user;
+    l->level = level;
+    memcpy(l->text, text, room);
+    clean(l->text);
+    mlr_op_post(op, write_line, l);
 }
 
 void mlr_client_log(const mlr_client *c, mlr_op *op, int level, const char *format, ...)

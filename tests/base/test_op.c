@@ -565,6 +565,104 @@ static void test_op__a_waiting_caller_is_woken_for_errands(void **state)
     mlr_op_end(op);
 }
 
+/* What workers tell, as the caller's thread heard it. */
+struct told {
+    mlr_op    *op;
+    pthread_t  caller;
+    int        n, numbers[3000];
+    bool       is_elsewhere;     /* something ran on another thread */
+    int        count;            /* how many are posted */
+};
+struct note { struct told *to; int number; };
+
+static int tell(void *arg, mlreg_error **err)
+{
+    struct note *n = arg;
+
+    (void)err;
+    n->to->is_elsewhere |= !pthread_equal(pthread_self(), n->to->caller);
+    n->to->numbers[n->to->n++] = n->number;
+    return 0;
+}
+
+static void *post_all(void *arg)
+{
+    struct told *t = arg;
+
+    for (int i = 0; i < t->count; i++) {
+        struct note *n = mlr_alloc(sizeof *n);
+
+        n->to = t;
+        n->number = i;
+        mlr_op_post(t->op, tell, n);
+    }
+    return NULL;
+}
+
+static void assert_told(const struct told *t)
+{
+    assert_int_equal(t->n, t->count);
+    assert_false(t->is_elsewhere);
+    for (int i = 0; i < t->n; i++)
+        assert_int_equal(t->numbers[i], i);
+}
+
+static void test_op__what_is_posted_runs_in_order_on_the_caller_s_thread_and_nobody_waits(void **state)
+{
+    struct told t = {.caller = pthread_self(), .count = 100};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(mlr_op_begin(NULL, &t.op, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_all, &t), 0);
+    pthread_join(thread, NULL);                 /* it ends though nobody has served it */
+    assert_int_equal(t.n, 0);
+    assert_int_equal(mlr_op_check(t.op, NULL), 0);
+    assert_told(&t);
+    mlr_op_end(t.op);
+}
+
+static void test_op__what_was_posted_has_run_when_a_cancelled_call_ends(void **state)
+{
+    struct told t = {.caller = pthread_self(), .count = 100};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(mlr_op_begin(NULL, &t.op, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_all, &t), 0);
+    pthread_join(thread, NULL);
+    mlr_op_cancel(t.op);
+    mlr_op_end(t.op);
+    assert_told(&t);
+}
+
+/* More than are ever kept: who posts waits then. */
+static void test_op__a_caller_that_is_slow_holds_up_who_posts(void **state)
+{
+    struct told t = {.caller = pthread_self(), .count = 3000};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(mlr_op_begin(NULL, &t.op, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_all, &t), 0);
+    while (t.n < t.count)
+        (void)mlr_op_sleep(t.op, 1, NULL);
+    pthread_join(thread, NULL);
+    assert_told(&t);
+    mlr_op_end(t.op);
+}
+
+static void test_op__the_caller_s_own_post_runs_at_once(void **state)
+{
+    struct told t = {.caller = pthread_self(), .count = 2};
+
+    (void)state;
+    assert_int_equal(mlr_op_begin(NULL, &t.op, NULL), 0);
+    post_all(&t);
+    assert_told(&t);
+    mlr_op_end(t.op);
+}
+
 static void test_op__cancel_withdraws_an_errand_that_has_not_begun(void **state)
 {
     struct worker w = {.fn = note_thread, .times = 1};
@@ -757,6 +855,10 @@ int main(void)
         cmocka_unit_test(test_op__an_errand_s_failure_comes_back),
         cmocka_unit_test(test_op__the_caller_runs_its_own_errand_at_once),
         cmocka_unit_test(test_op__a_waiting_caller_is_woken_for_errands),
+        cmocka_unit_test(test_op__what_is_posted_runs_in_order_on_the_caller_s_thread_and_nobody_waits),
+        cmocka_unit_test(test_op__what_was_posted_has_run_when_a_cancelled_call_ends),
+        cmocka_unit_test(test_op__a_caller_that_is_slow_holds_up_who_posts),
+        cmocka_unit_test(test_op__the_caller_s_own_post_runs_at_once),
         cmocka_unit_test(test_op__cancel_withdraws_an_errand_that_has_not_begun),
         cmocka_unit_test(test_op__cancel_waits_for_an_errand_that_runs),
         cmocka_unit_test(test_op__an_errand_is_not_interrupted_by_progress_or_others),
