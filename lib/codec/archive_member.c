@@ -86,7 +86,7 @@ int mlr_archive_take_member(mlr_archive *a, struct archive_entry *entry, mlr_mem
     out->kind = kind;
     out->name = a->name;
     out->link = a->link;
-    out->mode = (unsigned)archive_entry_perm(entry);
+    out->mode = (unsigned)archive_entry_perm(entry) & 07777u;    /* the field has room for more */
     out->bytes = a->bytes;
     out->mtime_s = archive_entry_mtime(entry);
     out->uid = archive_entry_uid(entry);

@@ -137,6 +137,16 @@ static void be(mlr_below *b, struct node *n, unsigned kind)
 
 static int follow(mlr_below *b, uint32_t at, const char *path, size_t len, bool making, unsigned *links, uint32_t *out, mlreg_error **err);
 
+/* By a copy of the link: names that are made on the way may move all texts. */
+static int follow_made(mlr_below *b, uint32_t parent, const char *link, unsigned *links, uint32_t *out, mlreg_error **err)
+{
+    char *path = mlr_strdup(link);
+    int rc = path == NULL ? mlr_error_nomem(err) : follow(b, path[0] == '/' ? ROOT : parent, path, strlen(path), true, links, out, err);
+
+    mlr_free(path);
+    return rc;
+}
+
 /* One step down, through links. */
 static int step(mlr_below *b, uint32_t *at, const char *name, size_t len, bool making, unsigned *links, mlreg_error **err)
 {
@@ -158,7 +168,7 @@ static int step(mlr_below *b, uint32_t *at, const char *name, size_t len, bool m
     }
     --*links;
     link = b->text.data + b->nodes[*at].link;
-    return follow(b, link[0] == '/' ? ROOT : parent, link, strlen(link), making, links, at, err);
+    return making ? follow_made(b, parent, link, links, at, err) : follow(b, link[0] == '/' ? ROOT : parent, link, strlen(link), false, links, at, err);
 }
 
 /* Where a path leads, from `at` on: a folder, or NOTHING. */

@@ -43,6 +43,24 @@ static void test_archive__gives_members_through_every_filter(void **state)
     mlr_buf_done(&tar);
 }
 
+/* Seven octal digits are 21 bits, of which 12 are a mode's. */
+static void test_archive__bits_that_are_no_mode_are_dropped(void **state)
+{
+    mlr_buf       tar = BED_TAR_INIT;
+    struct opened o;
+
+    (void)state;
+    bed_tar_header(&tar, '0', "a", NULL, 0);
+    memcpy(tar.data + tar.len - BED_TAR_BLOCK + 100, "7777755", 8);
+    bed_tar_seal(&tar);
+    bed_tar_end(&tar);
+    assert_int_equal(open_bytes(&o, &tar, NULL, NULL), 0);
+    assert_next(&o, MLR_MEMBER_FILE, "a", NULL);
+    assert_int_equal(o.member.mode, 07755);
+    done(&o);
+    mlr_buf_done(&tar);
+}
+
 /* pzstd writes one before each frame, with how long that is; RFC 8878 §3.1.2. */
 static void test_archive__skippable_frames_of_zstd_are_skipped(void **state)
 {
@@ -505,6 +523,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_archive__gives_members_through_every_filter),
+        cmocka_unit_test(test_archive__bits_that_are_no_mode_are_dropped),
         cmocka_unit_test(test_archive__skippable_frames_of_zstd_are_skipped),
         cmocka_unit_test(test_archive__skippable_frames_alone_are_no_archive),
         cmocka_unit_test(test_archive__cuts_dot_slash_and_the_last_slash),

@@ -149,6 +149,24 @@ static void test_below__links_without_end_one_after_another_end_as_well(void **s
     mlr_below_free(b);
 }
 
+/* Where a link leads is made while it is walked, and kept beside the link itself, which may have to move for that. */
+static void test_below__folders_that_a_link_leads_to_are_made_on_the_way(void **state)
+{
+    mlr_below *b = BELOW(*state, "usr/");
+    char layer[256], name[128];
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(layer, sizeof layer, "l%02d>%02d-a-long-name-of-a-folder/%02d-another-one/%02d-and-one-in-that l%02d/x", i, i, i, i, i);
+        lay(*state, b, layer);
+    }
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "%02d-a-long-name-of-a-folder/%02d-another-one/%02d-and-one-in-that/x", i, i, i);
+        assert_says(b, name, DIR_, MLR_BELOW_CLASH);
+        assert_says(b, name, FILE_, MLR_BELOW_FREE);
+    }
+    mlr_below_free(b);
+}
+
 /* A listing by hand: what a tar's header of 100 bytes has no room for. */
 static void list(mlr_buf *out, mlr_member_kind kind, const char *name, const char *link)
 {
@@ -242,6 +260,7 @@ int main(void)
         TEST(test_below__what_a_layer_has_itself_it_does_not_remove),
         TEST(test_below__what_comes_back_comes_back_empty),
         TEST(test_below__links_lead_within_it),
+        TEST(test_below__folders_that_a_link_leads_to_are_made_on_the_way),
         TEST(test_below__links_without_end_one_after_another_end_as_well),
         TEST(test_below__a_link_longer_than_any_system_makes_leads_nowhere),
         TEST(test_below__names_that_one_hash_cannot_tell_apart_take_no_longer),
