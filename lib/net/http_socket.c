@@ -88,7 +88,20 @@ static bool is_own_proxy(const mlr_http_gate *g, const struct curl_sockaddr *a)
 }
 
 /* THREATS D3: a server must not send us to services that trust whoever speaks from this machine, unless the user's own
- * registry is there too. And a loopback name, to which credentials may go in the clear, must end there. */
+ * registry is there too. */
+static bool is_refused(mlr_http_gate *g, const struct curl_sockaddr *a)
+{
+    if (!is_near(a))
+        return false;
+    if (g->foreign && !atomic_load(&g->http->is_near)) {
+        (void)refuse(g, a);
+        return true;
+    }
+    atomic_store(&g->http->is_near, true);
+    return false;
+}
+
+/* A loopback name, to which credentials may go in the clear, must end on this machine. */
 curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl_sockaddr *address)
 {
     mlr_http_gate *g = gate;
@@ -96,11 +109,8 @@ curl_socket_t mlr_http_open_socket(void *gate, curlsocktype purpose, struct curl
     (void)purpose;
     if (g->loopback_name && !is_loopback(address))
         return refuse(g, address);
-    if (is_near(address) && !is_own_proxy(g, address)) {
-        if (g->foreign && !atomic_load(&g->http->is_near))
-            return refuse(g, address);
-        atomic_store(&g->http->is_near, true);
-    }
+    if (!is_own_proxy(g, address) && is_refused(g, address))
+        return CURL_SOCKET_BAD;
     return g->line->socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -121,14 +131,7 @@ bool mlr_http_is_forbidden(mlr_http_gate *g, const char *host)
         char                 room[sizeof(struct curl_sockaddr) + sizeof(struct sockaddr_in6)];
     } u = {{0}};
 
-    if (!read_address(host, &u.address) || !is_near(&u.address))
-        return false;
-    if (g->foreign && !atomic_load(&g->http->is_near)) {
-        (void)refuse(g, &u.address);
-        return true;
-    }
-    atomic_store(&g->http->is_near, true);
-    return false;
+    return read_address(host, &u.address) && is_refused(g, &u.address);
 }
 
 /* Belongs to the line, for a socket outlives the exchange that opened it. */
