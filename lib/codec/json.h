@@ -40,6 +40,7 @@ size_t mlr_json_count(const mlr_json *v);                                 /* of 
 const mlr_json *mlr_json_at(const mlr_json *v, size_t i);
 const mlr_json *mlr_json_first(const mlr_json *v);                        /* for walking long ones in linear time */
 const mlr_json *mlr_json_next(const mlr_json *v);
+const mlr_json *mlr_json_first_member(const mlr_json *v);                 /* NULL if it is no object, too: elements have no key */
 const char *mlr_json_key(const mlr_json *member);
 const char *mlr_json_string(const mlr_json *v);                           /* decoded; NULL if no string */
 bool   mlr_json_u64(const mlr_json *v, uint64_t *out);       /* false unless written as an integer that fits, exactly */

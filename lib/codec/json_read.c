@@ -123,6 +123,11 @@ const mlr_json *mlr_json_first(const mlr_json *v)
     return v == NULL || v->count == 0 ? NULL : v + 1;
 }
 
+const mlr_json *mlr_json_first_member(const mlr_json *v)
+{
+    return mlr_json_type_of(v) == MLR_JSON_OBJECT ? mlr_json_first(v) : NULL;
+}
+
 const mlr_json *mlr_json_next(const mlr_json *v)
 {
     return v == NULL || v->node->next == NULL ? NULL : v + v->span;
@@ -139,9 +144,7 @@ const mlr_json *mlr_json_at(const mlr_json *v, size_t i)
 
 const mlr_json *mlr_json_get(const mlr_json *object, const char *key)
 {
-    if (mlr_json_type_of(object) != MLR_JSON_OBJECT)
-        return NULL;
-    for (const mlr_json *m = mlr_json_first(object); m != NULL; m = mlr_json_next(m))
+    for (const mlr_json *m = mlr_json_first_member(object); m != NULL; m = mlr_json_next(m))
         if (strcmp(m->node->string, key) == 0)
             return m;
     return NULL;

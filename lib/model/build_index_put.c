@@ -18,7 +18,7 @@ static void put_others(mlr_json_out *o, const mlr_build *b, const mlr_json *base
 {
     static const char ours[][14] = { "schemaVersion", "mediaType", "manifests", "annotations" };
 
-    for (const mlr_json *v = mlr_json_first(base); v != NULL; v = mlr_json_next(v)) {
+    for (const mlr_json *v = mlr_json_first_member(base); v != NULL; v = mlr_json_next(v)) {
         const char *key = mlr_json_key(v), *raw;
         bool is_ours = (b->artifact_type != NULL && strcmp(key, "artifactType") == 0) || (has_subject && strcmp(key, "subject") == 0);
         size_t len;

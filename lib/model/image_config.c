@@ -43,7 +43,7 @@ static void put_env(mlr_json_out *o, const mlr_texts *ours, const mlr_json *base
 static int put_labels(mlr_json_out *o, const mlr_texts *ours, const mlr_json *base, mlreg_error **err)
 {
     mlr_json_open(o, "Labels", '{');
-    for (const mlr_json *l = mlr_json_first(base); l != NULL; l = mlr_json_next(l))
+    for (const mlr_json *l = mlr_json_first_member(base); l != NULL; l = mlr_json_next(l))
         if (!mlr_image_sets(ours, mlr_json_key(l), strlen(mlr_json_key(l))))
             put_member(o, l);
     for (size_t i = 0; i < ours->n; i++) {
@@ -62,7 +62,7 @@ static int put_labels(mlr_json_out *o, const mlr_texts *ours, const mlr_json *ba
 static void put_ports(mlr_json_out *o, const mlr_texts *ours, const mlr_json *base)
 {
     mlr_json_open(o, "ExposedPorts", '{');
-    for (const mlr_json *p = mlr_json_first(base); p != NULL; p = mlr_json_next(p))
+    for (const mlr_json *p = mlr_json_first_member(base); p != NULL; p = mlr_json_next(p))
         put_member(o, p);
     for (size_t i = 0; i < ours->n; i++) {
         bool there = mlr_json_get(base, ours->items[i]) != NULL;
@@ -95,7 +95,7 @@ static int put_run(mlr_json_out *o, const mlr_image *i, mlreg_error **err)
     int rc = 0;
 
     mlr_json_open(o, "config", '{');
-    for (const mlr_json *m = mlr_json_first(base); m != NULL; m = mlr_json_next(m))
+    for (const mlr_json *m = mlr_json_first_member(base); m != NULL; m = mlr_json_next(m))
         if (!is_replaced(i, mlr_json_key(m)))
             put_member(o, m);
     mlr_json_put_string(o, "User", i->user);

@@ -106,9 +106,7 @@ static const mlr_json *best(const mlr_json *object, const char *host, const char
     const mlr_json *found = NULL;
     unsigned        highest = 0;
 
-    if (mlr_json_type_of(object) != MLR_JSON_OBJECT)
-        return NULL;
-    for (const mlr_json *m = mlr_json_first(object); m != NULL; m = mlr_json_next(m)) {
+    for (const mlr_json *m = mlr_json_first_member(object); m != NULL; m = mlr_json_next(m)) {
         unsigned rank = mlr_creds_key_rank(mlr_json_key(m), host, repo);
 
         if (rank > highest) {
@@ -242,9 +240,8 @@ int mlr_creds_config_find(const mlr_creds_config *c, const char *host, const cha
 bool mlr_creds_config_tells_paths(const mlr_creds_config *c, const char *host)
 {
     const mlr_json *auths = mlr_json_get(c->root, "auths");
-    const bool      may_tell = c->has_paths && mlr_json_type_of(auths) == MLR_JSON_OBJECT;
 
-    for (const mlr_json *m = may_tell ? mlr_json_first(auths) : NULL; m != NULL; m = mlr_json_next(m))
+    for (const mlr_json *m = c->has_paths ? mlr_json_first_member(auths) : NULL; m != NULL; m = mlr_json_next(m))
         if (mlr_creds_key_is_below(mlr_json_key(m), host))
             return true;
     return false;

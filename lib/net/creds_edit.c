@@ -195,9 +195,7 @@ int mlr_creds_edit_put(mlr_buf *text, const char *path, const char *key, const c
 /* The first entry that names `host`, or NULL. */
 static const mlr_json *entry_of(const mlr_json *auths, const char *host)
 {
-    if (mlr_json_type_of(auths) != MLR_JSON_OBJECT)
-        return NULL;
-    for (const mlr_json *m = mlr_json_first(auths); m != NULL; m = mlr_json_next(m))
+    for (const mlr_json *m = mlr_json_first_member(auths); m != NULL; m = mlr_json_next(m))
         if (mlr_creds_key_rank(mlr_json_key(m), host, NULL) > 0)
             return m;
     return NULL;

@@ -95,7 +95,7 @@ int mlr_index_print(const mlr_index *x, mlr_buf *out, mlreg_error **err)
         mlr_json_put_string(&o, "mediaType", MLR_TYPE_INDEX);
         put_entries(&o, x);
     }
-    for (const mlr_json *v = mlr_json_first(x->root); v != NULL; v = mlr_json_next(v)) {
+    for (const mlr_json *v = mlr_json_first_member(x->root); v != NULL; v = mlr_json_next(v)) {
         size_t      len;
         const char *raw = mlr_json_raw(v, &len);
         if (strcmp(mlr_json_key(v), "manifests") == 0)

@@ -187,7 +187,7 @@ static void put_entries(mlr_json_out *o, const mlr_manifest *old, const mlr_desc
 /* Every member of the old index but `manifests` is kept as it is. */
 static void put_members(mlr_json_out *o, const mlr_json *root)
 {
-    for (const mlr_json *v = mlr_json_first(root); v != NULL; v = mlr_json_next(v)) {
+    for (const mlr_json *v = mlr_json_first_member(root); v != NULL; v = mlr_json_next(v)) {
         size_t      len;
         const char *raw = mlr_json_raw(v, &len);
 

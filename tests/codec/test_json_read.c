@@ -67,6 +67,8 @@ static void test_json_read__walks_in_order(void **state)
     assert_null(mlr_json_key(root));
     assert_null(mlr_json_next(root));
     assert_null(mlr_json_key(mlr_json_first(mlr_json_get(root, "one"))));
+    assert_null(mlr_json_first_member(mlr_json_get(root, "one")));     /* it has elements, which have no key */
+    assert_ptr_equal(mlr_json_first_member(root), mlr_json_first(root));
     mlr_json_free(root);
 }
 
